@@ -1,0 +1,1 @@
+//! Takes a job, separates it, replies, acks.

@@ -1,0 +1,20 @@
+//! The pure heart of the karaoke pipeline: no I/O, no clock, no environment, no threads.
+//!
+//! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
+//! which windows a track is cut into ([`plan`]), how their outputs join ([`overlap`]), what a model is
+//! ([`manifest`]), what travels between machines ([`wire`]), which chunk is next ([`schedule`]) and what
+//! state a track is in ([`state`]).
+
+pub mod audio;
+pub mod id;
+pub mod manifest;
+pub mod overlap;
+pub mod plan;
+pub mod schedule;
+pub mod state;
+pub mod wire;
+
+pub use id::TrackId;
+pub use manifest::Manifest;
+pub use plan::{ChunkPlan, WindowPlan, Windowing};
+pub use state::TrackState;

@@ -1,0 +1,197 @@
+//! Which chunk goes out next: fair among tracks, nearest deadline first, and a listener's wish before all.
+//!
+//! Tracks take turns: each turn gives one chunk to every track that has any left, those with the nearest
+//! deadline first. A track that joins later starts in the current turn, so it neither waits for a whole song
+//! nor catches up on turns it was not there for.
+
+use crate::id::TrackId;
+use std::collections::{BTreeSet, HashMap};
+
+/// The chunks that still wait, of all tracks.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    tracks: HashMap<TrackId, Waiting>,
+    joined: u64,
+    /// The turn that is being served: a floor for tracks that join.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    chunks: BTreeSet<u64>,
+    /// Chunks from here on come first: the listener's position.
+    cursor: u64,
+    /// The cursor was set by a listener who waits for what lies there, up to this chunk.
+    wanted_until: u64,
+    served: u64,
+    deadline: Option<u64>,
+    order: u64,
+}
+
+impl Schedule {
+    /// Adds a track with its waiting chunks and its deadline (any monotonic unit; sooner is more urgent).
+    ///
+    /// Replaces what was known of the track.
+    pub fn add(&mut self, track: TrackId, chunks: impl IntoIterator<Item = u64>, deadline: Option<u64>) {
+        self.joined += 1;
+        let waiting = Waiting {
+            chunks: chunks.into_iter().collect(),
+            cursor: 0,
+            wanted_until: 0,
+            served: self.turn,
+            deadline,
+            order: self.joined,
+        };
+        self.tracks.insert(track, waiting);
+    }
+
+    /// Forgets a track; says whether it was known.
+    pub fn remove(&mut self, track: &TrackId) -> bool {
+        self.tracks.remove(track).is_some()
+    }
+
+    /// Puts a chunk back that has to be done again. Unknown tracks are ignored.
+    pub fn put_back(&mut self, track: &TrackId, chunk: u64) {
+        if let Some(waiting) = self.tracks.get_mut(track) {
+            waiting.chunks.insert(chunk);
+        }
+    }
+
+    /// A chunk is no longer waited for (its reply came after it had been put back).
+    pub fn drop_chunk(&mut self, track: &TrackId, chunk: u64) {
+        if let Some(waiting) = self.tracks.get_mut(track) {
+            waiting.chunks.remove(&chunk);
+        }
+    }
+
+    /// A listener waits for the chunks `from..until`: they go out before everything else, and the track goes
+    /// on from there.
+    pub fn want(&mut self, track: &TrackId, from: u64, until: u64) {
+        if let Some(waiting) = self.tracks.get_mut(track) {
+            (waiting.cursor, waiting.wanted_until) = (from, until);
+        }
+    }
+
+    /// How many chunks wait.
+    pub fn backlog(&self) -> usize {
+        self.tracks.values().map(|w| w.chunks.len()).sum()
+    }
+
+    /// Takes the next chunk that goes out.
+    pub fn next(&mut self) -> Option<(TrackId, u64)> {
+        let (track, waiting) = self
+            .tracks
+            .iter_mut()
+            .filter(|(_, w)| !w.chunks.is_empty())
+            .min_by_key(|(_, w)| (!w.is_wanted(), w.served, w.deadline.unwrap_or(u64::MAX), w.order))?;
+        let chunk = waiting.take()?;
+        // What a listener jumped the queue for is paid with later turns, but never starves the track.
+        self.turn = self.turn.max(waiting.served);
+        waiting.served += 1;
+        Some((track.clone(), chunk))
+    }
+}
+
+impl Waiting {
+    fn is_wanted(&self) -> bool {
+        self.chunks.range(self.cursor..).next().is_some_and(|c| *c < self.wanted_until)
+    }
+
+    fn take(&mut self) -> Option<u64> {
+        let chunk = *self.chunks.range(self.cursor..).next().or_else(|| self.chunks.first())?;
+        self.chunks.remove(&chunk);
+        Some(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn id(n: u128) -> TrackId {
+        TrackId::from_random(n)
+    }
+
+    fn drain(schedule: &mut Schedule) -> Vec<(TrackId, u64)> {
+        std::iter::from_fn(|| schedule.next()).collect()
+    }
+
+    #[test]
+    fn tracks_take_turns() {
+        let mut s = Schedule::default();
+        s.add(id(1), 0..3, None);
+        s.add(id(2), 0..3, None);
+        let tracks: Vec<TrackId> = drain(&mut s).into_iter().map(|(t, _)| t).collect();
+        assert_eq!(tracks, [id(1), id(2), id(1), id(2), id(1), id(2)]);
+    }
+
+    #[test]
+    fn a_short_song_does_not_wait_for_a_long_one() {
+        let mut s = Schedule::default();
+        s.add(id(1), 0..1000, None);
+        for _ in 0..500 {
+            s.next();
+        }
+        s.add(id(2), 0..3, None);
+        let position = drain(&mut s).iter().rposition(|(t, _)| *t == id(2)).unwrap();
+        assert!(position <= 6, "{position}");
+    }
+
+    #[test]
+    fn a_newcomer_does_not_starve_the_old() {
+        let mut s = Schedule::default();
+        s.add(id(1), 0..1000, None);
+        for _ in 0..500 {
+            s.next();
+        }
+        s.add(id(2), 0..1000, None);
+        let first: Vec<TrackId> = drain(&mut s).into_iter().take(20).map(|(t, _)| t).collect();
+        assert_eq!(first.iter().filter(|t| **t == id(1)).count(), 10);
+    }
+
+    #[test]
+    fn within_a_turn_the_nearest_deadline_is_first() {
+        let mut s = Schedule::default();
+        s.add(id(1), 0..2, None);
+        s.add(id(2), 0..2, Some(200));
+        s.add(id(3), 0..2, Some(100));
+        let tracks: Vec<TrackId> = drain(&mut s).into_iter().map(|(t, _)| t).collect();
+        assert_eq!(tracks, [id(3), id(2), id(1), id(3), id(2), id(1)]);
+    }
+
+    #[test]
+    fn a_listener_is_served_first_and_the_track_goes_on_from_there() {
+        let mut s = Schedule::default();
+        s.add(id(1), 0..4, None);
+        s.add(id(2), 0..6, None);
+        s.want(&id(2), 3, 5);
+        let got = drain(&mut s);
+        assert_eq!(&got[..2], [(id(2), 3), (id(2), 4)]);
+        let of_two: Vec<u64> = got.iter().filter(|(t, _)| *t == id(2)).map(|(_, c)| *c).collect();
+        assert_eq!(of_two, [3, 4, 5, 0, 1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_chunk_goes_out_exactly_once(
+            tracks in proptest::collection::vec((0u64..20, proptest::option::of(0u64..9)), 0..6),
+            wants in proptest::collection::vec((0usize..6, 0u64..20, 0u64..25), 0..6),
+        ) {
+            let mut s = Schedule::default();
+            let mut all = Vec::new();
+            for (i, (n, deadline)) in tracks.iter().enumerate() {
+                s.add(id(i as u128), 0..*n, *deadline);
+                all.extend((0..*n).map(|c| (id(i as u128), c)));
+            }
+            for (i, from, until) in wants {
+                s.want(&id(i as u128), from, until);
+            }
+            prop_assert_eq!(s.backlog(), all.len());
+            let mut got = drain(&mut s);
+            got.sort();
+            all.sort();
+            prop_assert_eq!(got, all);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! What travels between server and workers: a job, its reply, and how both map to headers and a body.
+//!
+//! Headers are plain text pairs, bodies planar little-endian f32. A message that does not agree with its own
+//! headers is refused before a sample of it is read.
+
+use crate::id::TrackId;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// Version of these messages; another version is refused.
+pub const SCHEMA: u32 = 1;
+
+/// A chunk to be separated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// The track it belongs to.
+    pub track: TrackId,
+    /// The chunk's index in the track's plan.
+    pub chunk: u64,
+    /// How often this chunk has been handed out, this time included.
+    pub attempt: u32,
+    /// The model to use.
+    pub model: String,
+    /// SHA-256 of the model's file: a worker with another file refuses.
+    pub model_sha256: String,
+    /// Number of windows in the chunk.
+    pub windows: u32,
+    /// Frames in a window.
+    pub window: usize,
+    /// Frames between windows.
+    pub step: usize,
+    /// Factor on the mix before the model, taken back after it.
+    pub gain: f32,
+    /// Where the reply goes.
+    pub reply_to: String,
+    /// Left then right channel, each `(windows − 1) · step + window` samples.
+    pub body: Bytes,
+}
+
+/// What a worker says of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The job's track.
+    pub track: TrackId,
+    /// The job's chunk.
+    pub chunk: u64,
+    /// The job's attempt.
+    pub attempt: u32,
+    /// Who did it.
+    pub worker: String,
+    /// Seconds of work, from taking the job to having its samples.
+    pub seconds: f64,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How a job went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The samples of every window and stem.
+    Separated(Separated),
+    /// It failed for good: trying again elsewhere would not help.
+    Failed(String),
+}
+
+/// Samples of a separated chunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Separated {
+    /// Number of windows.
+    pub windows: u32,
+    /// Number of predicted stems.
+    pub stems: u32,
+    /// Frames in a window.
+    pub window: usize,
+    /// For each window, for each stem, left then right channel of `window` samples.
+    pub body: Bytes,
+}
+
+/// A message that cannot be right.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum WireError {
+    /// A header is missing.
+    #[error("header `{0}` is missing")]
+    Missing(&'static str),
+    /// A header does not parse.
+    #[error("header `{0}` has an impossible value")]
+    Bad(&'static str),
+    /// The body is not as long as the headers say.
+    #[error("the body has {got} bytes where the headers promise {want}")]
+    Length {
+        /// Bytes there are.
+        got: usize,
+        /// Bytes there should be.
+        want: usize,
+    },
+    /// Another version of the protocol.
+    #[error("message of schema {0}, this is schema {SCHEMA}")]
+    Schema(u32),
+}
+
+/// Headers of a message.
+pub type Headers = HashMap<String, String>;
+
+impl Job {
+    /// Samples per channel in the body.
+    pub fn frames(&self) -> usize {
+        (self.windows as usize).saturating_sub(1) * self.step + self.window
+    }
+
+    /// The job's headers; the body goes along as it is.
+    pub fn headers(&self) -> Headers {
+        let mut headers = common(&self.track, self.chunk, self.attempt);
+        put(&mut headers, "model", &self.model);
+        put(&mut headers, "model-sha256", &self.model_sha256);
+        put(&mut headers, "windows", self.windows);
+        put(&mut headers, "window", self.window);
+        put(&mut headers, "step", self.step);
+        put(&mut headers, "gain", self.gain);
+        put(&mut headers, "answer-to", &self.reply_to);
+        headers
+    }
+
+    /// Puts a job together again.
+    pub fn from_message(headers: &Headers, body: Bytes) -> Result<Self, WireError> {
+        let (track, chunk, attempt) = parse_common(headers)?;
+        let job = Self {
+            track,
+            chunk,
+            attempt,
+            model: text(headers, "model")?,
+            model_sha256: text(headers, "model-sha256")?,
+            windows: number(headers, "windows")?,
+            window: number(headers, "window")?,
+            step: number(headers, "step")?,
+            gain: number(headers, "gain")?,
+            reply_to: text(headers, "answer-to")?,
+            body,
+        };
+        if job.windows == 0 || job.window == 0 || job.window > 1 << 28 || job.windows > 1 << 20 {
+            return Err(WireError::Bad("windows"));
+        }
+        if job.step == 0 || job.step > job.window {
+            return Err(WireError::Bad("step"));
+        }
+        if !(job.gain.is_finite() && job.gain > 0.0) {
+            return Err(WireError::Bad("gain"));
+        }
+        check_length(&job.body, job.frames().checked_mul(crate::audio::FRAME_BYTES))?;
+        Ok(job)
+    }
+}
+
+impl Reply {
+    /// The reply's headers and body.
+    pub fn into_message(self) -> (Headers, Bytes) {
+        let mut headers = common(&self.track, self.chunk, self.attempt);
+        put(&mut headers, "worker", &self.worker);
+        put(&mut headers, "seconds", self.seconds);
+        let body = match self.outcome {
+            Outcome::Separated(s) => {
+                put(&mut headers, "windows", s.windows);
+                put(&mut headers, "stems", s.stems);
+                put(&mut headers, "window", s.window);
+                s.body
+            }
+            Outcome::Failed(reason) => {
+                put(&mut headers, "failed", "true");
+                Bytes::from(reason)
+            }
+        };
+        (headers, body)
+    }
+
+    /// Puts a reply together again.
+    pub fn from_message(headers: &Headers, body: Bytes) -> Result<Self, WireError> {
+        let (track, chunk, attempt) = parse_common(headers)?;
+        let outcome = if headers.contains_key("failed") {
+            Outcome::Failed(String::from_utf8_lossy(&body).into_owned())
+        } else {
+            let s = Separated {
+                windows: number(headers, "windows")?,
+                stems: number(headers, "stems")?,
+                window: number(headers, "window")?,
+                body,
+            };
+            let want = (s.windows as usize)
+                .checked_mul(s.stems as usize)
+                .and_then(|n| n.checked_mul(s.window))
+                .and_then(|n| n.checked_mul(crate::audio::FRAME_BYTES));
+            check_length(&s.body, want)?;
+            Outcome::Separated(s)
+        };
+        let (worker, seconds) = (text(headers, "worker")?, number(headers, "seconds")?);
+        Ok(Self { track, chunk, attempt, worker, seconds, outcome })
+    }
+}
+
+impl Separated {
+    /// Left and right samples, as bytes, of one stem of one window.
+    pub fn channels(&self, window: usize, stem: usize) -> [&[u8]; 2] {
+        let bytes = self.window * 4;
+        let at = (window * self.stems as usize + stem) * 2 * bytes;
+        [&self.body[at..at + bytes], &self.body[at + bytes..at + 2 * bytes]]
+    }
+}
+
+fn common(track: &TrackId, chunk: u64, attempt: u32) -> Headers {
+    let mut headers = Headers::new();
+    put(&mut headers, "schema", SCHEMA);
+    put(&mut headers, "track", track);
+    put(&mut headers, "chunk", chunk);
+    put(&mut headers, "attempt", attempt);
+    headers
+}
+
+fn parse_common(headers: &Headers) -> Result<(TrackId, u64, u32), WireError> {
+    let schema = number(headers, "schema")?;
+    if schema != SCHEMA {
+        return Err(WireError::Schema(schema));
+    }
+    let track = TrackId::parse(&text(headers, "track")?).map_err(|_| WireError::Bad("track"))?;
+    Ok((track, number(headers, "chunk")?, number(headers, "attempt")?))
+}
+
+fn put(headers: &mut Headers, key: &str, value: impl Display) {
+    headers.insert(key.to_owned(), value.to_string());
+}
+
+fn text(headers: &Headers, key: &'static str) -> Result<String, WireError> {
+    headers.get(key).cloned().ok_or(WireError::Missing(key))
+}
+
+fn number<T: FromStr>(headers: &Headers, key: &'static str) -> Result<T, WireError> {
+    text(headers, key)?.parse().map_err(|_| WireError::Bad(key))
+}
+
+fn check_length(body: &Bytes, want: Option<usize>) -> Result<(), WireError> {
+    let want = want.ok_or(WireError::Bad("window"))?;
+    if body.len() == want { Ok(()) } else { Err(WireError::Length { got: body.len(), want }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_job() -> impl Strategy<Value = Job> {
+        (1u32..5, 1usize..9, any::<prop::sample::Index>(), any::<u64>(), 1e-9f32..10.0).prop_map(
+            |(windows, window, step, chunk, gain)| {
+                let step = step.index(window) + 1;
+                let frames = (windows as usize - 1) * step + window;
+                Job {
+                    track: TrackId::from_random(u128::from(chunk)),
+                    chunk,
+                    attempt: windows,
+                    model: "centre".into(),
+                    model_sha256: "ab".into(),
+                    windows,
+                    window,
+                    step,
+                    gain,
+                    reply_to: "results.x".into(),
+                    body: Bytes::from(vec![7; frames * 8]),
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn jobs_round_trip(job in any_job()) {
+            prop_assert_eq!(Job::from_message(&job.headers(), job.body.clone()), Ok(job));
+        }
+
+        #[test]
+        fn a_body_of_another_length_is_refused(job in any_job(), extra in 1usize..20) {
+            let longer = Bytes::from(vec![0; job.body.len() + extra]);
+            let refused = Job::from_message(&job.headers(), longer);
+            let by_length = matches!(refused, Err(WireError::Length { .. }));
+            prop_assert!(by_length);
+        }
+
+        #[test]
+        fn replies_round_trip(job in any_job(), stems in 1u32..4, failed in any::<bool>(), seconds in 0f64..1e4) {
+            let separated = Separated {
+                windows: job.windows,
+                stems,
+                window: job.window,
+                body: Bytes::from(vec![1; job.windows as usize * stems as usize * job.window * 8]),
+            };
+            let outcome = if failed { Outcome::Failed("Fehler ü".into()) } else { Outcome::Separated(separated) };
+            let reply = Reply { track: job.track, chunk: job.chunk, attempt: 2, worker: "w".into(), seconds, outcome };
+            let (headers, body) = reply.clone().into_message();
+            prop_assert_eq!(Reply::from_message(&headers, body), Ok(reply));
+        }
+
+        #[test]
+        fn hostile_headers_never_panic(
+            pairs in proptest::collection::hash_map(
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "model", "model-sha256", "answer-to", "worker", "seconds"]),
+                prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc"]), 0..14),
+        ) {
+            let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            let _ = Job::from_message(&headers, Bytes::new());
+            let _ = Reply::from_message(&headers, Bytes::new());
+        }
+    }
+
+    #[test]
+    fn another_schema_is_refused() {
+        let headers = Headers::from([("schema".into(), "2".into())]);
+        assert_eq!(Job::from_message(&headers, Bytes::new()), Err(WireError::Schema(2)));
+    }
+}

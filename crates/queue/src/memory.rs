@@ -1,0 +1,340 @@
+//! The in-process queue: the broker's twin for one computer, with the same acks, nacks and redeliveries.
+
+use crate::{Delivery, News, QueueError, ServerQueue, Settle, WorkerQueue};
+use async_trait::async_trait;
+use karaoke_core::TrackId;
+use karaoke_core::wire::{Job, Reply};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, broadcast};
+
+/// How many cancelled tracks are remembered: far more than can have jobs in flight.
+const CANCELLED: usize = 4096;
+/// News that may wait for a slow listener before the oldest are lost.
+const NEWS: usize = 1024;
+
+/// One queue, both ends; clones share it.
+#[derive(Clone)]
+pub struct MemoryQueue {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    jobs: Lane<Job>,
+    replies: Lane<Reply>,
+    cancelled: Mutex<VecDeque<TrackId>>,
+    news: broadcast::Sender<News>,
+    heard: tokio::sync::Mutex<broadcast::Receiver<News>>,
+}
+
+/// A bounded first-in-first-out of messages that come back when they are not acked.
+struct Lane<T> {
+    state: Mutex<LaneState<T>>,
+    filled: Notify,
+    drained: Notify,
+    capacity: usize,
+    patience: Duration,
+}
+
+struct LaneState<T> {
+    waiting: VecDeque<(T, bool)>,
+    closed: bool,
+}
+
+impl MemoryQueue {
+    /// A queue in which at most `capacity` jobs, and as many replies, wait; a publisher waits up to
+    /// `patience` for room.
+    pub fn new(capacity: usize, patience: Duration) -> Self {
+        let (news, heard) = broadcast::channel(NEWS);
+        let shared = Shared {
+            jobs: Lane::new(capacity, patience),
+            replies: Lane::new(capacity, patience),
+            cancelled: Mutex::default(),
+            news,
+            heard: tokio::sync::Mutex::new(heard),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Ends the queue: whoever waits gets [`QueueError::Closed`].
+    pub fn close(&self) {
+        self.shared.jobs.close();
+        self.shared.replies.close();
+    }
+
+    /// Jobs that wait for a worker.
+    pub fn waiting_jobs(&self) -> usize {
+        self.shared.jobs.lock().waiting.len()
+    }
+}
+
+#[async_trait]
+impl ServerQueue for MemoryQueue {
+    async fn publish(&self, job: Job) -> Result<(), QueueError> {
+        self.shared.jobs.push(job).await
+    }
+
+    async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
+        let (message, redelivered) = self.shared.replies.pop(|_| true).await?;
+        let settle = Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.replies };
+        Ok(Delivery::new(message, redelivered, Box::new(settle)))
+    }
+
+    async fn next_news(&self) -> Result<News, QueueError> {
+        let mut heard = self.shared.heard.lock().await;
+        loop {
+            match heard.recv().await {
+                Ok(news) => return Ok(news),
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(QueueError::Closed),
+            }
+        }
+    }
+
+    async fn cancel(&self, track: &TrackId) -> Result<(), QueueError> {
+        let mut cancelled = lock(&self.shared.cancelled);
+        if cancelled.len() == CANCELLED {
+            cancelled.pop_front();
+        }
+        cancelled.push_back(track.clone());
+        drop(cancelled);
+        self.shared.jobs.retain(|job| job.track != *track);
+        Ok(())
+    }
+
+    fn reply_to(&self) -> &str {
+        "memory"
+    }
+}
+
+#[async_trait]
+impl WorkerQueue for MemoryQueue {
+    async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError> {
+        let (message, redelivered) = self.shared.jobs.pop(|job| models.contains(&job.model)).await?;
+        let settle = Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.jobs };
+        Ok(Delivery::new(message, redelivered, Box::new(settle)))
+    }
+
+    async fn reply(&self, _reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        self.shared.replies.push(reply).await
+    }
+
+    fn tell(&self, news: News) {
+        // Nobody listening is fine: news are best effort.
+        let _ = self.shared.news.send(news);
+    }
+
+    fn is_cancelled(&self, track: &TrackId) -> bool {
+        lock(&self.shared.cancelled).contains(track)
+    }
+}
+
+/// A delivery in somebody's hands. The copy is cheap: bodies are shared.
+struct Unsettled<T> {
+    shared: Arc<Shared>,
+    message: T,
+    lane: fn(&Shared) -> &Lane<T>,
+}
+
+impl<T: Send + Sync> Settle for Unsettled<T> {
+    fn ack(self: Box<Self>) {}
+
+    fn nack(self: Box<Self>) {
+        let Self { shared, message, lane } = *self;
+        lane(&shared).push_back_to_front(message);
+    }
+}
+
+impl<T> Lane<T> {
+    fn new(capacity: usize, patience: Duration) -> Self {
+        let state = Mutex::new(LaneState { waiting: VecDeque::new(), closed: false });
+        Self {
+            state,
+            filled: Notify::new(),
+            drained: Notify::new(),
+            capacity: capacity.max(1),
+            patience,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LaneState<T>> {
+        lock(&self.state)
+    }
+
+    async fn push(&self, message: T) -> Result<(), QueueError> {
+        let mut message = Some(message);
+        let room = async {
+            loop {
+                let drained = self.drained.notified();
+                tokio::pin!(drained);
+                drained.as_mut().enable();
+                {
+                    let mut state = self.lock();
+                    if state.closed {
+                        return Err(QueueError::Closed);
+                    }
+                    if state.waiting.len() < self.capacity {
+                        state.waiting.extend(message.take().map(|m| (m, false)));
+                        break;
+                    }
+                }
+                drained.await;
+            }
+            self.filled.notify_waiters();
+            Ok(())
+        };
+        tokio::time::timeout(self.patience, room).await.unwrap_or(Err(QueueError::Full(self.patience)))
+    }
+
+    async fn pop(&self, wanted: impl Fn(&T) -> bool) -> Result<(T, bool), QueueError> {
+        loop {
+            let filled = self.filled.notified();
+            tokio::pin!(filled);
+            filled.as_mut().enable();
+            {
+                let mut state = self.lock();
+                let at = state.waiting.iter().position(|(m, _)| wanted(m));
+                if let Some(taken) = at.and_then(|at| state.waiting.remove(at)) {
+                    self.drained.notify_waiters();
+                    return Ok(taken);
+                }
+                if state.closed {
+                    return Err(QueueError::Closed);
+                }
+            }
+            filled.await;
+        }
+    }
+
+    /// A message that was given back goes first; it had its place before the bound was reached.
+    fn push_back_to_front(&self, message: T) {
+        self.lock().waiting.push_front((message, true));
+        self.filled.notify_waiters();
+    }
+
+    fn retain(&self, keep: impl Fn(&T) -> bool) {
+        self.lock().waiting.retain(|(m, _)| keep(m));
+        self.drained.notify_waiters();
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_waiters();
+        self.drained.notify_waiters();
+    }
+}
+
+/// A poisoned lock means that a thread panicked while it held plain data: the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use karaoke_core::wire::Outcome;
+
+    fn job(chunk: u64, model: &str) -> Job {
+        Job {
+            track: TrackId::from_random(u128::from(chunk)),
+            chunk,
+            attempt: 1,
+            model: model.into(),
+            model_sha256: String::new(),
+            windows: 1,
+            window: 1,
+            step: 1,
+            gain: 1.0,
+            reply_to: "memory".into(),
+            body: Bytes::from_static(&[0; 8]),
+        }
+    }
+
+    fn queue(capacity: usize) -> (MemoryQueue, Vec<String>) {
+        (MemoryQueue::new(capacity, Duration::from_secs(5)), vec!["a".to_owned()])
+    }
+
+    #[tokio::test]
+    async fn a_job_goes_to_a_worker_that_knows_its_model() {
+        let (q, a) = queue(8);
+        q.publish(job(1, "b")).await.unwrap();
+        q.publish(job(2, "a")).await.unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+    }
+
+    #[tokio::test]
+    async fn dropped_and_nacked_deliveries_come_again_first_and_say_so() {
+        let (q, a) = queue(8);
+        for chunk in 0..3 {
+            q.publish(job(chunk, "a")).await.unwrap();
+        }
+        let first = q.next_job(&a).await.unwrap();
+        assert!(!first.redelivered);
+        drop(first);
+        let again = q.next_job(&a).await.unwrap();
+        assert_eq!((again.message.chunk, again.redelivered), (0, true));
+        again.nack();
+        q.next_job(&a).await.unwrap().ack();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_makes_the_publisher_wait_and_then_refuses() {
+        let (q, a) = queue(1);
+        q.publish(job(0, "a")).await.unwrap();
+        let refused = q.publish(job(1, "a")).await.unwrap_err();
+        assert!(matches!(refused, QueueError::Full(_)) && refused.retryable());
+        let waiting = tokio::spawn({
+            let q = q.clone();
+            async move { q.publish(job(2, "a")).await }
+        });
+        tokio::task::yield_now().await;
+        q.next_job(&a).await.unwrap().ack();
+        waiting.await.unwrap().unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+    }
+
+    #[tokio::test]
+    async fn cancel_drops_what_waits_and_marks_what_is_in_hand() {
+        let (q, a) = queue(8);
+        q.publish(job(1, "a")).await.unwrap();
+        q.publish(job(2, "a")).await.unwrap();
+        let track = TrackId::from_random(1);
+        q.cancel(&track).await.unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+        assert!(q.is_cancelled(&track) && !q.is_cancelled(&TrackId::from_random(2)));
+    }
+
+    #[tokio::test]
+    async fn closing_wakes_everyone() {
+        let (q, a) = queue(1);
+        let worker = tokio::spawn({
+            let q = q.clone();
+            async move { q.next_job(&a).await.map(|d| d.message.clone()) }
+        });
+        tokio::task::yield_now().await;
+        q.close();
+        assert!(matches!(worker.await.unwrap(), Err(QueueError::Closed)));
+        assert!(matches!(q.next_reply().await.map(|d| d.message.clone()), Err(QueueError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn an_unacked_reply_comes_again() {
+        let (q, _) = queue(4);
+        let reply = Reply {
+            track: TrackId::from_random(1),
+            chunk: 0,
+            attempt: 1,
+            worker: "w".into(),
+            seconds: 0.0,
+            outcome: Outcome::Failed("no".into()),
+        };
+        q.reply("memory", reply.clone()).await.unwrap();
+        drop(q.next_reply().await.unwrap());
+        let again = q.next_reply().await.unwrap();
+        assert_eq!((again.redelivered, &again.message), (true, &reply));
+        again.ack();
+    }
+}

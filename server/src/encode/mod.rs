@@ -1,0 +1,1 @@
+//! Encodes stems for download.

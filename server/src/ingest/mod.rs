@@ -1,0 +1,1 @@
+//! Decodes what people upload.

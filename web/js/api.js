@@ -1,0 +1,54 @@
+// The one place that speaks HTTP to the server: every answer is JSON or becomes a Problem.
+
+import { text } from "./strings.js";
+
+const BASE = "/api/v1";
+
+/** An error as the server tells it (RFC 9457), or one that the network made: status 0. */
+export class Problem extends Error {
+  constructor({ title, detail, status } = {}) {
+    super(title || text.trouble.unknown);
+    this.title = title || text.trouble.unknown;
+    this.detail = detail || "";
+    this.status = status ?? 0;
+  }
+
+  static network() {
+    return new Problem({ title: text.trouble.network, status: 0 });
+  }
+
+  static parse(status, body) {
+    try {
+      return new Problem({ status, ...JSON.parse(body) });
+    } catch {
+      return new Problem({ title: text.trouble.refused, status });
+    }
+  }
+}
+
+async function request(path, { method = "GET", passcode } = {}) {
+  const headers = { Accept: "application/json" };
+  if (passcode) headers["X-Track-Passcode"] = passcode;
+  let response;
+  try {
+    response = await fetch(BASE + path, { method, headers, cache: "no-store" });
+  } catch {
+    throw Problem.network();
+  }
+  const body = await response.text();
+  if (!response.ok) throw Problem.parse(response.status, body);
+  return body ? JSON.parse(body) : null;
+}
+
+const at = (id) => `/tracks/${encodeURIComponent(id)}`;
+
+export const models = () => request("/models");
+export const track = ({ id, passcode }) => request(at(id), { passcode });
+export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
+export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
+
+export const uploadUrl = `${BASE}/tracks`;
+export const eventsUrl = (id) => `${BASE}${at(id)}/events`;
+export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
+export const stemUrl = (id, stem, format) => `${BASE}${at(id)}/stems/${encodeURIComponent(stem)}.${format}`;
+export const downloadUrl = (id, stem, format) => `${stemUrl(id, stem, format)}?download=1`;

@@ -1,0 +1,65 @@
+// The list of cards on the page: which there are, in what order, and which one the keys are for.
+
+import * as library from "./library.js";
+import { playerOnStage } from "./player.js";
+import { percent, text } from "./strings.js";
+import { TrackCard } from "./track-card.js";
+
+const cards = [];
+let list;
+
+export function openSetlist(element) {
+  list = element;
+  for (const { id, passcode, name } of library.saved()) {
+    add(name || text.untitled, "last").restore({ id, passcode });
+  }
+  refresh();
+}
+
+/** A new card, at the top. */
+export function add(name, where = "first") {
+  const card = new TrackCard(name);
+  card.onForgotten = forget;
+  card.onChanged = showInTab;
+  if (where === "first") {
+    cards.unshift(card);
+    list.prepend(card.root);
+    refresh();
+  } else {
+    cards.push(card);
+    list.append(card.root);
+  }
+  return card;
+}
+
+/** The card that plays, or else the first one that could. */
+export function currentCard() {
+  return cards.find((card) => card.player === playerOnStage()) ?? cards.find((card) => card.playable);
+}
+
+function forget(card, id) {
+  const hadFocus = card.root.contains(document.activeElement);
+  if (id) library.forget(id);
+  const at = cards.indexOf(card);
+  cards.splice(at, 1);
+  card.root.remove();
+  refresh();
+  if (!hadFocus) return;
+  const next = cards[Math.min(at, cards.length - 1)];
+  (next?.root.querySelector("button:not([hidden], :disabled)") ?? document.getElementById("choose")).focus();
+}
+
+function refresh() {
+  document.documentElement.dataset.songs = cards.length ? "some" : "none";
+  showInTab();
+}
+
+/** The browser's tab tells what is playing, or else how far the first unfinished song is. */
+function showInTab() {
+  const playing = cards.find((card) => card.player.playing);
+  const running = cards.findLast((card) => card.state === "separating");
+  document.documentElement.toggleAttribute("data-playing", Boolean(playing));
+  if (playing) document.title = `▶ ${playing.title}`;
+  else if (running) document.title = `${percent(running.track.progress)} · ${running.title}`;
+  else document.title = text.brand;
+}

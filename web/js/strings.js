@@ -1,0 +1,158 @@
+// Every English text on the page, and how times, sizes and names are written.
+
+const WORD_FOR_STEM = { instrumental: "Instrumental", vocals: "Vocals" };
+
+export const stemName = (name) =>
+  WORD_FOR_STEM[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+
+/** 75.4 → "1:15", 3675 → "1:01:15" */
+export function clock(seconds) {
+  if (!Number.isFinite(seconds)) return "–:––";
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n) => String(n).padStart(2, "0");
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** 75 → "1 minute 15 seconds", for ears */
+export function spokenTime(seconds) {
+  const whole = Math.max(0, Math.round(seconds || 0));
+  const count = (n, unit) => (n ? `${n} ${unit}${n === 1 ? "" : "s"}` : "");
+  const parts = [
+    count(Math.floor(whole / 3600), "hour"),
+    count(Math.floor(whole / 60) % 60, "minute"),
+    count(whole % 60, "second"),
+  ].filter(Boolean);
+  return parts.join(" ") || "0 seconds";
+}
+
+/** A remaining time, rounded as a person would say it. */
+export function timeLeft(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 2) return "almost there";
+  if (seconds < 10) return `${Math.round(seconds)} s left`;
+  if (seconds < 60) return `about ${Math.round(seconds / 5) * 5} s left`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min left`;
+  return `about ${Math.round(seconds / 3600)} h left`;
+}
+
+export function bytes(n) {
+  if (n < 1e6) return `${Math.max(1, Math.round(n / 1e3))} kB`;
+  if (n < 1e9) return `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB`;
+  return `${(n / 1e9).toFixed(1).replace(".0", "")} GB`;
+}
+
+export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
+
+export const text = {
+  brand: "Karaoke",
+  skip: "Skip to your songs",
+  headlineStart: "Take out the singer.",
+  headlineEnd: "Step in.",
+  lead: "Drop a song anywhere on this page. You can sing over its first seconds while the rest is still on its way.",
+  choose: "Choose songs",
+  paste: "or drop or paste them here",
+  formats: "MP3, M4A, FLAC, WAV, Ogg, Opus, AIFF, or the sound of a video",
+  limits: (size, seconds) =>
+    `Up to ${bytes(size)}` + (seconds ? ` and ${spokenTime(seconds)} a song.` : " a song."),
+  model: "Separated with",
+  dragging: "Let go. The stage is yours.",
+  setlist: "Your songs",
+  dismiss: "Dismiss",
+  untitled: "Untitled",
+
+  state: {
+    waiting: "Waiting to be uploaded",
+    uploading: "Uploading",
+    arrived: "Uploaded, waiting for the server",
+    busy: (s) => `The server is busy. Trying again in ${Math.ceil(s)} s`,
+    opening: "Opening",
+    queued: "Waiting for its turn",
+    decoding: "Reading the song",
+    separating: "Taking out the singer",
+    finishing: "Last touches",
+    done: "Ready to sing",
+    failed: "Did not work",
+    cancelled: "Stopped",
+  },
+  reconnecting: "Connection lost, reconnecting",
+  ready: (seconds) => `The first ${clock(seconds)} can be played`,
+  waitingFor: (seconds) => `Separating ${clock(seconds)} next`,
+  buffering: "Loading",
+  unplayable: "This part could not be played. Press play to try again.",
+
+  play: (title) => `Play ${title}`,
+  pause: (title) => `Pause ${title}`,
+  progress: (title) => `Progress of ${title}`,
+  listen: "Listen to",
+  position: "Position in the song",
+  positionValue: (now, length) => `${spokenTime(now)} of ${spokenTime(length)}`,
+  download: (stem, format) => `Download ${stem} as ${format}`,
+  stop: "Stop",
+  stopSure: "Really stop?",
+  remove: "Remove",
+  removeSure: "Remove for good?",
+  of: (action, title) => `${action} ${title}`,
+  retry: "Try again",
+
+  map: "Parts of the song",
+  part: ({ first, last, total, start, end }) =>
+    (first === last ? `Part ${first}` : `Parts ${first} to ${last}`) +
+    ` of ${total}, ${clock(start)} to ${clock(end)}`,
+  partState: {
+    pending: "not begun",
+    queued: "in line",
+    working: "being separated",
+    done: "done",
+    failed: "failed",
+  },
+  partWorker: (worker) => ` by ${worker}`,
+  partSeconds: (seconds) => ` in ${seconds.toFixed(1)} s`,
+  partAttempt: (attempt) => `, attempt ${attempt}`,
+  partCount: (done, all) => `${done} of ${all} done`,
+
+  say: {
+    added: (title) => `${title}: upload begun.`,
+    decoding: (title) => `${title}: uploaded, reading the song.`,
+    playable: (title) => `${title}: the first seconds can be played.`,
+    percent: (title, p) => `${title}: ${p} percent.`,
+    done: (title) => `${title}: ready to sing and to download.`,
+    failed: (title, why) => `${title}: ${why}`,
+    cancelled: (title) => `${title}: stopped.`,
+    removed: (title) => `${title}: removed.`,
+  },
+
+  refused: {
+    empty: (name) => `“${name}” is empty.`,
+    type: (name) => `“${name}” is not audio or video.`,
+    size: (name, size, limit) => `“${name}” is ${bytes(size)}; the limit here is ${bytes(limit)}.`,
+    folder: (name) => `“${name}” is a folder. Open it and drop the songs in it.`,
+  },
+
+  trouble: {
+    network: "The connection was lost",
+    networkDetail: "The song did not arrive.",
+    refused: "The server refused this song",
+    unknown: "Something went wrong",
+    cancelled: "Stopped before the end",
+    cancelledDetail: "Nothing more of this song is being separated.",
+    locked: "This song cannot be opened",
+    actionFailed: (action) => `${action} did not work. Please try again.`,
+  },
+  /** What to do about an error, by its HTTP status. */
+  advice: {
+    0: "Check your connection, then try again.",
+    401: "Its passcode is not valid any more. Remove it here and hand the song in again.",
+    403: "Its passcode is not valid any more. Remove it here and hand the song in again.",
+    404: "It may have been removed. Hand the song in again.",
+    413: "Choose a shorter or smaller file; an MP3 of the same song is much smaller than a WAV.",
+    415: "Choose a song (MP3, M4A, FLAC, WAV, Ogg, Opus, AIFF) or a video with sound.",
+    422: "The file may be damaged or cut off. Try another copy of the song.",
+    429: "Wait a moment, then try again.",
+    503: "The server has a lot to do. Wait a moment, then try again.",
+    cancelled: "To have it after all, drop the song again.",
+    other: "Try again. If it fails again, try another copy of the song.",
+  },
+};
+
+export const adviceFor = (status) => text.advice[status] ?? text.advice.other;

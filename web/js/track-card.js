@@ -1,0 +1,356 @@
+// One song on the page, from the file in the hand to the finished stems: its states, and what its controls do.
+
+import * as api from "./api.js";
+import { announce } from "./announcer.js";
+import { buildCard, showCover, showDownloads, showNames, showProgress, showStrips, showTime, showTrouble } from "./card-view.js";
+import { ChunkMap } from "./chunk-map.js";
+import { confirmed } from "./confirm-button.js";
+import { watch } from "./events.js";
+import { Player } from "./player.js";
+import { adviceFor, percent, text, timeLeft } from "./strings.js";
+
+const FIRST_PLAYABLE_S = 1;
+const SEEK_STEP_S = 5;
+const SEEK_LEAP_S = 30;
+const SAY_EVERY = 0.25;
+const ENDED = ["done", "failed", "cancelled"];
+const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
+
+export class TrackCard {
+  root;
+  state = "opening";
+  track = null;
+  /** Called with this card: `forgotten` when it leaves the page for good, `changed` whenever it looks different. */
+  onForgotten = () => {};
+  onChanged = () => {};
+  #key = null;
+  #name;
+  #parts;
+  #id;
+  #map;
+  #player;
+  #stopWatching = () => {};
+  #withdrawUpload = () => {};
+  #retry = null;
+  #fraction = null;
+  #words = "";
+  #offline = false;
+  #scrubbing = false;
+  #saidShare = 0;
+  #saidPlayable = false;
+  #problem = null;
+  #nameButtons = [];
+
+  constructor(name) {
+    this.#name = name;
+    const { root, parts, id } = buildCard();
+    [this.root, this.#parts, this.#id] = [root, parts, id];
+    this.#map = new ChunkMap({ list: parts.map, tip: parts.tip, onSeek: (seconds) => this.seek(seconds) });
+    this.#player = new Player({
+      urlOf: (stem) => api.stemUrl(this.#key.id, stem, "wav"),
+      renew: () => api.track(this.#key),
+    });
+    this.#player.addEventListener("state", () => this.#render());
+    this.#player.addEventListener("time", () => this.#renderTime());
+    this.#player.setStem(STANDARD_STEMS[0].name);
+    this.#wire();
+    this.#render();
+  }
+
+  get title() {
+    return this.track?.title || this.#name.replace(/\.[^.]{1,5}$/, "") || text.untitled;
+  }
+
+  get playable() {
+    if (!this.#has("stems") || this.state === "failed" || this.state === "cancelled") return false;
+    if (this.state === "done" || this.state === "finishing") return true;
+    const { time } = this.#player;
+    return time + this.#firstPlayable <= this.#ready || (this.#map.size > 0 && this.#map.isReady(time));
+  }
+
+  get player() {
+    return this.#player;
+  }
+
+  /** Not yet handed in: waiting, uploading, busy. */
+  uploading(state, { fraction = null, secondsLeft = NaN, words } = {}) {
+    this.#retry = null;
+    this.#enter(state);
+    this.#fraction = fraction;
+    this.#words = words ?? [text.state[state], fraction !== null && percent(fraction), timeLeft(secondsLeft)].filter(Boolean).join(" · ");
+    this.#render();
+  }
+
+  /** The upload can be withdrawn with this as long as it has not arrived. */
+  withdrawWith(withdraw) {
+    this.#withdrawUpload = withdraw;
+  }
+
+  /** The server has it: follow it from here on. */
+  follow(key) {
+    this.#withdrawUpload = () => {};
+    this.#key = key;
+    this.root.dataset.track = key.id;
+    this.#stopWatching = watch(key, {
+      snapshot: (track, chunks) => {
+        this.#map.set(chunks);
+        this.#take(track);
+      },
+      track: (track) => this.#take(track),
+      chunk: (chunk) => {
+        this.#map.update(chunk);
+        this.#renderTime();
+      },
+      gone: () => this.#leave(),
+      lost: () => this.#setOffline(true),
+      back: () => this.#setOffline(false),
+    });
+    if (this.state !== "opening") this.#enter("queued");
+    this.#render();
+  }
+
+  /** A song of an earlier visit: asking for it renews the cookie; one that is gone leaves quietly. */
+  async restore(key) {
+    this.#key = key;
+    this.root.dataset.track = key.id;
+    try {
+      this.#take(await api.track(key));
+    } catch (problem) {
+      if (problem.status === 404) return this.onForgotten(this, key.id);
+      if (problem.status === 401 || problem.status === 403) return this.fail(problem);
+    }
+    this.follow(key);
+  }
+
+  fail(problem, retry = null) {
+    this.#retry = retry;
+    this.#enter("failed");
+    this.#problem = problem;
+    this.#render();
+  }
+
+  toggle() {
+    if (this.playable) this.#player.toggle();
+  }
+
+  seek(seconds) {
+    if (!this.#has("stems") || ENDED.indexOf(this.state) > 0) return;
+    this.#player.seek(Math.min(seconds, this.track.duration_s));
+    this.#render();
+  }
+
+  seekBy(seconds) {
+    this.seek(this.#player.time + seconds);
+  }
+
+  #has(what) {
+    return Boolean(this.track?.[what]?.length);
+  }
+
+  get #ready() {
+    return this.state === "done" ? (this.track.duration_s ?? 0) : (this.track?.ready_until_s ?? 0);
+  }
+
+  get #firstPlayable() {
+    return Math.min(FIRST_PLAYABLE_S, this.track?.duration_s || 0) || FIRST_PLAYABLE_S;
+  }
+
+  #wire() {
+    const { play, scrubber, stop, remove, retry, article } = this.#parts;
+    play.addEventListener("click", () => this.toggle());
+    retry.addEventListener("click", () => this.#retry?.());
+    scrubber.addEventListener("input", () => {
+      this.#scrubbing = true;
+      this.#renderTime(Number(scrubber.value));
+    });
+    scrubber.addEventListener("change", () => {
+      this.#scrubbing = false;
+      this.seek(Number(scrubber.value));
+    });
+    article.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#nameButtons = [
+      confirmed(stop, { label: text.stop, sure: text.stopSure, of: (words) => text.of(words, this.title), act: () => this.#stop() }),
+      confirmed(remove, { label: text.remove, sure: text.removeSure, of: (words) => text.of(words, this.title), act: () => this.#remove() }),
+    ];
+  }
+
+  #onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const onScrubber = event.target === this.#parts.scrubber;
+    const onPlay = event.target === this.#parts.play;
+    if (!onScrubber && !onPlay) return;
+    if (onScrubber && event.key === " ") this.toggle();
+    else if (["ArrowLeft", "ArrowDown"].includes(event.key)) this.seekBy(-SEEK_STEP_S);
+    else if (["ArrowRight", "ArrowUp"].includes(event.key)) this.seekBy(SEEK_STEP_S);
+    else if (event.key === "PageDown") this.seekBy(-SEEK_LEAP_S);
+    else if (event.key === "PageUp") this.seekBy(SEEK_LEAP_S);
+    else if (event.key === "Home") this.seek(0);
+    else if (event.key === "End") this.seek(Math.max(0, this.track?.duration_s - SEEK_STEP_S));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #take(track) {
+    this.track = track;
+    this.#offline = false;
+    this.#problem = track.error ? { ...track.error } : null;
+    this.#enter(track.state);
+    this.#fraction = ["separating", "finishing"].includes(track.state) ? track.progress : null;
+    this.#words = [
+      text.state[track.state] ?? track.state,
+      track.state === "separating" && percent(track.progress),
+      track.state === "separating" && track.eta_s != null && timeLeft(track.eta_s),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    this.#sayProgress();
+    this.#render();
+  }
+
+  #enter(state) {
+    if (state === this.state) return;
+    const before = this.state;
+    this.state = state;
+    this.#problem = null;
+    this.#words = text.state[state] ?? state;
+    this.#fraction = null;
+    if (state === "failed" || state === "cancelled") this.#player.leave();
+    if (before === "opening") return;
+    if (state === "uploading" && before !== "busy") announce(text.say.added(this.title));
+    if (state === "decoding") announce(text.say.decoding(this.title));
+    if (state === "done") announce(text.say.done(this.title));
+    if (state === "cancelled") announce(text.say.cancelled(this.title));
+    if (state === "failed") queueMicrotask(() => announce(text.say.failed(this.title, this.#problem?.title ?? text.state.failed)));
+  }
+
+  #sayProgress() {
+    if (this.state !== "separating") return;
+    if (this.playable && !this.#saidPlayable) {
+      this.#saidPlayable = true;
+      announce(text.say.playable(this.title));
+    }
+    const step = Math.floor(this.track.progress / SAY_EVERY) * SAY_EVERY;
+    if (step > this.#saidShare && step < 1) {
+      this.#saidShare = step;
+      announce(text.say.percent(this.title, step * 100));
+    }
+  }
+
+  #setOffline(offline) {
+    if (this.#offline === offline) return;
+    this.#offline = offline;
+    this.#render();
+  }
+
+  async #stop() {
+    if (!this.#key) {
+      this.#withdrawUpload();
+      return this.#leave();
+    }
+    try {
+      this.#take(await api.cancel(this.#key));
+    } catch (problem) {
+      if (problem.status === 404) this.#leave();
+      else announce(text.trouble.actionFailed(text.stop));
+    }
+  }
+
+  async #remove() {
+    this.#player.leave();
+    try {
+      if (this.#key) await api.remove(this.#key);
+    } catch (problem) {
+      // Whom the server does not let in, or who is gone already, can still be taken off this page.
+      if (![401, 403, 404].includes(problem.status)) {
+        announce(text.trouble.actionFailed(text.remove));
+        this.#words = text.trouble.actionFailed(text.remove);
+        return this.#render();
+      }
+    }
+    this.#leave();
+  }
+
+  #leave() {
+    this.#stopWatching();
+    this.#player.leave();
+    announce(text.say.removed(this.title));
+    this.onForgotten(this, this.#key?.id);
+  }
+
+  #render() {
+    const { root } = this;
+    const parts = this.#parts;
+    const { track, state } = this;
+    const running = !ENDED.includes(state);
+    root.dataset.state = state;
+    root.toggleAttribute("data-playing", this.#player.playing);
+    root.toggleAttribute("data-waiting", this.#player.playing && this.#player.waiting);
+    showNames(parts, { title: this.title, byline: this.#byline });
+    if (track?.cover) showCover(parts, track.id);
+    for (const name of this.#nameButtons) name();
+    const stopHadFocus = document.activeElement === parts.stop;
+    parts.stop.hidden = !running || state === "opening" || state === "finishing";
+    parts.remove.hidden = running;
+    if (stopHadFocus && parts.stop.hidden && !running) parts.remove.focus();
+    parts.state.textContent = this.#offline && running ? text.reconnecting : this.#words;
+    showProgress(parts, { active: running, fraction: state === "done" ? 1 : this.#fraction, words: this.#words });
+    showStrips(parts, {
+      cardId: this.#id,
+      stems: this.#has("stems") ? track.stems : STANDARD_STEMS,
+      chosen: this.#player.stem,
+      onChoose: (stem) => this.#player.setStem(stem),
+    });
+    showDownloads(parts, this.#has("stems") ? track.id : null, state === "done");
+    showTrouble(parts, this.#shownTrouble);
+    this.#renderPlay();
+    this.#renderTime();
+    this.onChanged(this);
+  }
+
+  get #byline() {
+    if (!this.track) return "";
+    const { title, artist, album, file_name } = this.track;
+    return [artist, album].filter(Boolean).join(" · ") || (title ? file_name : "");
+  }
+
+  get #shownTrouble() {
+    if (this.state === "cancelled") {
+      return { title: text.trouble.cancelled, detail: text.trouble.cancelledDetail, advice: text.advice.cancelled };
+    }
+    if (this.state !== "failed") return null;
+    const problem = this.#problem ?? { title: text.trouble.unknown };
+    return { ...problem, title: problem.title, detail: problem.detail, advice: adviceFor(problem.status), retry: Boolean(this.#retry) };
+  }
+
+  #renderPlay() {
+    const { play } = this.#parts;
+    const { playing } = this.#player;
+    play.setAttribute("aria-label", playing ? text.pause(this.title) : text.play(this.title));
+    play.disabled = !this.playable && !playing;
+  }
+
+  /** `dragged` is where the scrubber is held, before it is let go. */
+  #renderTime(dragged) {
+    if (this.#scrubbing && dragged === undefined) return;
+    const { scrubber, note } = this.#parts;
+    const length = this.track?.duration_s ?? null;
+    const now = dragged ?? this.#player.time;
+    showTime(this.#parts, { now, length, ready: this.#ready });
+    scrubber.disabled = !this.playable;
+    scrubber.max = length ?? 1;
+    if (dragged === undefined) scrubber.value = now;
+    scrubber.setAttribute("aria-valuetext", text.positionValue(now, length ?? 0));
+    const words = this.#note(now);
+    if (note.textContent !== words) note.textContent = words;
+  }
+
+  #note(now) {
+    if (this.#player.failed) return text.unplayable;
+    if (this.#player.playing && this.#player.waiting) {
+      return this.#map.isReady(now) ? text.buffering : text.waitingFor(now);
+    }
+    if (this.state === "separating" && this.playable) return text.ready(this.#ready);
+    return "";
+  }
+}

@@ -1,0 +1,123 @@
+// Sends songs to the server one after another, with progress; refuses beforehand what cannot succeed.
+
+import { Problem, uploadUrl } from "./api.js";
+import { text } from "./strings.js";
+
+const AUDIBLE_EXTENSIONS = new Set(
+  ("mp3 mp2 mpga m4a m4b aac adts flac ogg oga opus spx wav wave w64 bwf aif aiff aifc alac caf au snd wma " +
+    "mp4 m4v mov mkv mka webm weba 3gp 3g2 avi mpg mpeg ts ogv").split(" "),
+);
+const AUDIBLE_MIME = /^(audio|video)\/|^application\/(ogg|octet-stream|x-matroska|mp4)$/;
+const FALLBACK_RETRY_S = 5;
+const MAX_BUSY_RETRIES = 20;
+
+export const ACCEPT = ["audio/*", "video/*", ".flac", ".opus", ".mka", ".mkv", ".aif", ".aiff", ".caf"].join();
+
+/** Why this file cannot become karaoke, as a sentence; or null. What is not clearly wrong, the server decides. */
+export function refusal(file, limits) {
+  const extension = file.name.includes(".") ? file.name.split(".").pop().toLowerCase() : "";
+  const clearlyOther = file.type && !AUDIBLE_MIME.test(file.type) && !AUDIBLE_EXTENSIONS.has(extension);
+  if (clearlyOther) return text.refused.type(file.name);
+  if (file.size === 0) return text.refused.empty(file.name);
+  if (limits?.upload_bytes && file.size > limits.upload_bytes) {
+    return text.refused.size(file.name, file.size, limits.upload_bytes);
+  }
+  return null;
+}
+
+const queue = [];
+let current = null;
+
+/**
+ * Queues a file. Calls `handlers.begun()`, `.progress({ fraction, secondsLeft })`, `.busy(seconds)`,
+ * then `.accepted(track)` or `.failed(problem)`. The returned function withdraws it at any time.
+ */
+export function upload(file, model, handlers) {
+  const job = { file, model, handlers, xhr: null, timer: 0, busy: 0, withdrawn: false };
+  queue.push(job);
+  next();
+  return () => withdraw(job);
+}
+
+function next() {
+  if (current || !queue.length) return;
+  current = queue.shift();
+  current.handlers.begun();
+  send(current);
+}
+
+function settle(job, act) {
+  if (job.withdrawn || current !== job) return;
+  current = null;
+  act();
+  next();
+}
+
+function withdraw(job) {
+  job.withdrawn = true;
+  clearTimeout(job.timer);
+  job.xhr?.abort();
+  const place = queue.indexOf(job);
+  if (place >= 0) queue.splice(place, 1);
+  if (current === job) current = null;
+  next();
+}
+
+function send(job) {
+  const form = new FormData();
+  if (job.model) form.append("model", job.model);
+  form.append("file", job.file, job.file.name);
+
+  const xhr = new XMLHttpRequest();
+  job.xhr = xhr;
+  const speed = speedometer();
+  xhr.upload.onprogress = ({ loaded, total }) =>
+    job.handlers.progress({ fraction: total ? loaded / total : 0, secondsLeft: (total - loaded) / speed(loaded) });
+  xhr.onload = () => answer(job, xhr);
+  xhr.onerror = xhr.ontimeout = () =>
+    settle(job, () =>
+      job.handlers.failed(
+        new Problem({ title: text.trouble.network, detail: text.trouble.networkDetail, status: 0 }),
+      ),
+    );
+  xhr.open("POST", uploadUrl);
+  xhr.setRequestHeader("Accept", "application/json");
+  xhr.send(form);
+}
+
+function answer(job, xhr) {
+  if (xhr.status === 202 || xhr.status === 201 || xhr.status === 200) {
+    settle(job, () => job.handlers.accepted(JSON.parse(xhr.responseText)));
+  } else if ((xhr.status === 503 || xhr.status === 429) && job.busy < MAX_BUSY_RETRIES) {
+    const wait = Number(xhr.getResponseHeader("Retry-After")) || FALLBACK_RETRY_S;
+    countDown(job, wait);
+  } else {
+    settle(job, () => job.handlers.failed(Problem.parse(xhr.status, xhr.responseText)));
+  }
+}
+
+function countDown(job, seconds) {
+  if (job.withdrawn) return;
+  if (seconds <= 0) {
+    job.busy += 1;
+    send(job);
+    return;
+  }
+  job.handlers.busy(seconds);
+  job.timer = setTimeout(() => countDown(job, seconds - 1), 1000);
+}
+
+/** Bytes a second, smoothed, so that the time left does not jump about. */
+function speedometer() {
+  let [lastBytes, lastTime, rate] = [0, performance.now(), 0];
+  return (loaded) => {
+    const now = performance.now();
+    const seconds = (now - lastTime) / 1000;
+    if (seconds > 0.2) {
+      const measured = (loaded - lastBytes) / seconds;
+      rate = rate ? rate * 0.7 + measured * 0.3 : measured;
+      [lastBytes, lastTime] = [loaded, now];
+    }
+    return rate;
+  };
+}
