@@ -1,13 +1,11 @@
-// Wires the page: words into their places, songs in by any way, uploads into cards, keys to the card in use.
+// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it.
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { takeIn } from "./drop.js";
-import { listenToKeys } from "./keys.js";
 import * as library from "./library.js";
-import { add, currentCard, openSetlist } from "./setlist.js";
+import { ACCEPT, refusal } from "./refusal.js";
 import { text } from "./strings.js";
-import { ACCEPT, refusal, upload } from "./upload.js";
 
 const byId = (id) => document.getElementById(id);
 let limits = null;
@@ -46,41 +44,31 @@ function refuse(sentence) {
   announce(sentence);
 }
 
-function takeFiles(files) {
+async function takeFiles(files) {
   byId("notices").replaceChildren();
   const good = files.filter((file) => {
     const sentence = refusal(file, limits);
     if (sentence) refuse(sentence);
     return !sentence;
   });
-  // Cards are put on top, so the first file of several comes last and stands first.
-  const cards = good.map(() => null);
-  for (let i = good.length - 1; i >= 0; i -= 1) cards[i] = add(good[i].name);
-  const now = Date.now();
-  good.forEach((file, i) => send(file, cards[i], now - i));
+  if (!good.length) return;
+  const model = byId("model-choice").hidden ? null : byId("model").value;
+  (await setlist()).handIn(good, model);
 }
 
-function send(file, card, added) {
-  const model = byId("model-choice").hidden ? null : byId("model").value;
-  card.uploading("waiting");
-  card.withdrawWith(
-    upload(file, model, {
-      begun: () => card.uploading("uploading", { fraction: 0 }),
-      progress: ({ fraction, secondsLeft }) =>
-        fraction < 1 ? card.uploading("uploading", { fraction, secondsLeft }) : card.uploading("arrived"),
-      busy: (seconds) => card.uploading("busy", { words: text.state.busy(seconds) }),
-      accepted: ({ id, passcode }) => {
-        library.remember({ id, passcode, name: file.name, added });
-        card.follow({ id, passcode });
-      },
-      failed: (problem) => card.fail(problem, problem.status === 0 || problem.status >= 500 ? () => send(file, card, added) : null),
-    }),
-  );
+let opened = null;
+function setlist() {
+  opened ??= import("./setlist.js").then((module) => {
+    module.open();
+    return module;
+  });
+  return opened;
 }
 
 fillWords();
-openSetlist(byId("setlist"));
 takeIn({ button: byId("choose"), input: byId("file"), onFiles: takeFiles, onFolder: refuse });
-listenToKeys(currentCard);
 offerModels();
+for (const intent of ["pointerenter", "focus"]) byId("choose").addEventListener(intent, setlist, { once: true });
+addEventListener("dragenter", setlist, { once: true });
+if (library.saved().length) await setlist();
 document.documentElement.toggleAttribute("data-awake", true);

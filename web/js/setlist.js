@@ -1,23 +1,52 @@
-// The list of cards on the page: which there are, in what order, and which one the keys are for.
+// The list of cards on the page: which there are, in what order, how files become cards, and which one the keys are for.
 
+import { listenToKeys } from "./keys.js";
 import * as library from "./library.js";
 import { playerOnStage } from "./player.js";
 import { percent, text } from "./strings.js";
 import { TrackCard } from "./track-card.js";
+import { upload } from "./upload.js";
 
 const cards = [];
-let list;
+const list = document.getElementById("setlist");
 
-export function openSetlist(element) {
-  list = element;
+/** Brings back the songs of earlier visits. */
+export function open() {
   for (const { id, passcode, name } of library.saved()) {
     add(name || text.untitled, "last").restore({ id, passcode });
   }
   refresh();
+  listenToKeys(currentCard);
+}
+
+/** Makes a card of each file, the first on top, and sends them. */
+export function handIn(files, model) {
+  const now = Date.now();
+  const newest = files.map((file) => file.name).reverse().map((name) => add(name)).reverse();
+  files.forEach((file, i) => send(file, model, newest[i], now - i));
+}
+
+function send(file, model, card, added) {
+  card.uploading("waiting");
+  const withdraw = upload(file, model, {
+    begun: () => card.uploading("uploading", { fraction: 0 }),
+    progress: ({ fraction, secondsLeft }) =>
+      fraction < 1 ? card.uploading("uploading", { fraction, secondsLeft }) : card.uploading("arrived"),
+    busy: (seconds) => card.uploading("busy", { words: text.state.busy(seconds) }),
+    accepted: ({ id, passcode }) => {
+      library.remember({ id, passcode, name: file.name, added });
+      card.follow({ id, passcode });
+    },
+    failed: (problem) => {
+      const worthRetrying = problem.status === 0 || problem.status === 429 || problem.status >= 500;
+      card.fail(problem, worthRetrying ? () => send(file, model, card, added) : null);
+    },
+  });
+  card.withdrawWith(withdraw);
 }
 
 /** A new card, at the top. */
-export function add(name, where = "first") {
+function add(name, where = "first") {
   const card = new TrackCard(name);
   card.onForgotten = forget;
   card.onChanged = showInTab;
@@ -33,7 +62,7 @@ export function add(name, where = "first") {
 }
 
 /** The card that plays, or else the first one that could. */
-export function currentCard() {
+function currentCard() {
   return cards.find((card) => card.player === playerOnStage()) ?? cards.find((card) => card.playable);
 }
 

@@ -38,6 +38,7 @@ export class TrackCard {
   #scrubbing = false;
   #saidShare = 0;
   #saidPlayable = false;
+  #begun = false;
   #problem = null;
   #nameButtons = [];
 
@@ -62,8 +63,8 @@ export class TrackCard {
   }
 
   get playable() {
-    if (!this.#has("stems") || this.state === "failed" || this.state === "cancelled") return false;
-    if (this.state === "done" || this.state === "finishing") return true;
+    if (!this.#seekable) return false;
+    if (this.state === "done" || this.state === "finishing" || this.#begun) return true;
     const { time } = this.#player;
     return time + this.#firstPlayable <= this.#ready || (this.#map.size > 0 && this.#map.isReady(time));
   }
@@ -130,11 +131,13 @@ export class TrackCard {
   }
 
   toggle() {
-    if (this.playable) this.#player.toggle();
+    if (!this.playable) return;
+    this.#begun = true;
+    this.#player.toggle();
   }
 
   seek(seconds) {
-    if (!this.#has("stems") || ENDED.indexOf(this.state) > 0) return;
+    if (!this.#seekable) return;
     this.#player.seek(Math.min(seconds, this.track.duration_s));
     this.#render();
   }
@@ -145,6 +148,11 @@ export class TrackCard {
 
   #has(what) {
     return Boolean(this.track?.[what]?.length);
+  }
+
+  /** Also where nothing is ready yet: going there makes the server do that part next. */
+  get #seekable() {
+    return this.#has("stems") && this.state !== "failed" && this.state !== "cancelled";
   }
 
   get #ready() {
@@ -194,8 +202,8 @@ export class TrackCard {
   #take(track) {
     this.track = track;
     this.#offline = false;
-    this.#problem = track.error ? { ...track.error } : null;
     this.#enter(track.state);
+    this.#problem = track.error ?? null;
     this.#fraction = ["separating", "finishing"].includes(track.state) ? track.progress : null;
     this.#words = [
       text.state[track.state] ?? track.state,
@@ -285,6 +293,7 @@ export class TrackCard {
     const running = !ENDED.includes(state);
     root.dataset.state = state;
     root.toggleAttribute("data-playing", this.#player.playing);
+    root.toggleAttribute("data-heard", this.#player.playing || this.#player.time > 0);
     root.toggleAttribute("data-waiting", this.#player.playing && this.#player.waiting);
     showNames(parts, { title: this.title, byline: this.#byline });
     if (track?.cover) showCover(parts, track.id);
@@ -337,7 +346,7 @@ export class TrackCard {
     const length = this.track?.duration_s ?? null;
     const now = dragged ?? this.#player.time;
     showTime(this.#parts, { now, length, ready: this.#ready });
-    scrubber.disabled = !this.playable;
+    scrubber.disabled = !this.#seekable;
     scrubber.max = length ?? 1;
     if (dragged === undefined) scrubber.value = now;
     scrubber.setAttribute("aria-valuetext", text.positionValue(now, length ?? 0));
