@@ -49,7 +49,7 @@ export class ChunkMap {
   /** Takes in one changed chunk. */
   update(chunk) {
     const at = this.#chunks.findIndex((c) => c.index === chunk.index);
-    if (at < 0) return this.set([...this.#chunks, chunk]);
+    if (at < 0) return; // Not in the plan as told so far; the next snapshot has it.
     this.#chunks[at] = chunk;
     this.#paint(Math.floor(at / this.#perLamp));
   }
@@ -94,7 +94,7 @@ export class ChunkMap {
     const by = group.findLast((c) => c.worker)?.worker;
     const item = this.#lamps[lamp];
     item.dataset.state = state;
-    item.toggleAttribute("data-retried", group.some((c) => c.attempt > 1));
+    item.toggleAttribute("data-retried", group.length === 1 && group[0].attempt > 1);
     if (by) item.dataset.gel = gelOf(by);
     else delete item.dataset.gel;
     item.firstChild.setAttribute("aria-label", this.#describe(group, state));

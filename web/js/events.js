@@ -11,14 +11,15 @@ const MAX_BACKOFF_MS = 20000;
 const watches = new Set();
 
 /**
- * Calls `handlers.snapshot|track|chunk|gone|lost|back` until the track has ended or `stop` is called.
+ * Calls `handlers.snapshot|track|chunk|gone|lost|back` until the track has ended or `stop()` is called.
+ * `refresh()` asks for a new snapshot.
  * A track beyond the number of streams is looked in on now and then until a stream is free.
  */
 export function watch(key, handlers) {
   const watcher = { key, handlers, source: null, timer: 0, failures: 0, retrying: false };
   watches.add(watcher);
   share();
-  return () => finish(watcher);
+  return { stop: () => finish(watcher), refresh: () => watcher.source && open(watcher) };
 }
 
 function finish(watcher) {

@@ -13,6 +13,7 @@ const FIRST_PLAYABLE_S = 1;
 const SEEK_STEP_S = 5;
 const SEEK_LEAP_S = 30;
 const SAY_EVERY = 0.25;
+const PLAN_GRACE_MS = 150;
 const ENDED = ["done", "failed", "cancelled"];
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
 
@@ -29,7 +30,8 @@ export class TrackCard {
   #id;
   #map;
   #player;
-  #stopWatching = () => {};
+  #watching = null;
+  #fillingMap = 0;
   #withdrawUpload = () => {};
   #retry = null;
   #fraction = null;
@@ -92,7 +94,7 @@ export class TrackCard {
     this.#withdrawUpload = () => {};
     this.#key = key;
     this.root.dataset.track = key.id;
-    this.#stopWatching = watch(key, {
+    this.#watching = watch(key, {
       snapshot: (track, chunks) => {
         this.#map.set(chunks);
         this.#take(track);
@@ -212,8 +214,19 @@ export class TrackCard {
     ]
       .filter(Boolean)
       .join(" · ");
+    this.#fillMap();
     this.#sayProgress();
     this.#render();
+  }
+
+  /** The plan is made after the first snapshot: unless its chunks come by themselves soon, ask for them all. */
+  #fillMap() {
+    const incomplete = () => this.track.state === "separating" && this.#map.size < this.track.chunks_total;
+    if (this.#fillingMap || !incomplete()) return;
+    this.#fillingMap = setTimeout(() => {
+      this.#fillingMap = 0;
+      if (incomplete()) this.#watching?.refresh();
+    }, PLAN_GRACE_MS);
   }
 
   #enter(state) {
@@ -280,7 +293,8 @@ export class TrackCard {
   }
 
   #leave() {
-    this.#stopWatching();
+    this.#watching?.stop();
+    clearTimeout(this.#fillingMap);
     this.#player.leave();
     announce(text.say.removed(this.title));
     this.onForgotten(this, this.#key?.id);
