@@ -1,2 +1,56 @@
-//! k
-fn main() {}
+//! The binary `karaoke`: reads the command line, wires the rooms of the house together, decides nothing.
+
+mod config;
+mod house;
+mod models;
+mod separate;
+mod signals;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Takes the voice out of songs: karaoke tracks from a web page, a REST API or the command line.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    /// Configuration file; without it `config.toml` is read if there is one.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the karaoke page, the API and the workers in one process.
+    Up(up::Arguments),
+    /// Separates songs and writes their stems, without a server.
+    Separate(separate::Arguments),
+    /// Lists and verifies the models.
+    #[command(subcommand)]
+    Models(models::Command),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // clap ends misuse with status 2.
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("karaoke: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = config::Config::read(arguments.config.as_deref())?;
+    match arguments.command {
+        Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),
+        Command::Separate(separate) => separate::run(separate, config).await,
+        Command::Models(command) => models::run(&command, &config).map(|()| ExitCode::SUCCESS),
+    }
+}

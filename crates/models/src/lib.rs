@@ -4,11 +4,28 @@
 
 use karaoke_core::Manifest;
 use karaoke_core::manifest::ManifestError;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// `[models]`: where the models are, and which one those get who do not choose.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelsConfig {
+    /// Folder of manifests and ONNX files.
+    pub dir: PathBuf,
+    /// The model of those who do not choose.
+    pub default: String,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("models"), default: "centre".into() }
+    }
+}
 
 /// The models of one folder.
 #[derive(Clone, Debug)]

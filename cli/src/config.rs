@@ -1,0 +1,125 @@
+//! The configuration: `config.toml`, then the environment (`KARAOKE__SECTION__KEY`), then flags.
+
+use anyhow::{Context, ensure};
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use karaoke_models::ModelsConfig;
+use karaoke_server::http::HttpConfig;
+use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig};
+use karaoke_server::store::StoreConfig;
+use karaoke_worker::WorkerConfig;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Every setting; each section belongs to the module that uses it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub http: HttpConfig,
+    pub store: StoreConfig,
+    pub models: ModelsConfig,
+    pub chunking: ChunkingConfig,
+    pub dispatch: DispatchConfig,
+    pub limits: LimitsConfig,
+    pub worker: WorkerConfig,
+}
+
+impl Config {
+    /// Reads `file` (or `config.toml`, if there is one) and the environment, and refuses what cannot be.
+    pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+        let path = file.unwrap_or(Path::new("config.toml"));
+        ensure!(file.is_none() || path.is_file(), "there is no configuration file {}", path.display());
+        let figment = Figment::new()
+            .merge(Toml::file_exact(path))
+            .merge(Env::prefixed("KARAOKE__").split("__"));
+        // A missing config.toml is fine; the provider yields nothing for it.
+        let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
+        config.check()?;
+        config.models.dir = find(&config.models.dir);
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.worker.check()?;
+        self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
+        let overlap = self.chunking.overlap;
+        ensure!((0.0..0.99).contains(&overlap), "chunking.overlap must be at least 0 and below 0.99");
+        ensure!(self.chunking.max_message_bytes >= 1024, "chunking.max_message_bytes must be at least 1024");
+        ensure!(self.dispatch.max_attempts >= 1, "dispatch.max_attempts must be at least 1");
+        ensure!(self.limits.living_tracks >= 1, "limits.living_tracks must be at least 1");
+        ensure!((1..=64).contains(&self.limits.decoders), "limits.decoders must lie between 1 and 64");
+        let wait = self.limits.decode_wait_s;
+        ensure!((0.0..=600.0).contains(&wait), "limits.decode_wait_s must lie between 0 and 600");
+        Ok(())
+    }
+}
+
+fn one_line(error: &figment::Error) -> String {
+    format!("configuration: {error}").replace('\n', "; ")
+}
+
+/// A relative folder that is not under the working directory is looked for around the program itself, so
+/// that the program can be called from anywhere.
+fn find(dir: &Path) -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let mut places = program.ancestors().skip(1).map(|place| place.join(dir));
+    if dir.is_dir() {
+        return dir.to_owned();
+    }
+    places.find(|place| place.is_dir()).unwrap_or_else(|| dir.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const SAMPLE: &str = include_str!("../../config.toml");
+
+    /// Every key of a table, as `section.key = value`.
+    fn lines(text: &str) -> BTreeSet<String> {
+        let table: toml::Table = toml::from_str(text).unwrap();
+        let mut lines = BTreeSet::new();
+        for (section, keys) in table {
+            for (key, value) in keys.as_table().unwrap() {
+                lines.insert(format!("{section}.{key} = {value}"));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn the_sample_holds_every_setting_with_its_default() {
+        assert_eq!(lines(SAMPLE), lines(&toml::to_string(&Config::default()).unwrap()));
+    }
+
+    #[test]
+    fn every_setting_of_the_sample_has_a_comment() {
+        let mut commented = false;
+        for line in SAMPLE.lines() {
+            if line.contains(" = ") && !line.starts_with('#') {
+                assert!(commented, "no comment above: {line}");
+            }
+            commented = line.starts_with('#');
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_impossible_values_are_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        for (text, word) in [
+            ("[http]\nprot = 1", "prot"),
+            ("[htpt]", "htpt"),
+            ("[http]\nport = 99999", "port"),
+            ("[chunking]\noverlap = 1.5", "overlap"),
+            ("[worker]\nloaded_models = 0", "loaded_models"),
+            ("[limits]\ndecoders = 0", "decoders"),
+            ("not toml", "c.toml"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", Config::read(Some(&path)).unwrap_err());
+            assert!(error.contains(word) && !error.contains('\n'), "{text}: {error}");
+        }
+    }
+}

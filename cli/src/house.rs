@@ -1,0 +1,56 @@
+//! Everything in one process: queue, workers and pipeline, wired together.
+
+use crate::config::Config;
+use anyhow::Context;
+use karaoke_models::Catalogue;
+use karaoke_queue::memory::MemoryQueue;
+use karaoke_server::pipeline::{Parts, Pipeline};
+use karaoke_worker::{Pool, Runtime};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a publisher waits for room in the queue before it looks whether it should go on.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The rooms that work, without HTTP.
+pub struct House {
+    pub pipeline: Arc<Pipeline>,
+    queue: MemoryQueue,
+    pool: Pool,
+}
+
+impl House {
+    /// Starts queue, workers and pipeline.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let catalogue = Catalogue::open(&config.models.dir)?;
+        let library = &config.worker.onnxruntime;
+        let explicit = (!library.as_os_str().is_empty()).then_some(library.as_path());
+        let runtime = Runtime::load(explicit)?;
+        tracing::info!(version = runtime.version(), path = %runtime.path().display(), "ONNX Runtime loaded");
+        let mut dispatch = config.dispatch;
+        if dispatch.in_flight == 0 {
+            dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 2;
+        }
+        let queue = MemoryQueue::new(dispatch.in_flight, PATIENCE);
+        let pool = Pool::start(&config.worker, &catalogue, Arc::new(queue.clone()), &runtime)
+            .context("the workers cannot start")?;
+        let parts = Parts {
+            store: config.store,
+            chunking: config.chunking,
+            dispatch,
+            limits: config.limits,
+            catalogue,
+            default_model: config.models.default,
+            queue: Arc::new(queue.clone()),
+        };
+        let pipeline = Pipeline::start(parts).await?;
+        Ok(Self { pipeline, queue, pool })
+    }
+
+    /// Stops everything; what is half done is taken up by the next life.
+    pub async fn stop(self) {
+        self.pipeline.shutdown().await;
+        self.queue.close();
+        self.pool.stop().await;
+    }
+}

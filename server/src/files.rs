@@ -1,0 +1,118 @@
+//! Where a track's files lie, and that nothing is left behind.
+
+use karaoke_core::TrackId;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The audio folder of a store.
+///
+/// ```text
+/// incoming/<id>                 an upload that is still arriving
+/// tracks/<id>/upload            the uploaded file, until the track is done
+/// tracks/<id>/cover             the picture from its tags
+/// tracks/<id>/mix.f32           decoded, at the source's rate, interleaved stereo
+/// tracks/<id>/model.f32         the same at the model's rate, when that differs, until done
+/// tracks/<id>/<stem>.layer<k>   raw window outputs, until done (see karaoke_core::overlap)
+/// tracks/<id>/<stem>.f32        a finished stem at the source's rate
+/// tracks/<id>/<stem>.<format>   an encoded download
+/// ```
+#[derive(Clone, Debug)]
+pub struct Files {
+    root: PathBuf,
+}
+
+impl Files {
+    /// Opens the folder, making it if needed, and forgets uploads that a dead server left half-way.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let files = Self { root: root.to_owned() };
+        fs::create_dir_all(root.join("tracks"))?;
+        match fs::remove_dir_all(root.join("incoming")) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => fs::create_dir(root.join("incoming"))?,
+        }
+        Ok(files)
+    }
+
+    /// An upload that is still arriving.
+    pub fn incoming(&self, id: &TrackId) -> PathBuf {
+        self.root.join("incoming").join(id.as_str())
+    }
+
+    /// Makes the track's folder and moves its upload there.
+    pub fn adopt(&self, id: &TrackId) -> io::Result<()> {
+        fs::create_dir(self.dir(id))?;
+        fs::rename(self.incoming(id), self.upload(id))
+    }
+
+    /// The uploaded file.
+    pub fn upload(&self, id: &TrackId) -> PathBuf {
+        self.dir(id).join("upload")
+    }
+
+    /// The cover.
+    pub fn cover(&self, id: &TrackId) -> PathBuf {
+        self.dir(id).join("cover")
+    }
+
+    /// The decoded mix at the source's rate.
+    pub fn mix(&self, id: &TrackId) -> PathBuf {
+        self.dir(id).join("mix.f32")
+    }
+
+    /// The mix at the model's rate, when that differs.
+    pub fn model_mix(&self, id: &TrackId) -> PathBuf {
+        self.dir(id).join("model.f32")
+    }
+
+    /// Layer `k` of a predicted stem.
+    pub fn layer(&self, id: &TrackId, stem: &str, k: usize) -> PathBuf {
+        self.dir(id).join(format!("{stem}.layer{k}"))
+    }
+
+    /// A finished stem.
+    pub fn stem(&self, id: &TrackId, stem: &str) -> PathBuf {
+        self.dir(id).join(format!("{stem}.f32"))
+    }
+
+    /// An encoded download; `name` is made by us, never by a user.
+    pub fn encoded(&self, id: &TrackId, name: &str) -> PathBuf {
+        self.dir(id).join(name)
+    }
+
+    /// Removes what only a running track needs.
+    pub fn remove_working(&self, id: &TrackId) -> io::Result<()> {
+        for entry in fs::read_dir(self.dir(id))? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if name == "upload" || name == "model.f32" || name.contains(".layer") || name.ends_with(".part") {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes everything of a track. Nothing there is fine.
+    pub fn remove(&self, id: &TrackId) -> io::Result<()> {
+        for gone in [fs::remove_file(self.incoming(id)), fs::remove_dir_all(self.dir(id))] {
+            match gone {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The tracks that have a folder.
+    pub fn tracks(&self) -> io::Result<Vec<TrackId>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(self.root.join("tracks"))? {
+            ids.extend(entry?.file_name().to_str().and_then(|n| TrackId::parse(n).ok()));
+        }
+        Ok(ids)
+    }
+
+    fn dir(&self, id: &TrackId) -> PathBuf {
+        self.root.join("tracks").join(id.as_str())
+    }
+}

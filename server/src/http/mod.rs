@@ -1,0 +1,108 @@
+//! The REST API and the page: thin handlers around the pipeline.
+
+mod auth;
+mod events;
+mod page;
+mod range;
+mod respond;
+mod stems;
+mod system;
+mod tracks;
+mod upload;
+
+use crate::pipeline::Pipeline;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+/// `[http]`: the web page and the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address to listen on; `0.0.0.0` lets other machines in.
+    pub host: String,
+    /// Port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Key (header `X-Admin-Key`) that opens every track and the list of all; empty: there is none.
+    pub admin_key: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new() }
+    }
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pipeline: Arc<Pipeline>,
+    config: Arc<HttpConfig>,
+    /// Distinguishes event ids of this life from those of a former one.
+    boot: u64,
+    encodings: Arc<stems::Encodings>,
+}
+
+const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
+                   script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+/// All routes.
+pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
+    let app =
+        App { pipeline, config: Arc::new(config), boot: rand::random(), encodings: Arc::default() };
+    let api = Router::new()
+        .route("/tracks", post(upload::upload).get(tracks::list))
+        .route("/tracks/{id}", get(tracks::show).delete(tracks::delete))
+        .route("/tracks/{id}/events", get(events::events))
+        .route("/tracks/{id}/chunks", get(tracks::chunks))
+        .route("/tracks/{id}/cover", get(tracks::cover))
+        .route("/tracks/{id}/cancel", post(tracks::cancel))
+        .route("/tracks/{id}/stems/{file}", get(stems::stem))
+        .route("/models", get(system::models))
+        .fallback(respond::no_such_address);
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(system::healthz))
+        .route("/readyz", get(system::readyz))
+        .fallback(page::page)
+        .method_not_allowed_fallback(respond::wrong_method)
+        // The upload handler counts for itself, with the limit from the configuration.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(respond::panicked))
+        .layer(header_layer(header::CONTENT_SECURITY_POLICY, CSP))
+        .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(TraceLayer::new_for_http())
+        .with_state(app)
+}
+
+fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Serves until `stop` is done; open streams (events, waiting stems) are then cut.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let stop = futures::FutureExt::shared(Box::pin(stop));
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone());
+    tokio::select! {
+        served = served.into_future() => served,
+        () = grace(stop) => Ok(()),
+    }
+}
+
+/// Short answers are let out; a stream that waits for a song would hold the process for ever.
+async fn grace(stop: impl Future<Output = ()>) {
+    stop.await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}

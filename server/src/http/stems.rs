@@ -1,0 +1,228 @@
+//! Serves stems: any byte range of a WAV at once, also while the song is separated; FLAC and MP3 encoded on demand.
+
+use super::auth::Owned;
+use super::range::{Asked, parse};
+use super::{App, respond};
+use crate::encode::{Format, wav};
+use crate::pipeline::{Pipeline, StemReader, blocking, download_name, lock};
+use crate::problem::Problem;
+use crate::store::TrackRecord;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{self, Stream};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+/// Frames sent at a time: small enough that the first sound leaves early.
+const BLOCK: u64 = 1 << 14;
+
+/// Encodings that are being made, so that two requests for one share it.
+pub(super) type Encodings = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    /// `16` (default), `24` or `float` (WAV only).
+    bits: Option<String>,
+    /// Anything but `0`: answer as a download with a name.
+    download: Option<String>,
+}
+
+pub(super) async fn stem(
+    State(app): State<App>,
+    owned: Owned,
+    Path((_, file)): Path<(String, String)>,
+    options: Result<Query<Options>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Query(options) = options.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+    let (stem, format) = address(&file, options.bits.as_deref())?;
+    let (id, record) = (owned.track.id.clone(), owned.track.record());
+    let reader = app.pipeline.stem(&id, stem).await?;
+    let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
+    let mut response = match format {
+        Format::Wav16 | Format::Wav24 | Format::WavFloat => wav_response(reader, format, asked),
+        _ => encoded_response(&app, reader, &record, stem, format, asked).await?,
+    };
+    let out = response.headers_mut();
+    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    out.insert(header::CACHE_CONTROL, respond::PRIVATE);
+    // The samples of a stem never change once they are there, so a range of it stays valid for good.
+    let etag = format!("\"{id}-{stem}-{format:?}\"");
+    out.insert(header::ETAG, HeaderValue::from_str(&etag).map_err(|e| Problem::internal(&e))?);
+    if options.download.is_some_and(|d| d != "0") {
+        out.insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
+    }
+    Ok(response)
+}
+
+/// `vocals.wav` → the stem and the format.
+fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), Problem> {
+    let unknown = || {
+        let detail = "A stem's address ends in .wav, .flac or .mp3; bits may be 16, 24 or (WAV only) float.";
+        Problem::new(404, "No such format", detail)
+    };
+    let (stem, extension) = file.rsplit_once('.').ok_or_else(unknown)?;
+    let format = match (extension, bits) {
+        ("wav", None | Some("16")) => Format::Wav16,
+        ("wav", Some("24")) => Format::Wav24,
+        ("wav", Some("float" | "32")) => Format::WavFloat,
+        ("flac", None | Some("16")) => Format::Flac16,
+        ("flac", Some("24")) => Format::Flac24,
+        ("mp3", None) => Format::Mp3,
+        _ => return Err(unknown()),
+    };
+    Ok((stem, format))
+}
+
+fn wav_response(reader: StemReader, format: Format, asked: Option<&str>) -> Response {
+    let total = wav::total_len(reader.frames, reader.rate, format);
+    let wav = Arc::new(Wav { head: wav::header(reader.frames, reader.rate, format), reader, format, total });
+    partial(asked, total, move |range| Body::from_stream(wav.bytes(range)))
+}
+
+/// Answers 200, 206 or 416 with the body that `make` gives for a byte range.
+fn partial(asked: Option<&str>, total: u64, make: impl FnOnce(Range<u64>) -> Body) -> Response {
+    let (status, range) = match parse(asked, total) {
+        Asked::All => (StatusCode::OK, 0..total),
+        Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Asked::Unsatisfiable => {
+            let headers = [(header::CONTENT_RANGE, format!("bytes */{total}"))];
+            return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
+        }
+    };
+    let length = [(header::CONTENT_LENGTH, (range.end - range.start).to_string())];
+    let content_range = format!("bytes {}-{}/{total}", range.start, range.end.saturating_sub(1));
+    let mut response = (status, length, make(range)).into_response();
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(value) = HeaderValue::from_str(&content_range)
+    {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
+}
+
+/// A WAV file that exists only as far as it is asked for.
+struct Wav {
+    head: Vec<u8>,
+    reader: StemReader,
+    format: Format,
+    total: u64,
+}
+
+impl Wav {
+    /// The file's bytes in `range`, block by block; each waits until its frames are final.
+    fn bytes(self: Arc<Self>, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Problem>> {
+        stream::try_unfold((self, range.start), move |(wav, at)| async move {
+            if at >= range.end {
+                return Ok(None);
+            }
+            let part = wav.part(at, range.end).await?;
+            let next = at + part.len() as u64;
+            Ok(Some((part, (wav, next))))
+        })
+    }
+
+    /// Some bytes from `at` on, not beyond `end`.
+    async fn part(&self, at: u64, end: u64) -> Result<Bytes, Problem> {
+        let head = self.head.len() as u64;
+        if at < head {
+            return Ok(Bytes::copy_from_slice(&self.head[at as usize..end.min(head) as usize]));
+        }
+        let frame = wav::frame_bytes(self.format);
+        let (first, frames_end) = ((at - head) / frame, self.reader.frames);
+        if first >= frames_end {
+            // The pad byte that RIFF wants behind an odd number of bytes.
+            return Ok(Bytes::from(vec![0; (end.min(self.total) - at) as usize]));
+        }
+        let last = (first + BLOCK).min((end - head).div_ceil(frame)).min(frames_end);
+        let samples = self.reader.read(first..last).await?;
+        let mut bytes = Vec::with_capacity(((last - first) * frame) as usize);
+        wav::samples_to_bytes(&samples, self.format, &mut bytes);
+        let skip = (at - head - first * frame) as usize;
+        let keep = bytes.len().min((end - head - first * frame) as usize);
+        Ok(Bytes::from(bytes).slice(skip..keep))
+    }
+}
+
+async fn encoded_response(
+    app: &App,
+    reader: StemReader,
+    record: &TrackRecord,
+    stem: &str,
+    format: Format,
+    asked: Option<&str>,
+) -> Result<Response, Problem> {
+    let path = encoded(app, reader, record, stem, format).await?;
+    let broken = |e: io::Error| Problem::disk(&e);
+    let mut file = tokio::fs::File::open(&path).await.map_err(broken)?;
+    let total = file.metadata().await.map_err(broken)?.len();
+    if let Asked::Part(range) = parse(asked, total) {
+        file.seek(io::SeekFrom::Start(range.start)).await.map_err(broken)?;
+    }
+    Ok(partial(asked, total, |range| {
+        let part = file.take(range.end - range.start);
+        Body::from_stream(tokio_util::io::ReaderStream::with_capacity(part, 1 << 16))
+    }))
+}
+
+/// The encoded file, made now unless it is there; waits for the rest of the song first.
+async fn encoded(
+    app: &App,
+    reader: StemReader,
+    record: &TrackRecord,
+    stem: &str,
+    format: Format,
+) -> Result<PathBuf, Problem> {
+    let name = format!("{stem}-{}.{}", format.bits().unwrap_or(320), format.extension());
+    let path = app.pipeline.files.encoded(&record.id, &name);
+    reader.wait_all().await?;
+    let making = lock(&app.encodings).entry(path.clone()).or_default().clone();
+    let made = {
+        let _one_at_a_time = making.lock().await;
+        if tokio::fs::try_exists(&path).await.unwrap_or(false) {
+            Ok(())
+        } else {
+            make(&app.pipeline, reader, record, format, path.clone()).await
+        }
+    };
+    lock(&app.encodings).remove(&path);
+    made.map(|()| path)
+}
+
+async fn make(
+    pipeline: &Pipeline,
+    reader: StemReader,
+    record: &TrackRecord,
+    format: Format,
+    path: PathBuf,
+) -> Result<(), Problem> {
+    let Ok(_permit) = pipeline.encoders.clone().acquire_owned().await else {
+        return Err(Problem::new(503, "Stopping", "The server is about to stop."));
+    };
+    let tags = record.tags();
+    blocking(move || reader.encode_to(&path, format, &tags, &|| false)).await.map_err(|e| Problem::disk(&e))
+}
+
+fn attachment(record: &TrackRecord, stem: &str, format: Format) -> Result<HeaderValue, Problem> {
+    let name = download_name(&record.song(), stem, format.extension());
+    let plain: String = name.chars().map(|c| if c.is_ascii() && !"\"\\;%".contains(c) { c } else { '_' }).collect();
+    let coded: String = name
+        .bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect();
+    HeaderValue::from_str(&format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{coded}"))
+        .map_err(|e| Problem::internal(&e))
+}

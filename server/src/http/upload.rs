@@ -1,0 +1,224 @@
+//! Takes an upload: streams it to disk while hashing, and answers once it is known whether it is music.
+
+use super::auth;
+use super::App;
+use crate::pipeline::{Submission, blocking, now_ms};
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::multipart::{Field, Multipart};
+use axum::extract::{FromRequest, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use karaoke_core::{TrackId, TrackState};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Bytes gathered before they are hashed and written in one go.
+const BATCH: usize = 1 << 20;
+
+/// What may go along with an upload: as query parameters, or as fields before the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wishes {
+    /// The file's name, for a raw body.
+    name: Option<String>,
+    /// The model.
+    model: Option<String>,
+    /// Seconds from now by which it should be done.
+    deadline_s: Option<u32>,
+}
+
+pub(super) async fn upload(
+    State(app): State<App>,
+    wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+    app.pipeline.admit()?;
+    check_length(&app, request.headers())?;
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        let form = Multipart::from_request(request, &app)
+            .await
+            .map_err(|e| Problem::new(422, "Unreadable form", e.body_text()))?;
+        return from_form(&app, form, wishes).await;
+    }
+    let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
+    let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
+    accept(&app, body, &name, wishes).await
+}
+
+fn check_length(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    // A form is a little longer than the file in it; the exact count follows while it arrives.
+    if length.is_some_and(|n: u64| n > app.pipeline.limits.upload_bytes.saturating_add(1 << 16)) {
+        return Err(too_large(app));
+    }
+    Ok(())
+}
+
+async fn from_form(app: &App, mut form: Multipart, mut wishes: Wishes) -> Result<Response, Problem> {
+    let broken = |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
+    while let Some(field) = form.next_field().await.map_err(broken)? {
+        match field.name() {
+            Some("file") => {
+                let name = field.file_name().or(wishes.name.as_deref()).unwrap_or("upload").to_owned();
+                return accept(app, parts(field), &name, wishes).await;
+            }
+            Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
+            Some("deadline_s") => {
+                let text = field.text().await.map_err(broken)?;
+                let wrong = || Problem::new(422, "Bad deadline", "deadline_s is a number of seconds from now.");
+                wishes.deadline_s = Some(text.trim().parse().map_err(|_| wrong())?);
+            }
+            _ => {}
+        }
+    }
+    Err(Problem::new(422, "No file", "The form has no field `file`; put the song there."))
+}
+
+fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin + '_ {
+    field.map(|part| part.map_err(|e| cut_off(&e)))
+}
+
+fn cut_off(error: &dyn std::fmt::Display) -> Problem {
+    tracing::debug!(%error, "upload cut off");
+    Problem::new(400, "Upload cut off", "The upload ended before the file was complete; send it again.")
+}
+
+fn too_large(app: &App) -> Problem {
+    let limit = app.pipeline.limits.upload_bytes;
+    let detail = format!("The file is larger than this server takes ({} MB); send a shorter or compressed one.", limit / 1_000_000);
+    Problem::new(413, "File too large", detail)
+}
+
+async fn accept(
+    app: &App,
+    body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    name: &str,
+    wishes: Wishes,
+) -> Result<Response, Problem> {
+    let id = TrackId::from_random(rand::random());
+    let passcode = auth::new_passcode();
+    let (size_bytes, upload_sha256, mut incoming) = receive(app, body, &id).await?;
+    let submission = Submission {
+        id: id.clone(),
+        passcode_sha256: auth::hash(&passcode),
+        file_name: clean_name(name),
+        size_bytes,
+        upload_sha256,
+        model: wishes.model.filter(|m| !m.is_empty()),
+        deadline_ms: wishes.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
+    };
+    let track = app.pipeline.submit(submission).await?;
+    incoming.keep();
+    let wait = Duration::try_from_secs_f64(app.pipeline.limits.decode_wait_s).unwrap_or_default();
+    let decoded = track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding));
+    // Longer songs are decoded after the answer; their track then says how it went.
+    let _ = tokio::time::timeout(wait, decoded).await;
+    if let Some(failure) = track.record().failure {
+        app.pipeline.delete(&id).await?;
+        return Err(failure.into());
+    }
+    let view = track.view();
+    let answer = json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links });
+    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
+    if let Some(cookie) = auth::set_cookie(&id, &passcode) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// An upload on disk that goes away again unless it is kept.
+struct Incoming {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Incoming {
+    fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Best effort: what stays is cleared at the next start.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn receive(
+    app: &App,
+    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    id: &TrackId,
+) -> Result<(u64, String, Incoming), Problem> {
+    let incoming = Incoming { path: app.pipeline.files.incoming(id), kept: false };
+    let path = incoming.path.clone();
+    let file = blocking(move || File::create(path)).await.map_err(|e| Problem::disk(&e))?;
+    let mut sink = Some((file, Sha256::new()));
+    let (mut size, mut batch) = (0u64, Vec::with_capacity(BATCH));
+    loop {
+        let part = body.next().await.transpose()?;
+        let ended = part.is_none();
+        if let Some(part) = part {
+            size += part.len() as u64;
+            if size > app.pipeline.limits.upload_bytes {
+                return Err(too_large(app));
+            }
+            batch.extend_from_slice(&part);
+        }
+        if (ended || batch.len() >= BATCH)
+            && let Some((mut file, mut hash)) = sink.take()
+        {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            let write = move || {
+                hash.update(&full);
+                file.write_all(&full)?;
+                if ended {
+                    file.sync_all()?;
+                }
+                Ok((file, hash))
+            };
+            sink = Some(blocking(write).await.map_err(|e| Problem::disk(&e))?);
+        }
+        if ended {
+            let hash = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
+            return match size {
+                0 => Err(Problem::new(422, "Empty file", "The file is empty; choose a song.")),
+                _ => Ok((size, hash, incoming)),
+            };
+        }
+    }
+}
+
+/// The last part of the name the client gave, without control characters: for display, never for a path.
+fn clean_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    if clean.trim().is_empty() { "upload".into() } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean_name;
+
+    #[test]
+    fn names_lose_what_could_hurt() {
+        for (name, want) in
+            [("../../etc/passwd", "passwd"), ("C:\\x\\song.mp3", "song.mp3"), ("a\r\nb", "ab"), ("", "upload")]
+        {
+            assert_eq!(clean_name(name), want);
+        }
+        assert_eq!(clean_name(&"ä".repeat(900)).chars().count(), 200);
+    }
+}

@@ -1,0 +1,282 @@
+//! A track that is being worked on: what its database row does not hold, and who waits for what.
+
+use crate::events::EventLog;
+use crate::problem::Problem;
+use crate::store::{Audio, ChunkRecord, TrackRecord};
+use crate::view::{ChunkState, ChunkView, TrackView};
+use karaoke_core::overlap::Blender;
+use karaoke_core::state::Progress;
+use karaoke_core::{ChunkPlan, Manifest, TrackId, TrackState, WindowPlan};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+/// A track in this server's hands.
+#[derive(Debug)]
+pub struct LiveTrack {
+    /// Its name.
+    pub id: TrackId,
+    /// Its model.
+    pub manifest: Manifest,
+    /// What happens to it.
+    pub events: EventLog,
+    audio: OnceLock<LiveAudio>,
+    inner: Mutex<Inner>,
+    called_off: AtomicBool,
+}
+
+/// What decoding and planning found.
+#[derive(Debug)]
+pub struct LiveAudio {
+    /// The numbers.
+    pub audio: Audio,
+    /// The plan made of them.
+    pub plan: ChunkPlan,
+    /// Cross-fades for that plan, made when somebody first reads.
+    blender: OnceLock<Arc<Blender>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    record: TrackRecord,
+    chunks: Vec<Chunk>,
+    done: u64,
+    /// When separating began in this process, and how many chunks were done then.
+    began: Option<(Instant, u64)>,
+}
+
+/// A chunk of a live track.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// Where it is.
+    pub state: ChunkState,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// How often a worker said that it began with it.
+    pub starts: u32,
+    /// Who works on it, or did it.
+    pub worker: Option<Arc<str>>,
+    /// How long that took.
+    pub seconds: Option<f64>,
+}
+
+impl LiveAudio {
+    /// Plans from the numbers; the same numbers always give the same plan.
+    pub fn new(audio: Audio, manifest: &Manifest) -> Self {
+        let windows = WindowPlan::new(manifest.windowing(audio.overlap), audio.model_frames);
+        let plan = ChunkPlan::new(windows, audio.windows_per_chunk);
+        Self { audio, plan, blender: OnceLock::new() }
+    }
+
+    /// Cross-fades for the plan.
+    pub fn blender(&self) -> Arc<Blender> {
+        self.blender.get_or_init(|| Arc::new(Blender::new(*self.plan.windows()))).clone()
+    }
+
+    /// Seconds into the track of a frame at the model's rate.
+    fn seconds(&self, frame: u64, manifest: &Manifest) -> f64 {
+        frame as f64 / f64::from(manifest.sample_rate)
+    }
+}
+
+impl LiveTrack {
+    /// A track as the database has it, with its chunks if it has any yet.
+    pub fn new(record: TrackRecord, chunks: Vec<ChunkRecord>) -> Self {
+        let track = Self {
+            id: record.id.clone(),
+            manifest: record.manifest.clone(),
+            events: EventLog::default(),
+            audio: OnceLock::new(),
+            called_off: AtomicBool::new(record.state.is_terminal()),
+            inner: Mutex::new(Inner { record, chunks: Vec::new(), done: 0, began: None }),
+        };
+        let audio = track.lock().record.audio;
+        if let Some(audio) = audio {
+            track.planned(audio, chunks);
+        }
+        track
+    }
+
+    /// Decoding is over: the plan is known, and with it the chunks.
+    pub fn planned(&self, audio: Audio, chunks: Vec<ChunkRecord>) {
+        let live = self.audio.get_or_init(|| LiveAudio::new(audio, &self.manifest));
+        let mut inner = self.lock();
+        inner.record.audio = Some(audio);
+        inner.chunks = chunks.into_iter().map(Chunk::from).collect();
+        inner.chunks.resize_with(live.plan.count() as usize, || Chunk::from(ChunkRecord::default()));
+        inner.done = inner.chunks.iter().filter(|c| c.state == ChunkState::Done).count() as u64;
+        inner.began = Some((Instant::now(), inner.done));
+    }
+
+    /// What decoding found, once it has.
+    pub fn audio(&self) -> Option<&LiveAudio> {
+        self.audio.get()
+    }
+
+    /// Its state.
+    pub fn state(&self) -> TrackState {
+        self.lock().record.state
+    }
+
+    /// Its row as last known.
+    pub fn record(&self) -> TrackRecord {
+        self.lock().record.clone()
+    }
+
+    /// Nobody wants it any more: decoders and readers stop.
+    pub fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::Relaxed)
+    }
+
+    /// Changes the row as last known, and tells the listeners.
+    pub fn update(&self, change: impl FnOnce(&mut TrackRecord)) {
+        let state = {
+            let mut inner = self.lock();
+            change(&mut inner.record);
+            inner.record.state
+        };
+        if matches!(state, TrackState::Failed | TrackState::Cancelled) {
+            self.called_off.store(true, Ordering::Relaxed);
+        }
+        self.tell_track();
+        if state.is_terminal() {
+            self.events.push("end", "{}".into());
+        }
+    }
+
+    /// Changes a chunk, and tells the listeners. `None` when there is no such chunk.
+    pub fn update_chunk<T>(&self, chunk: u64, change: impl FnOnce(&mut Chunk) -> T) -> Option<T> {
+        let result = {
+            let mut inner = self.lock();
+            let at = inner.chunks.get_mut(chunk as usize)?;
+            let was_done = at.state == ChunkState::Done;
+            let result = change(at);
+            let is_done = at.state == ChunkState::Done;
+            inner.done = inner.done + u64::from(is_done) - u64::from(was_done);
+            result
+        };
+        if let Some(view) = self.chunk_view(chunk) {
+            self.events.push("chunk", json(&view));
+        }
+        Some(result)
+    }
+
+    /// A chunk as it is.
+    pub fn chunk(&self, chunk: u64) -> Option<Chunk> {
+        self.lock().chunks.get(chunk as usize).cloned()
+    }
+
+    /// Chunks that are not done yet.
+    pub fn missing(&self) -> Vec<u64> {
+        let inner = self.lock();
+        (0..).zip(&inner.chunks).filter(|(_, c)| c.state != ChunkState::Done).map(|(i, _)| i).collect()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let inner = self.lock();
+        Progress { done: inner.done, total: inner.chunks.len() as u64 }
+    }
+
+    /// From frame `at` (at the model's rate) on, everything before the returned frame is final.
+    pub fn ready_until(&self, at: u64) -> u64 {
+        let Some(live) = self.audio.get() else { return at };
+        let inner = self.lock();
+        live.plan.windows().ready_until(at, |window| {
+            let chunk = live.plan.chunk_of(window) as usize;
+            inner.chunks.get(chunk).is_some_and(|c| c.state == ChunkState::Done)
+        })
+    }
+
+    /// Waits until the frames (at the model's rate) are final; an error says why they never will be.
+    pub async fn wait_ready(&self, frames: Range<u64>) -> Result<(), Problem> {
+        let mut signal = self.events.signal();
+        let length = self.audio.get().map_or(0, |a| a.audio.model_frames);
+        let frames = frames.start.min(length)..frames.end.min(length);
+        loop {
+            if frames.is_empty() || self.ready_until(frames.start) >= frames.end {
+                return Ok(());
+            }
+            if self.is_called_off() {
+                return Err(self.why_ended());
+            }
+            if signal.changed().await.is_err() {
+                return Err(Problem::no_such_track());
+            }
+        }
+    }
+
+    /// Waits until `is_it` holds of its state.
+    pub async fn wait_state(&self, is_it: impl Fn(TrackState) -> bool) {
+        let mut signal = self.events.signal();
+        while !is_it(self.state()) && signal.changed().await.is_ok() {}
+    }
+
+    /// Why there is nothing more to come.
+    pub fn why_ended(&self) -> Problem {
+        let record = self.record();
+        match record.failure {
+            Some(failure) => failure.into(),
+            None => Problem::new(410, "Cancelled", "This track was cancelled before it was finished."),
+        }
+    }
+
+    /// The track for the API.
+    pub fn view(&self) -> TrackView {
+        let (record, progress, left) = {
+            let inner = self.lock();
+            let progress = Progress { done: inner.done, total: inner.chunks.len() as u64 };
+            let left = inner.began.and_then(|(began, done)| {
+                progress.seconds_left(inner.done - done.min(inner.done), began.elapsed().as_secs_f64())
+            });
+            (inner.record.clone(), progress, left)
+        };
+        let ready_s = self.audio.get().map(|a| a.seconds(self.ready_until(0), &self.manifest));
+        let eta = if record.state == TrackState::Separating { left } else { None };
+        TrackView::new(&record, progress, eta, ready_s.unwrap_or(0.0))
+    }
+
+    /// All chunks for the API.
+    pub fn chunk_views(&self) -> Vec<ChunkView> {
+        let count = self.audio.get().map_or(0, |a| a.plan.count());
+        (0..count).filter_map(|c| self.chunk_view(c)).collect()
+    }
+
+    fn chunk_view(&self, index: u64) -> Option<ChunkView> {
+        let live = self.audio.get()?;
+        let chunk = self.chunk(index)?;
+        let share = live.plan.share(index);
+        Some(ChunkView {
+            index,
+            start_s: live.seconds(share.start, &self.manifest),
+            end_s: live.seconds(share.end, &self.manifest),
+            state: chunk.state,
+            worker: chunk.worker.map(|w| w.to_string()),
+            attempt: chunk.attempts,
+            seconds: chunk.seconds,
+        })
+    }
+
+    /// Tells the listeners how the track is.
+    pub fn tell_track(&self) {
+        self.events.push("track", json(&self.view()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while plain data is held leaves it whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<ChunkRecord> for Chunk {
+    fn from(r: ChunkRecord) -> Self {
+        let state = if r.done { ChunkState::Done } else { ChunkState::Pending };
+        Self { state, attempts: r.attempts, starts: 0, worker: r.worker.map(Into::into), seconds: r.seconds }
+    }
+}
+
+/// Views are plain data: writing them as JSON cannot fail.
+pub(crate) fn json(view: &impl serde::Serialize) -> String {
+    serde_json::to_string(view).unwrap_or_else(|_| "null".into())
+}

@@ -1,0 +1,83 @@
+//! Encodes a stem into a file that is either whole or not there.
+
+use super::StemReader;
+use crate::encode::{self, Format};
+use crate::ingest::{FrameSource, Tags};
+use crate::store::TrackRecord;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+impl StemReader {
+    /// Blocking: encodes the whole stem into `path`, which takes its name when it is complete.
+    ///
+    /// Everything must be final (see [`StemReader::wait_all`]).
+    pub fn encode_to(
+        &self,
+        path: &Path,
+        format: Format,
+        tags: &Tags,
+        cancelled: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".part");
+        let part = path.with_file_name(name);
+        let encoded = self.encode_part(&part, format, tags, cancelled).and_then(|()| fs::rename(&part, path));
+        if encoded.is_err() {
+            // Best effort: the error that is reported is the one that matters.
+            let _ = fs::remove_file(&part);
+        }
+        encoded
+    }
+
+    fn encode_part(
+        &self,
+        part: &Path,
+        format: Format,
+        tags: &Tags,
+        cancelled: &dyn Fn() -> bool,
+    ) -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 17, File::create(part)?);
+        let mut source = self.lock();
+        let source: &mut dyn FrameSource = &mut **source;
+        encode::encode(source, self.frames, self.rate, format, tags, &mut out, cancelled)
+            .map_err(io::Error::other)?;
+        out.into_inner().map_err(|e| e.into_error())?.sync_all()
+    }
+}
+
+impl TrackRecord {
+    /// What is written into encoded files.
+    pub fn tags(&self) -> Tags {
+        let (title, artist, album) = (self.title.clone(), self.artist.clone(), self.album.clone());
+        Tags { title, artist, album, ..Tags::default() }
+    }
+
+    /// The song's name for people: artist and title, or else the file's name without its extension.
+    pub fn song(&self) -> String {
+        match (&self.artist, &self.title) {
+            (Some(artist), Some(title)) => format!("{artist} - {title}"),
+            (None, Some(title)) => title.clone(),
+            _ => self.file_name.rsplit_once('.').map_or(self.file_name.as_str(), |(stem, _)| stem).to_owned(),
+        }
+    }
+}
+
+/// `<song> (<Stem>).<extension>`, safe as a file name.
+pub fn download_name(song: &str, stem: &str, extension: &str) -> String {
+    let mut letters = stem.chars();
+    let stem: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let safe = |c: char| if c.is_control() || "/\\:".contains(c) { '_' } else { c };
+    format!("{} ({stem}).{extension}", song.chars().map(safe).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::download_name;
+
+    #[test]
+    fn names_are_safe_and_readable() {
+        assert_eq!(download_name("AC/DC - T.N.T.", "vocals", "mp3"), "AC_DC - T.N.T. (Vocals).mp3");
+        assert_eq!(download_name("Für Elise", "instrumental", "wav"), "Für Elise (Instrumental).wav");
+    }
+}

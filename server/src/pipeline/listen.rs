@@ -1,0 +1,177 @@
+//! Reads stems at the source's rate, finished or not.
+
+use super::{Pipeline, lock};
+use crate::ingest::FrameFile;
+use crate::ingest::resample::needed;
+use crate::ingest::{FrameSource, Resampled};
+use crate::layers::LayerSource;
+use crate::live::{LiveAudio, LiveTrack};
+use crate::problem::Problem;
+use karaoke_core::audio::subtract;
+use karaoke_core::{Manifest, TrackId};
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Chunks that a waiting listener has done first: what he waits for and a little more.
+const AHEAD: u64 = 2;
+
+/// A stem being read: at the source's rate, from frame 0 to the track's end.
+#[derive(Clone)]
+pub struct StemReader {
+    pipeline: Arc<Pipeline>,
+    /// The track, while it is being worked on.
+    track: Option<Arc<LiveTrack>>,
+    source: Arc<Mutex<Box<dyn FrameSource + Send>>>,
+    /// Sample rate, Hz.
+    pub rate: u32,
+    /// Length in frames.
+    pub frames: u64,
+}
+
+impl Pipeline {
+    /// Opens a stem for reading. 404 when there is no such stem, 409 when decoding has not ended yet.
+    pub async fn stem(self: &Arc<Self>, id: &TrackId, stem: &str) -> Result<StemReader, Problem> {
+        let record = self.store.track(id).await?.ok_or_else(Problem::no_such_track)?;
+        // Looked up after the row: a track that ends in between is found finished on disk.
+        let track = self.live(id);
+        let manifest = &record.manifest;
+        if !manifest.all_stems().any(|s| s == stem) {
+            let detail = format!("Track {id} has no stem `{stem}`; it has: {}.", list(manifest));
+            return Err(Problem::new(404, "No such stem", detail));
+        }
+        if let Some(track) = &track
+            && track.is_called_off()
+        {
+            return Err(track.why_ended());
+        }
+        let record = track.as_ref().map_or_else(|| record.clone(), |t| t.record());
+        if let Some(failure) = record.failure {
+            return Err(failure.into());
+        }
+        let Some(audio) = record.audio.filter(|_| record.state != karaoke_core::TrackState::Cancelled) else {
+            let detail = "The song is still being decoded (or was cancelled); ask again when it is separating.";
+            return Err(Problem::new(409, "Not decoded yet", detail));
+        };
+        let (me, live, manifest, id, stem) =
+            (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
+        let source = super::blocking(move || me.open_stem(live.as_deref(), &manifest, &id, &stem)).await;
+        let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
+        Ok(StemReader { pipeline: self.clone(), track, source, rate: audio.source_rate, frames: audio.frames })
+    }
+
+    fn open_stem(
+        &self,
+        track: Option<&LiveTrack>,
+        manifest: &Manifest,
+        id: &TrackId,
+        stem: &str,
+    ) -> io::Result<Box<dyn FrameSource + Send>> {
+        let open = |stem: &str| self.open_predicted(track, id, stem);
+        if manifest.stems.iter().any(|s| s == stem) {
+            return open(stem);
+        }
+        let predicted = manifest.stems.iter().map(|s| open(s)).collect::<io::Result<_>>()?;
+        Ok(Box::new(Complement { mix: FrameFile::open(&self.files.mix(id))?, predicted, block: Vec::new() }))
+    }
+
+    fn open_predicted(
+        &self,
+        track: Option<&LiveTrack>,
+        id: &TrackId,
+        stem: &str,
+    ) -> io::Result<Box<dyn FrameSource + Send>> {
+        // The layers go away when the track is done, but only after the finished file is in its place.
+        if let Some(track) = track
+            && let Ok(source) = self.predicted(track, stem)
+        {
+            return Ok(source);
+        }
+        Ok(Box::new(FrameFile::open(&self.files.stem(id, stem))?))
+    }
+
+    /// A predicted stem of a track in work, at the source's rate.
+    pub(super) fn predicted(&self, track: &LiveTrack, stem: &str) -> io::Result<Box<dyn FrameSource + Send>> {
+        let live = track.audio().ok_or_else(|| io::Error::other("the track is not planned yet"))?;
+        let layers = LayerSource::open(&self.files, &track.id, stem, &live.plan, live.blender())?;
+        let (from, to) = (track.manifest.sample_rate, live.audio.source_rate);
+        if from == to {
+            return Ok(Box::new(layers));
+        }
+        let resampled = Resampled::new(layers, from, to, live.audio.model_frames)?;
+        Ok(Box::new(resampled.with_length(live.audio.frames)))
+    }
+}
+
+fn list(manifest: &Manifest) -> String {
+    manifest.all_stems().collect::<Vec<_>>().join(", ")
+}
+
+impl StemReader {
+    /// Reads interleaved frames, after waiting until they are final and asking the workers for them first.
+    pub async fn read(&self, range: Range<u64>) -> Result<Vec<f32>, Problem> {
+        self.wait(&range).await?;
+        let (source, frames) = (self.source.clone(), (range.end - range.start) as usize);
+        let read = move || {
+            let mut out = vec![0.0; frames * 2];
+            lock(&source).read(range.start as i64, &mut out)?;
+            Ok(out)
+        };
+        super::blocking(read).await.map_err(|e| Problem::disk(&e))
+    }
+
+    /// Waits until the whole stem is final.
+    pub async fn wait_all(&self) -> Result<(), Problem> {
+        match &self.track {
+            Some(track) => track.wait_ready(0..u64::MAX).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The samples themselves, for one reader at a time. What is not final yet must not be read.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Box<dyn FrameSource + Send>> {
+        lock(&self.source)
+    }
+
+    async fn wait(&self, range: &Range<u64>) -> Result<(), Problem> {
+        let Some(track) = &self.track else { return Ok(()) };
+        let Some(live) = track.audio() else { return Ok(()) };
+        let frames = model_range(live, &track.manifest, range);
+        let ready = track.ready_until(frames.start);
+        if ready < frames.end {
+            let first = live.plan.covering(ready.min(frames.end - 1)).start;
+            let last = live.plan.covering(frames.end - 1).end;
+            lock(&self.pipeline.schedule).want(&track.id, first, last + AHEAD);
+        }
+        track.wait_ready(frames).await
+    }
+}
+
+/// The frames at the model's rate that frames at the source's rate are made of.
+fn model_range(live: &LiveAudio, manifest: &Manifest, range: &Range<u64>) -> Range<u64> {
+    let length = live.audio.model_frames;
+    if live.audio.source_rate == manifest.sample_rate {
+        return range.start.min(length)..range.end.min(length);
+    }
+    let wide = needed(range.clone(), manifest.sample_rate, live.audio.source_rate);
+    (wide.start.max(0) as u64).min(length)..(wide.end.max(0) as u64).min(length)
+}
+
+/// The stem that is the mix minus all predicted ones.
+struct Complement {
+    mix: FrameFile,
+    predicted: Vec<Box<dyn FrameSource + Send>>,
+    block: Vec<f32>,
+}
+
+impl FrameSource for Complement {
+    fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        self.mix.read(start, out)?;
+        self.block.resize(out.len(), 0.0);
+        for stem in &mut self.predicted {
+            stem.read(start, &mut self.block)?;
+            subtract(out, &self.block);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! The pipeline: a song goes in, is decoded, dispatched, collected and finished; stems can be read all the while.
+
+mod collect;
+mod dispatch;
+mod export;
+mod finish;
+mod listen;
+mod prepare;
+mod recover;
+
+pub use export::download_name;
+pub use listen::StemReader;
+
+use crate::files::Files;
+use crate::live::LiveTrack;
+use crate::problem::Problem;
+use crate::store::{NewTrack, Store, StoreConfig};
+use dispatch::InFlight;
+use karaoke_core::schedule::Schedule;
+use karaoke_core::{TrackId, TrackState};
+use karaoke_models::Catalogue;
+use karaoke_queue::ServerQueue;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// `[chunking]`: how tracks are cut.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChunkingConfig {
+    /// Overlap of neighbouring windows, as a fraction of the window; 0 takes the model's own.
+    pub overlap: f64,
+    /// Windows in a chunk; 0 takes as many as fit a message.
+    pub windows_per_chunk: u32,
+    /// The largest job or reply, in bytes of samples.
+    pub max_message_bytes: usize,
+}
+
+impl Default for ChunkingConfig {
+    fn default() -> Self {
+        // RabbitMQ 3.12 and later take STOMP frames up to 4 MiB; the rest is for the headers.
+        Self { overlap: 0.0, windows_per_chunk: 0, max_message_bytes: 4_000_000 }
+    }
+}
+
+/// `[dispatch]`: how chunks are handed out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DispatchConfig {
+    /// Chunks in flight at the queue; 0 takes two more than there are workers in this process.
+    pub in_flight: usize,
+    /// How often a chunk may be begun before its track is given up.
+    pub max_attempts: u32,
+}
+
+impl Default for DispatchConfig {
+    fn default() -> Self {
+        Self { in_flight: 0, max_attempts: 4 }
+    }
+}
+
+/// `[limits]`: what the server accepts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// The largest upload, in bytes.
+    pub upload_bytes: u64,
+    /// The longest track, in seconds.
+    pub duration_s: u64,
+    /// The largest decoded track, in bytes: 8 a frame at the source's rate.
+    pub decoded_bytes: u64,
+    /// Tracks that may be in work or waiting at once; more are asked to come back later.
+    pub living_tracks: usize,
+    /// Tracks decoded at the same time.
+    pub decoders: usize,
+    /// How long an upload's answer waits for decoding, in seconds, so that bad files are refused at once.
+    pub decode_wait_s: f64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            upload_bytes: 2_000_000_000,
+            duration_s: 36_000,
+            decoded_bytes: 32_000_000_000,
+            living_tracks: 100,
+            decoders: 1,
+            decode_wait_s: 5.0,
+        }
+    }
+}
+
+/// What the pipeline is made of.
+pub struct Parts {
+    /// `[store]`.
+    pub store: StoreConfig,
+    /// `[chunking]`.
+    pub chunking: ChunkingConfig,
+    /// `[dispatch]`.
+    pub dispatch: DispatchConfig,
+    /// `[limits]`.
+    pub limits: LimitsConfig,
+    /// The models.
+    pub catalogue: Catalogue,
+    /// The model of those who do not choose.
+    pub default_model: String,
+    /// The server's end of the queue.
+    pub queue: Arc<dyn ServerQueue>,
+}
+
+/// An upload that has arrived and lies in [`Files::incoming`].
+#[derive(Debug)]
+pub struct Submission {
+    /// The track's name, chosen before the upload began.
+    pub id: TrackId,
+    /// SHA-256 of its passcode, hexadecimal.
+    pub passcode_sha256: String,
+    /// The file's name, for display only.
+    pub file_name: String,
+    /// The file's size.
+    pub size_bytes: u64,
+    /// The file's SHA-256.
+    pub upload_sha256: String,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// By when it should be done, Unix milliseconds.
+    pub deadline_ms: Option<i64>,
+}
+
+/// The pipeline; everything that serves tracks holds it.
+pub struct Pipeline {
+    /// The database.
+    pub store: Store,
+    /// The audio.
+    pub files: Files,
+    /// The models.
+    pub catalogue: Catalogue,
+    /// The model of those who do not choose.
+    pub default_model: String,
+    /// What is accepted.
+    pub limits: LimitsConfig,
+    chunking: ChunkingConfig,
+    dispatch: DispatchConfig,
+    queue: Arc<dyn ServerQueue>,
+    live: Mutex<HashMap<TrackId, Arc<LiveTrack>>>,
+    undecoded: Mutex<VecDeque<Arc<LiveTrack>>>,
+    uploaded: Notify,
+    schedule: Mutex<Schedule>,
+    scheduled: Notify,
+    in_flight: InFlight,
+    /// Encodings and reads of stems that may run at once: each holds a blocking thread.
+    pub(crate) encoders: Arc<Semaphore>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Pipeline {
+    /// Opens the store, takes up what a former life left, and begins to work.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
+        parts.catalogue.get(&parts.default_model).map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        let root = parts.store.dir.clone();
+        let files = blocking(move || Files::open(&root)).await.map_err(|e| {
+            let dir = parts.store.dir.display();
+            Problem::new(500, "Store not usable", format!("cannot use the folder {dir} (store.dir): {e}"))
+        })?;
+        let store = Store::open(&parts.store.dir).await.map_err(|e| {
+            Problem::new(500, "Store not usable", format!("{e} (store.dir = {})", parts.store.dir.display()))
+        })?;
+        let pipeline = Arc::new(Self {
+            store,
+            files,
+            catalogue: parts.catalogue,
+            default_model: parts.default_model,
+            limits: parts.limits,
+            chunking: parts.chunking,
+            in_flight: InFlight::new(parts.dispatch.in_flight.max(1)),
+            dispatch: parts.dispatch,
+            queue: parts.queue,
+            live: Mutex::default(),
+            undecoded: Mutex::default(),
+            uploaded: Notify::new(),
+            schedule: Mutex::default(),
+            scheduled: Notify::new(),
+            encoders: Arc::new(Semaphore::new(4)),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        pipeline.recover().await?;
+        pipeline.spawn_loops();
+        Ok(pipeline)
+    }
+
+    fn spawn_loops(self: &Arc<Self>) {
+        for _ in 0..self.limits.decoders.max(1) {
+            self.spawn(Self::prepare_loop);
+        }
+        self.spawn(Self::dispatch_loop);
+        self.spawn(Self::collect_loop);
+        self.spawn(Self::news_loop);
+    }
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F) {
+        let (stop, task) = (self.stop.clone(), task(self.clone()));
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Stops working; what is half done is taken up by the next life.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        // Decoders and readers look at this.
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await;
+    }
+
+    /// Done when the pipeline is being stopped: long blocking work looks at it.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Refuses when the server has as much to do as it wants.
+    pub fn admit(&self) -> Result<(), Problem> {
+        if lock(&self.live).len() < self.limits.living_tracks {
+            return Ok(());
+        }
+        let detail = "The server has as many tracks in work as it takes; try again in a minute.";
+        Err(Problem::new(503, "Server busy", detail))
+    }
+
+    /// Takes an upload over: from here on the track survives the server's death.
+    pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<LiveTrack>, Problem> {
+        self.admit()?;
+        let name = s.model.unwrap_or_else(|| self.default_model.clone());
+        let model = self.catalogue.get(&name);
+        let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
+        let (files, id) = (self.files.clone(), s.id.clone());
+        blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;
+        let row = NewTrack {
+            id: s.id.clone(),
+            passcode_sha256: s.passcode_sha256,
+            created_ms: now_ms(),
+            deadline_ms: s.deadline_ms,
+            file_name: s.file_name,
+            size_bytes: s.size_bytes,
+            upload_sha256: s.upload_sha256,
+            manifest,
+        };
+        self.store.insert_track(&row).await?;
+        let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
+        let track = Arc::new(LiveTrack::new(record, Vec::new()));
+        tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
+        lock(&self.live).insert(track.id.clone(), track.clone());
+        self.enqueue_decoding(track.clone());
+        Ok(track)
+    }
+
+    fn enqueue_decoding(&self, track: Arc<LiveTrack>) {
+        lock(&self.undecoded).push_back(track);
+        self.uploaded.notify_one();
+    }
+
+    /// A track that is being worked on.
+    pub fn live(&self, id: &TrackId) -> Option<Arc<LiveTrack>> {
+        lock(&self.live).get(id).cloned()
+    }
+
+    /// A track, in work or ended, for showing. `None` when there is none.
+    pub async fn find(&self, id: &TrackId) -> Result<Option<Arc<LiveTrack>>, Problem> {
+        let Some(record) = self.store.track(id).await? else { return Ok(None) };
+        if let Some(track) = self.live(id) {
+            return Ok(Some(track));
+        }
+        let chunks = self.store.chunks(id).await?;
+        Ok(Some(Arc::new(LiveTrack::new(record, chunks))))
+    }
+
+    /// Calls a track off; one that has ended stays as it is.
+    pub async fn cancel(&self, id: &TrackId) -> Result<(), Problem> {
+        if !self.store.set_state(id, TrackState::Cancelled, now_ms()).await? {
+            return Ok(());
+        }
+        tracing::info!(track = %id, "track cancelled");
+        self.end(id, |record| record.state = TrackState::Cancelled).await
+    }
+
+    /// Gives a track up, with the reason that its owner is told.
+    pub(crate) async fn fail(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
+        let failure = why.into();
+        if !self.store.fail(id, &failure, now_ms()).await? {
+            return Ok(());
+        }
+        tracing::warn!(track = %id, status = failure.status, reason = %failure.detail, "track failed");
+        self.end(id, |record| {
+            record.state = TrackState::Failed;
+            record.failure = Some(failure);
+        })
+        .await
+    }
+
+    /// Takes a track out of the works: nothing of it is dispatched or kept any more.
+    async fn end(
+        &self,
+        id: &TrackId,
+        change: impl FnOnce(&mut crate::store::TrackRecord),
+    ) -> Result<(), Problem> {
+        // In this order: a dispatch that still finds the track gives its place back itself.
+        let track = lock(&self.live).remove(id);
+        lock(&self.schedule).remove(id);
+        self.in_flight.release_track(id);
+        if let Some(track) = &track {
+            track.update(change);
+        }
+        if let Err(e) = self.queue.cancel(id).await {
+            tracing::warn!(track = %id, error = %e, "could not tell the workers of a cancel");
+        }
+        lock(&self.undecoded).retain(|t| t.id != *id);
+        let (files, id) = (self.files.clone(), id.clone());
+        blocking(move || files.remove(&id)).await.map_err(|e| Problem::disk(&e))
+    }
+
+    /// Forgets a track and removes all that is kept of it; false when there was none.
+    pub async fn delete(&self, id: &TrackId) -> Result<bool, Problem> {
+        let track = self.live(id);
+        self.cancel(id).await?;
+        let deleted = self.store.delete_track(id).await?;
+        let (files, gone) = (self.files.clone(), id.clone());
+        blocking(move || files.remove(&gone)).await.map_err(|e| Problem::disk(&e))?;
+        if let Some(track) = track {
+            track.events.push("gone", "{}".into());
+        }
+        tracing::info!(track = %id, "track deleted");
+        Ok(deleted)
+    }
+}
+
+/// Runs blocking work off the async threads; a panic in it comes back as an error.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(std::io::Error::other(e)))
+}
+
+/// Now, in Unix milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    (time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// Plain data stays whole when a thread panics while it holds the lock.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

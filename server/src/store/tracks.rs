@@ -1,0 +1,255 @@
+//! Rows of tracks.
+
+use super::{Store, StoreError};
+use karaoke_core::{Manifest, TrackId, TrackState};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// A track as the database knows it.
+#[derive(Clone, Debug)]
+pub struct TrackRecord {
+    /// Its name.
+    pub id: TrackId,
+    /// SHA-256 of its passcode, hexadecimal.
+    pub passcode_sha256: String,
+    /// Where it is in its life.
+    pub state: TrackState,
+    /// When it was handed in, Unix milliseconds.
+    pub created_ms: i64,
+    /// When it ended.
+    pub finished_ms: Option<i64>,
+    /// By when it should be done.
+    pub deadline_ms: Option<i64>,
+    /// The uploaded file's name, for display.
+    pub file_name: String,
+    /// The uploaded file's size.
+    pub size_bytes: u64,
+    /// The model that separates it, as it was when the track came in.
+    pub manifest: Manifest,
+    /// From its tags.
+    pub title: Option<String>,
+    /// From its tags.
+    pub artist: Option<String>,
+    /// From its tags.
+    pub album: Option<String>,
+    /// The cover's type, when it has one.
+    pub cover_mime: Option<String>,
+    /// What decoding found.
+    pub audio: Option<Audio>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// What a new track is made of.
+#[derive(Clone, Debug)]
+pub struct NewTrack {
+    /// Its name.
+    pub id: TrackId,
+    /// SHA-256 of its passcode, hexadecimal.
+    pub passcode_sha256: String,
+    /// Now, Unix milliseconds.
+    pub created_ms: i64,
+    /// By when it should be done.
+    pub deadline_ms: Option<i64>,
+    /// The uploaded file's name.
+    pub file_name: String,
+    /// The uploaded file's size.
+    pub size_bytes: u64,
+    /// SHA-256 of the uploaded file.
+    pub upload_sha256: String,
+    /// The model that shall separate it.
+    pub manifest: Manifest,
+}
+
+/// The numbers that decoding and planning found: all that is needed to make the same plan again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Audio {
+    /// Sample rate of the source, Hz.
+    pub source_rate: u32,
+    /// Channels of the source.
+    pub source_channels: u32,
+    /// Frames at the source's rate.
+    pub frames: u64,
+    /// Frames at the model's rate.
+    pub model_frames: u64,
+    /// Factor on the mix before the model.
+    pub gain: f32,
+    /// Overlap of windows.
+    pub overlap: f64,
+    /// Windows in a chunk.
+    pub windows_per_chunk: u32,
+}
+
+/// Why a track failed, as it is told to its owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The HTTP status that fits.
+    pub status: u16,
+    /// The kind of trouble.
+    pub title: String,
+    /// This trouble, and what to do.
+    pub detail: String,
+}
+
+impl Store {
+    /// Adds a track in state `queued`.
+    pub async fn insert_track(&self, t: &NewTrack) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO tracks (id, passcode_sha256, state, created_ms, deadline_ms, file_name, size_bytes,
+             upload_sha256, model, manifest) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(t.id.as_str())
+        .bind(&t.passcode_sha256)
+        .bind(t.created_ms)
+        .bind(t.deadline_ms)
+        .bind(&t.file_name)
+        .bind(t.size_bytes as i64)
+        .bind(&t.upload_sha256)
+        .bind(&t.manifest.name)
+        .bind(serde_json::to_string(&t.manifest).map_err(|_| StoreError::Corrupt("manifest"))?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The track of that name.
+    pub async fn track(&self, id: &TrackId) -> Result<Option<TrackRecord>, StoreError> {
+        let row = sqlx::query("SELECT * FROM tracks WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| record(&row)).transpose()
+    }
+
+    /// Tracks in the order they came, newest first, `limit` at most.
+    pub async fn newest_tracks(&self, limit: u32) -> Result<Vec<TrackRecord>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM tracks ORDER BY created_ms DESC LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Tracks that are not at their end, oldest first.
+    pub async fn living_tracks(&self) -> Result<Vec<TrackRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM tracks WHERE state NOT IN ('done', 'failed', 'cancelled') ORDER BY created_ms",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Whether a track of that name exists.
+    pub async fn has_track(&self, id: &TrackId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM tracks WHERE id = ?").bind(id.as_str());
+        Ok(row.fetch_optional(&self.pool).await?.is_some())
+    }
+
+    /// Moves a track on. False when it was not in one of the states that `to` may follow: somebody else (a
+    /// cancel, say) was faster.
+    pub async fn set_state(&self, id: &TrackId, to: TrackState, now_ms: i64) -> Result<bool, StoreError> {
+        let finished = to.is_terminal().then_some(now_ms);
+        let mut moved = 0;
+        for from in TrackState::ALL.into_iter().filter(|from| from.may_become(to)) {
+            moved += sqlx::query(
+                "UPDATE tracks SET state = ?, finished_ms = COALESCE(?, finished_ms) WHERE id = ? AND state = ?",
+            )
+            .bind(to.name())
+            .bind(finished)
+            .bind(id.as_str())
+            .bind(from.name())
+            .execute(&self.pool)
+            .await?
+            .rows_affected();
+            if moved > 0 {
+                break;
+            }
+        }
+        Ok(moved > 0)
+    }
+
+    /// Ends a living track with a reason; false when it had already ended.
+    pub async fn fail(&self, id: &TrackId, why: &Failure, now_ms: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE tracks SET state = 'failed', finished_ms = ?, error_status = ?, error_title = ?,
+             error_detail = ? WHERE id = ? AND state NOT IN ('done', 'failed', 'cancelled')",
+        )
+        .bind(now_ms)
+        .bind(why.status)
+        .bind(&why.title)
+        .bind(&why.detail)
+        .bind(id.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Keeps what the tags say.
+    pub async fn set_tags(
+        &self,
+        id: &TrackId,
+        [title, artist, album]: [Option<&str>; 3],
+        cover_mime: Option<&str>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tracks SET title = ?, artist = ?, album = ?, cover_mime = ? WHERE id = ?")
+            .bind(title)
+            .bind(artist)
+            .bind(album)
+            .bind(cover_mime)
+            .bind(id.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a track and its chunks; false when there was none.
+    pub async fn delete_track(&self, id: &TrackId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM tracks WHERE id = ?").bind(id.as_str()).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
+    let id: String = row.try_get("id")?;
+    let state: String = row.try_get("state")?;
+    let manifest: String = row.try_get("manifest")?;
+    let size: i64 = row.try_get("size_bytes")?;
+    Ok(TrackRecord {
+        id: TrackId::parse(&id).map_err(|_| StoreError::Corrupt("track id"))?,
+        state: TrackState::from_name(&state).ok_or(StoreError::Corrupt("state"))?,
+        passcode_sha256: row.try_get("passcode_sha256")?,
+        created_ms: row.try_get("created_ms")?,
+        finished_ms: row.try_get("finished_ms")?,
+        deadline_ms: row.try_get("deadline_ms")?,
+        file_name: row.try_get("file_name")?,
+        size_bytes: size as u64,
+        manifest: serde_json::from_str(&manifest).map_err(|_| StoreError::Corrupt("manifest"))?,
+        title: row.try_get("title")?,
+        artist: row.try_get("artist")?,
+        album: row.try_get("album")?,
+        cover_mime: row.try_get("cover_mime")?,
+        audio: audio(row)?,
+        failure: failure(row)?,
+    })
+}
+
+fn audio(row: &SqliteRow) -> Result<Option<Audio>, StoreError> {
+    let Some(source_rate) = row.try_get::<Option<u32>, _>("source_rate")? else { return Ok(None) };
+    let (frames, model_frames): (i64, i64) = (row.try_get("frames")?, row.try_get("model_frames")?);
+    Ok(Some(Audio {
+        source_rate,
+        source_channels: row.try_get("source_channels")?,
+        frames: frames as u64,
+        model_frames: model_frames as u64,
+        // Stored as a double, which holds every f32 exactly.
+        gain: row.try_get::<f64, _>("gain")? as f32,
+        overlap: row.try_get("overlap")?,
+        windows_per_chunk: row.try_get("windows_per_chunk")?,
+    }))
+}
+
+fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
+    let Some(status) = row.try_get::<Option<u16>, _>("error_status")? else { return Ok(None) };
+    Ok(Some(Failure { status, title: row.try_get("error_title")?, detail: row.try_get("error_detail")? }))
+}

@@ -1,0 +1,153 @@
+//! Tracks and chunks as the API shows them.
+
+use crate::problem::Problem;
+use crate::store::TrackRecord;
+use karaoke_core::state::Progress;
+use karaoke_core::{Manifest, TrackState};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A track, for its owner.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrackView {
+    /// Its name.
+    pub id: String,
+    /// Where it is in its life.
+    pub state: TrackState,
+    /// The uploaded file's name.
+    pub file_name: String,
+    /// From the file's tags.
+    pub title: Option<String>,
+    /// From the file's tags.
+    pub artist: Option<String>,
+    /// From the file's tags.
+    pub album: Option<String>,
+    /// Whether there is a cover.
+    pub cover: bool,
+    /// The model that separates it.
+    pub model: String,
+    /// Hz, once decoded.
+    pub sample_rate: Option<u32>,
+    /// Channels of the source, once decoded. Stems are always stereo.
+    pub channels: Option<u32>,
+    /// Samples per channel, once decoded.
+    pub samples: Option<u64>,
+    /// Length in seconds, once decoded.
+    pub duration_s: Option<f64>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// From 0 to 1; 1 only when done.
+    pub progress: f64,
+    /// Chunks in all.
+    pub chunks_total: u64,
+    /// Chunks done.
+    pub chunks_done: u64,
+    /// Seconds left, as far as can be told.
+    pub eta_s: Option<f64>,
+    /// The stems can be played from the start up to here, in seconds.
+    pub ready_until_s: f64,
+    /// The stems, once decoded.
+    pub stems: Vec<StemView>,
+    /// Why it failed.
+    pub error: Option<Problem>,
+    /// Where to go on.
+    pub links: BTreeMap<&'static str, String>,
+}
+
+/// A stem of a track.
+#[derive(Clone, Debug, Serialize)]
+pub struct StemView {
+    /// Its name, as in its address.
+    pub name: String,
+    /// File formats it can be had in.
+    pub formats: [&'static str; 3],
+}
+
+/// Where a chunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChunkState {
+    /// Waits for its turn.
+    Pending,
+    /// With the queue.
+    Queued,
+    /// A worker has it.
+    Working,
+    /// Its samples are safe.
+    Done,
+}
+
+/// A chunk, for the map.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChunkView {
+    /// Its place in the plan.
+    pub index: u64,
+    /// Its share of the track: from here…
+    pub start_s: f64,
+    /// …to here, in seconds.
+    pub end_s: f64,
+    /// Where it is.
+    pub state: ChunkState,
+    /// Who has it, or did it.
+    pub worker: Option<String>,
+    /// How often it was handed out.
+    pub attempt: u32,
+    /// How long it took.
+    pub seconds: Option<f64>,
+}
+
+impl TrackView {
+    /// Puts a view together.
+    pub fn new(r: &TrackRecord, progress: Progress, eta_s: Option<f64>, ready_s: f64) -> Self {
+        let has_stems = r.audio.is_some() && !matches!(r.state, TrackState::Failed | TrackState::Cancelled);
+        let duration_s = r.audio.map(|a| a.frames as f64 / f64::from(a.source_rate));
+        Self {
+            id: r.id.to_string(),
+            state: r.state,
+            file_name: r.file_name.clone(),
+            title: r.title.clone(),
+            artist: r.artist.clone(),
+            album: r.album.clone(),
+            cover: r.cover_mime.is_some(),
+            model: r.manifest.name.clone(),
+            sample_rate: r.audio.map(|a| a.source_rate),
+            channels: r.audio.map(|a| a.source_channels),
+            samples: r.audio.map(|a| a.frames),
+            duration_s,
+            created_at: rfc3339(r.created_ms),
+            progress: progress.fraction(r.state),
+            chunks_total: progress.total,
+            chunks_done: progress.done,
+            eta_s,
+            ready_until_s: if r.state == TrackState::Done { duration_s.unwrap_or(0.0) } else { ready_s },
+            stems: if has_stems { stem_views(&r.manifest) } else { Vec::new() },
+            error: r.failure.clone().map(Problem::from),
+            links: links(r.id.as_str()),
+        }
+    }
+}
+
+/// What a singer wants first: the instrumental before the vocals.
+fn stem_views(manifest: &Manifest) -> Vec<StemView> {
+    let mut names: Vec<&str> = manifest.all_stems().collect();
+    names.sort_by_key(|name| *name != "instrumental");
+    let view = |name: &str| StemView { name: name.to_owned(), formats: ["wav", "flac", "mp3"] };
+    names.into_iter().map(view).collect()
+}
+
+fn links(id: &str) -> BTreeMap<&'static str, String> {
+    let base = format!("/api/v1/tracks/{id}");
+    let mut links: BTreeMap<_, _> =
+        ["events", "chunks", "cancel", "cover"].map(|name| (name, format!("{base}/{name}"))).into();
+    links.insert("self", base);
+    links
+}
+
+fn rfc3339(unix_ms: i64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
+        .ok()
+        .and_then(|t| t.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
