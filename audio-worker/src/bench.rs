@@ -1,0 +1,74 @@
+//! The thread on which a worker computes, so that no async thread ever waits for a network.
+
+use crate::chunk::{self, ChunkError};
+use crate::sessions::Sessions;
+use karaoke_core::wire::{Job, Separated};
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// Answers whether the job in hand is to be dropped.
+pub(crate) type IsCancelled = Box<dyn Fn() -> bool + Send>;
+
+struct Order {
+    job: Job,
+    is_cancelled: IsCancelled,
+    done: oneshot::Sender<Result<Separated, ChunkError>>,
+}
+
+/// A worker's computing thread and its loaded models.
+pub(crate) struct Bench {
+    orders: mpsc::Sender<Order>,
+    thread: JoinHandle<()>,
+}
+
+impl Bench {
+    /// Starts the thread, named `name`.
+    pub(crate) fn start(name: &str, sessions: Sessions) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        Ok(Self { orders, thread: thread.spawn(move || serve(&inbox, sessions))? })
+    }
+
+    /// Separates `job` on the thread. A panic there is an error of this job alone.
+    pub(crate) async fn separate(
+        &self,
+        job: Job,
+        is_cancelled: IsCancelled,
+    ) -> Result<Separated, ChunkError> {
+        let (done, result) = oneshot::channel();
+        // When the thread is gone the order is dropped, and with it `done`: then `result` says so.
+        let _ = self.orders.send(Order { job, is_cancelled, done });
+        result.await.unwrap_or_else(|_| Err(ChunkError::Panicked("its thread is gone".to_owned())))
+    }
+
+    /// Ends the thread and gives the models' memory back.
+    pub(crate) async fn close(self) {
+        drop(self.orders);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("a computing thread ended with a panic");
+        }
+    }
+}
+
+fn serve(inbox: &mpsc::Receiver<Order>, mut sessions: Sessions) {
+    while let Ok(Order { job, is_cancelled, done }) = inbox.recv() {
+        let work = AssertUnwindSafe(|| chunk::separate(sessions.of_job(&job)?, &job, is_cancelled));
+        let result = catch_unwind(work).unwrap_or_else(|panic| {
+            sessions.clear();
+            Err(ChunkError::Panicked(text(&*panic)))
+        });
+        // Nobody waits any more when the worker was aborted; then nobody needs the result.
+        let _ = done.send(result);
+    }
+}
+
+/// What a panic said.
+fn text(panic: &(dyn Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}

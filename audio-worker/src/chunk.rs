@@ -1,0 +1,90 @@
+//! Separates one chunk, window by window, on the thread that calls.
+
+use crate::kinds::{SeparateError, Separator};
+use karaoke_core::audio::read_le_bytes;
+use karaoke_core::wire::{Job, Separated};
+
+/// A chunk was not separated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChunkError {
+    /// Its track was cancelled meanwhile.
+    #[error("cancelled")]
+    Cancelled,
+    /// A window could not be separated.
+    #[error(transparent)]
+    Separate(#[from] SeparateError),
+    /// The code that separates panicked.
+    #[error("the worker panicked: {0}")]
+    Panicked(String),
+}
+
+impl ChunkError {
+    /// Whether the same chunk may succeed elsewhere or later.
+    pub(crate) fn retryable(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::Panicked(_) => false,
+            Self::Separate(error) => error.retryable(),
+        }
+    }
+}
+
+/// Separates every window of `job`; asks `is_cancelled` before each.
+pub(crate) fn separate(
+    separator: &mut dyn Separator,
+    job: &Job,
+    is_cancelled: impl Fn() -> bool,
+) -> Result<Separated, ChunkError> {
+    let (window, stems) = (separator.window(), separator.stems());
+    if job.window != window {
+        let problem = format!("the job has windows of {} frames, the model of {window}", job.window);
+        return Err(SeparateError::Mismatch(problem).into());
+    }
+    let samples = window * stems * 2;
+    let mut input = [vec![0.0; window], vec![0.0; window]];
+    let mut output = vec![0.0; samples];
+    let mut body = vec![0; job.windows as usize * samples * 4];
+    for (index, part) in body.chunks_exact_mut(samples * 4).enumerate() {
+        if is_cancelled() {
+            return Err(ChunkError::Cancelled);
+        }
+        for (channel, samples) in input.iter_mut().enumerate() {
+            read_le_bytes(&job.body[(channel * job.frames() + index * job.step) * 4..], samples);
+        }
+        separator.separate([&input[0], &input[1]], job.gain, &mut output)?;
+        for (bytes, sample) in part.as_chunks_mut().0.iter_mut().zip(&output) {
+            *bytes = sample.to_le_bytes();
+        }
+    }
+    Ok(Separated { windows: job.windows, stems: stems as u32, window, body: body.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fake::{Fake, job};
+    use karaoke_core::audio::from_le_bytes;
+    use std::cell::Cell;
+
+    #[test]
+    fn windows_lie_where_the_plan_says() {
+        let separated = separate(&mut Fake, &job("mirror", 0), || false).unwrap();
+        assert_eq!((separated.windows, separated.stems, separated.window), (2, 2, 3));
+        let channel = |window, stem| separated.channels(window, stem).map(from_le_bytes);
+        assert_eq!(channel(0, 0), [vec![2.0, 4.0, 6.0], vec![12.0, 14.0, 16.0]]);
+        assert_eq!(channel(1, 1), [vec![-6.0, -8.0, -10.0], vec![-16.0, -18.0, -20.0]]);
+    }
+
+    #[test]
+    fn a_cancel_is_seen_between_windows() {
+        let asked = Cell::new(0);
+        let cancelled = || asked.replace(asked.get() + 1) == 1;
+        let refused = separate(&mut Fake, &job("mirror", 0), cancelled).unwrap_err();
+        assert!(matches!(refused, ChunkError::Cancelled) && asked.get() == 2);
+    }
+
+    #[test]
+    fn a_job_made_for_another_window_is_refused_for_good() {
+        let refused = separate(&mut Fake, &Job { window: 4, ..job("mirror", 0) }, || false).unwrap_err();
+        assert!(!refused.retryable(), "{refused}");
+    }
+}

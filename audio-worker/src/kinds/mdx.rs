@@ -1,0 +1,80 @@
+//! Kind `mdx`: complex spectrograms through an MDX-Net, as python-audio-separator does it.
+//!
+//! mix × gain → STFT → lowest three bins zeroed → network → inverse STFT → × compensation ÷ gain.
+
+use super::{SeparateError, Separator, check_buffers, check_finite};
+use crate::runtime::{Runtime, Session};
+use crate::stft::Stft;
+use karaoke_core::Manifest;
+use karaoke_core::manifest::Mdx;
+use std::path::Path;
+
+/// Bins that the network never sees, as in its training: below 20 Hz there is nothing to separate.
+const MUTED_BINS: usize = 3;
+
+/// A loaded MDX-Net.
+pub(super) struct MdxNet {
+    session: Session,
+    stft: Stft,
+    numbers: Mdx,
+    compensation: f32,
+}
+
+impl MdxNet {
+    /// Loads the network at `path`; refuses one that is not `[1, 4, dim_f, dim_t]` to the same.
+    pub(super) fn open(
+        runtime: &Runtime,
+        path: &Path,
+        manifest: &Manifest,
+        numbers: Mdx,
+        threads: usize,
+    ) -> Result<Self, SeparateError> {
+        if manifest.stems.len() != 1 {
+            let count = manifest.stems.len();
+            return Err(SeparateError::Mismatch(format!("an MDX-Net predicts one stem, not {count}")));
+        }
+        let shape = [1, 4, numbers.dim_f, numbers.dim_t];
+        let session = Session::open(runtime, path, threads, &shape, &shape)?;
+        Ok(Self { session, stft: Stft::new(numbers), numbers, compensation: manifest.compensation })
+    }
+}
+
+impl Separator for MdxNet {
+    fn window(&self) -> usize {
+        self.stft.window()
+    }
+
+    fn stems(&self) -> usize {
+        1
+    }
+
+    fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
+        check_buffers(self, input, out)?;
+        let plane = self.stft.plane();
+        let muted = MUTED_BINS.min(self.numbers.dim_f) * self.numbers.dim_t;
+        let planes = self.session.input().chunks_exact_mut(2 * plane);
+        for (channel, planes) in input.iter().zip(planes) {
+            let (re, im) = planes.split_at_mut(plane);
+            self.stft.forward(channel, gain, re, im).map_err(transform)?;
+            re[..muted].fill(0.0);
+            im[..muted].fill(0.0);
+        }
+        let output = self.session.run()?;
+        let spectra = output.samples()?.chunks_exact(2 * plane);
+        let channels = out.chunks_exact_mut(self.stft.window());
+        for (planes, channel) in spectra.zip(channels) {
+            let (re, im) = planes.split_at(plane);
+            self.stft.inverse(re, im, self.compensation / gain, channel).map_err(transform)?;
+        }
+        check_finite(out)
+    }
+
+    fn infer(&mut self) -> Result<(), SeparateError> {
+        self.session.run()?;
+        Ok(())
+    }
+}
+
+fn transform(error: realfft::FftError) -> SeparateError {
+    SeparateError::Mismatch(format!("the Fourier transform refused its buffers: {error}"))
+}

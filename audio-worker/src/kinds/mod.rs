@@ -1,0 +1,124 @@
+//! The families of networks: each turns one window of sound into the stems its network predicts.
+
+mod mdx;
+mod waveform;
+
+use crate::runtime::{Runtime, RuntimeError};
+use karaoke_core::Manifest;
+use karaoke_core::manifest::Kind;
+use karaoke_models::{Catalogue, ModelError};
+
+/// A loaded model.
+///
+/// One window a call, so that what a window becomes never depends on how windows were grouped.
+pub trait Separator: Send {
+    /// Frames in a window.
+    fn window(&self) -> usize;
+
+    /// Number of predicted stems.
+    fn stems(&self) -> usize;
+
+    /// Separates one window: `input` holds its left and right channel, `window()` samples each, which are
+    /// multiplied by `gain` for the network and divided by it after.
+    ///
+    /// `out` takes, for each stem, the left then the right channel.
+    fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError>;
+
+    /// Runs the bare network on whatever its input holds: what all else is measured against.
+    fn infer(&mut self) -> Result<(), SeparateError>;
+}
+
+/// A window cannot be separated.
+#[derive(Debug, thiserror::Error)]
+pub enum SeparateError {
+    /// The model cannot be used: it is not installed, or its file is not the one its manifest means.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The job was made for another file of that name.
+    #[error("the job asks for model `{model}` with sha256 {want}, here it has {have}")]
+    OtherModel {
+        /// The model.
+        model: String,
+        /// The job's.
+        want: String,
+        /// This worker's.
+        have: String,
+    },
+    /// ONNX Runtime refused.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A buffer or the job has other numbers than the model.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The network's output is not sound.
+    #[error("the model gave samples that are not numbers (NaN or infinite)")]
+    NotFinite,
+}
+
+impl SeparateError {
+    /// Whether the same window may succeed elsewhere or later.
+    ///
+    /// Not when the output is not finite: the same samples through the same network give the same again.
+    /// Nor when the model's file is wrong: that has to be repaired, and the reason belongs to the user.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Runtime(e) if e.retryable())
+    }
+}
+
+/// Checks a model's file against its manifest and loads it to run on `threads` threads.
+pub fn open(
+    runtime: &Runtime,
+    catalogue: &Catalogue,
+    manifest: &Manifest,
+    threads: usize,
+) -> Result<Box<dyn Separator>, SeparateError> {
+    let path = catalogue.verify(manifest)?;
+    let missing =
+        || SeparateError::Mismatch(format!("model `{}` lacks the numbers of its kind", manifest.name));
+    match manifest.kind {
+        Kind::Mdx => {
+            let numbers = manifest.mdx.ok_or_else(missing)?;
+            Ok(Box::new(mdx::MdxNet::open(runtime, &path, manifest, numbers, threads)?))
+        }
+        Kind::Waveform => {
+            let numbers = manifest.waveform.ok_or_else(missing)?;
+            Ok(Box::new(waveform::WaveformNet::open(runtime, &path, manifest, numbers, threads)?))
+        }
+    }
+}
+
+/// Refuses buffers of other lengths than the model's.
+fn check_buffers(separator: &dyn Separator, input: [&[f32]; 2], out: &[f32]) -> Result<(), SeparateError> {
+    let (window, samples) = (separator.window(), 2 * separator.stems() * separator.window());
+    if input.iter().any(|channel| channel.len() != window) || out.len() != samples {
+        return Err(SeparateError::Mismatch(format!(
+            "a window of {} and {} frames into {} samples, where the model takes {window} into {samples}",
+            input[0].len(),
+            input[1].len(),
+            out.len(),
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses output that is not sound.
+fn check_finite(samples: &[f32]) -> Result<(), SeparateError> {
+    // All exponent bits set means NaN or infinite; no early exit, so that it runs as wide as the processor.
+    const EXPONENT: u32 = 0x7f80_0000;
+    let bad = samples.iter().fold(false, |bad, s| bad | (s.to_bits() & EXPONENT == EXPONENT));
+    if bad { Err(SeparateError::NotFinite) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_are_sound() {
+        assert!(check_finite(&[0.0, -1.0, f32::MAX, f32::MIN_POSITIVE / 2.0]).is_ok());
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let refused = check_finite(&[0.0, bad, 1.0]).unwrap_err();
+            assert!(matches!(refused, SeparateError::NotFinite) && !refused.retryable());
+        }
+    }
+}

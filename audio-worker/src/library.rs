@@ -1,0 +1,123 @@
+//! Finds ONNX Runtime's shared library on this machine; only looks, loads nothing.
+
+use std::path::{Path, PathBuf};
+
+/// Where `scripts/fetch_onnxruntime.py` puts the library, under the project's folder.
+const FETCHED: &str = ".runtime/onnxruntime";
+
+/// Where a library may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Somebody named this path: it and no other.
+    Named(PathBuf),
+    /// It lies in a folder that was searched.
+    Found(PathBuf),
+    /// Nowhere we looked; the system's loader may know one of these names.
+    System(Vec<String>),
+}
+
+/// What decides where to look; a test makes its own.
+pub(crate) struct Surroundings {
+    /// The value of `worker.onnxruntime`.
+    pub configured: Option<PathBuf>,
+    /// The value of `ORT_DYLIB_PATH`.
+    pub variable: Option<PathBuf>,
+    /// The working directory, then the executable's folder and all above it.
+    pub roots: Vec<PathBuf>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(crate) fn of_process(configured: Option<&Path>) -> Self {
+        let exe = std::env::current_exe().unwrap_or_default();
+        let above = exe.ancestors().skip(1).map(Path::to_owned);
+        Self {
+            configured: configured.filter(|p| !p.as_os_str().is_empty()).map(Path::to_owned),
+            variable: std::env::var_os("ORT_DYLIB_PATH").filter(|v| !v.is_empty()).map(PathBuf::from),
+            roots: std::env::current_dir().into_iter().chain(above).collect(),
+        }
+    }
+
+    /// Looks in the documented order: configuration, `ORT_DYLIB_PATH`, `.runtime/onnxruntime`, the system.
+    pub(crate) fn find(&self) -> Place {
+        if let Some(path) = self.configured.as_ref().or(self.variable.as_ref()) {
+            // A folder stands for the library in it.
+            return Place::Named(in_folder(path).unwrap_or_else(|| path.clone()));
+        }
+        match self.roots.iter().find_map(|root| in_folder(&root.join(FETCHED))) {
+            Some(path) => Place::Found(path),
+            None => Place::System(system_names()),
+        }
+    }
+}
+
+/// The library in `folder`: the last by name when there are several.
+fn in_folder(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let named = |path: &PathBuf| path.file_name().is_some_and(|n| is_library(&n.to_string_lossy()));
+    let found = entries.filter_map(|e| Some(e.ok()?.path())).filter(named).max()?;
+    // The loader takes a relative path for one relative to the executable.
+    std::path::absolute(found).ok()
+}
+
+/// `libonnxruntime.so.1.31.1`, `libonnxruntime.1.31.1.dylib`, `onnxruntime.dll`, but not the providers' libraries.
+fn is_library(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(std::env::consts::DLL_PREFIX) else { return false };
+    let Some(rest) = rest.strip_prefix("onnxruntime.") else { return false };
+    rest.split('.').any(|part| part == std::env::consts::DLL_EXTENSION)
+}
+
+/// What the system's loader may know it as.
+fn system_names() -> Vec<String> {
+    let plain = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    if cfg!(target_os = "linux") { vec![format!("{plain}.1"), plain] } else { vec![plain] }
+}
+
+/// The version in a library's file name, such as `1.31.1`.
+pub(crate) fn version_in_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
+    let begin = name.find(|c: char| c.is_ascii_digit())?;
+    let version = name[begin..].trim_end_matches(|c: char| !c.is_ascii_digit());
+    version.contains('.').then(|| version.to_owned())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn surroundings(root: &Path) -> Surroundings {
+        Surroundings { configured: None, variable: None, roots: vec![root.to_owned()] }
+    }
+
+    fn put(folder: &Path, name: &str) -> PathBuf {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join(name), b"").unwrap();
+        folder.join(name)
+    }
+
+    #[test]
+    fn looks_in_the_documented_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut place = surroundings(dir.path());
+        assert!(matches!(place.find(), Place::System(_)));
+        put(&dir.path().join(FETCHED), "libonnxruntime_providers_shared.so");
+        assert!(matches!(place.find(), Place::System(_)));
+        let fetched = put(&dir.path().join(FETCHED), "libonnxruntime.so.1.31.1");
+        assert_eq!(place.find(), Place::Found(fetched.clone()));
+        place.variable = Some("/b".into());
+        assert_eq!(place.find(), Place::Named("/b".into()));
+        place.configured = Some("/a".into());
+        assert_eq!(place.find(), Place::Named("/a".into()));
+        place.configured = Some(fetched.parent().unwrap().into());
+        assert_eq!(place.find(), Place::Named(fetched));
+    }
+
+    #[test]
+    fn reads_versions_from_names() {
+        let version = |name: &str| version_in_name(Path::new(name));
+        assert_eq!(version("/a1.2/libonnxruntime.so.1.31.1").as_deref(), Some("1.31.1"));
+        assert_eq!(version("libonnxruntime.1.24.0.dylib").as_deref(), Some("1.24.0"));
+        assert_eq!(version("libonnxruntime.so"), None);
+        assert_eq!(version("libonnxruntime.so.1"), None);
+    }
+}

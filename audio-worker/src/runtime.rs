@@ -1,0 +1,237 @@
+//! ONNX Runtime, loaded once, and sessions of its models: the only file that names `ort`.
+
+use crate::library::{Place, Surroundings, version_in_name};
+use ort::environment::Environment;
+use ort::memory::Allocator;
+use ort::session::{IoBinding, SessionOutputs};
+use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The oldest version whose interface this program was built for.
+const NEEDED: &str = "1.24";
+
+/// A process can load the library only once.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// The loaded library; clones share it.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    environment: Environment,
+    version: String,
+    path: PathBuf,
+}
+
+/// ONNX Runtime or one of its models cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no library anywhere we look.
+    #[error("ONNX Runtime was not found: run `make runtime` or set worker.onnxruntime")]
+    NotFound,
+    /// The library that was asked for is not there.
+    #[error(
+        "ONNX Runtime was not found: there is no {0}; run `make runtime` or set worker.onnxruntime \
+         (or ORT_DYLIB_PATH) to the library"
+    )]
+    NoSuchFile(PathBuf),
+    /// The library is older than we need.
+    #[error("ONNX Runtime {found} ({path}) is too old, {NEEDED} or newer is needed: run `make runtime`")]
+    TooOld {
+        /// The library.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// The file is no library for this machine, or another library.
+    #[error("cannot load ONNX Runtime from {path}: {reason}")]
+    Unloadable {
+        /// The library.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The library refuses the model's file.
+    #[error("ONNX Runtime cannot use {path}: {reason}")]
+    Model {
+        /// The model's file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The network is not of the shape its manifest says.
+    #[error("{path} does not fit its manifest: {problem}")]
+    Shape {
+        /// The model's file.
+        path: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// The network did not run; memory may have run out.
+    #[error("ONNX Runtime failed: {0}")]
+    Run(String),
+}
+
+impl RuntimeError {
+    /// Whether the same may succeed elsewhere or later.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
+impl Runtime {
+    /// Loads the library at `explicit`, else at `ORT_DYLIB_PATH`, else from `.runtime/onnxruntime` under the
+    /// working directory or a folder above the executable, else the system's.
+    ///
+    /// A second call gives the library that the first one loaded.
+    pub fn load(explicit: Option<&Path>) -> Result<Self, RuntimeError> {
+        let place = Surroundings::of_process(explicit).find();
+        if let Place::Named(path) = &place
+            && !path.is_file()
+        {
+            return Err(RuntimeError::NoSuchFile(path.clone()));
+        }
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let runtime = match place {
+            Place::Named(path) | Place::Found(path) => Self::load_file(&path)?,
+            Place::System(names) => Self::load_system(&names)?,
+        };
+        tracing::info!(version = runtime.version, path = %runtime.path.display(), "ONNX Runtime loaded");
+        Ok(loaded.insert(runtime).clone())
+    }
+
+    /// Version of the loaded library.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The library's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn load_file(path: &Path) -> Result<Self, RuntimeError> {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let builder = ort::init_from(&path).map_err(|e| refusal(&path, e))?;
+        let environment = builder.with_name("karaoke").with_telemetry(false).build();
+        let unloadable =
+            |e: ort::Error| RuntimeError::Unloadable { path: path.clone(), reason: e.to_string() };
+        let environment = environment.map_err(unloadable)?;
+        let version = version_in_name(&path).unwrap_or_else(|| ort::info().to_owned());
+        Ok(Self { environment, version, path })
+    }
+
+    fn load_system(names: &[String]) -> Result<Self, RuntimeError> {
+        for name in names {
+            match Self::load_file(Path::new(name)) {
+                // Not there, or not loadable: the next name may be.
+                Err(RuntimeError::Unloadable { .. }) => {}
+                done => return done,
+            }
+        }
+        Err(RuntimeError::NotFound)
+    }
+}
+
+fn refusal(path: &Path, error: ort::LoadDynamicError) -> RuntimeError {
+    let path = path.to_owned();
+    match error {
+        ort::LoadDynamicError::BadVersion { version_str, .. } => {
+            RuntimeError::TooOld { path, found: version_str }
+        }
+        other => RuntimeError::Unloadable { path, reason: other.to_string() },
+    }
+}
+
+/// One network with one input and one output, both f32 and of fixed shape, and their buffers.
+pub struct Session {
+    session: ort::session::Session,
+    binding: IoBinding,
+    input: Tensor<f32>,
+    input_name: String,
+}
+
+impl Session {
+    /// Loads the model at `path` to run on `threads` threads (at least 1), the caller's included.
+    ///
+    /// Refuses a network that does not take one f32 tensor of shape `input` to one of shape `output`.
+    pub fn open(
+        runtime: &Runtime,
+        path: &Path,
+        threads: usize,
+        input: &[usize],
+        output: &[usize],
+    ) -> Result<Self, RuntimeError> {
+        let model = |e: ort::Error| RuntimeError::Model { path: path.to_owned(), reason: e.to_string() };
+        let session = load(runtime, path, threads).map_err(model)?;
+        let shape = |problem| RuntimeError::Shape { path: path.to_owned(), problem };
+        let input_name = check("input", session.inputs(), input).map_err(shape)?;
+        let output_name = check("output", session.outputs(), output).map_err(shape)?;
+        let tensor = |shape: &[usize]| zeros(shape).map_err(|e| RuntimeError::Run(e.to_string()));
+        let input = tensor(input)?;
+        let mut binding = session.create_binding().map_err(model)?;
+        binding.bind_output(output_name, tensor(output)?).map_err(model)?;
+        Ok(Self { session, binding, input, input_name })
+    }
+
+    /// The network's input, to be filled before [`Session::run`]; keeps its values from run to run.
+    pub fn input(&mut self) -> &mut [f32] {
+        self.input.extract_tensor_mut().1
+    }
+
+    /// Runs the network on what [`Session::input`] holds. Neither input nor output is copied.
+    pub fn run(&mut self) -> Result<Output<'_>, RuntimeError> {
+        let failed = |e: ort::Error| RuntimeError::Run(e.to_string());
+        // Bound for every run: for a network on another device, binding is what copies the values there.
+        self.binding.bind_input(&self.input_name, &self.input).map_err(failed)?;
+        self.session.run_binding(&self.binding).map(Output).map_err(failed)
+    }
+}
+
+/// What a run gave, until the next run.
+pub struct Output<'s>(SessionOutputs<'s>);
+
+impl Output<'_> {
+    /// The output's values.
+    pub fn samples(&self) -> Result<&[f32], RuntimeError> {
+        let extracted = self.0[0].try_extract_tensor::<f32>();
+        extracted.map(|(_, values)| values).map_err(|e| RuntimeError::Run(e.to_string()))
+    }
+}
+
+fn load(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<ort::session::Session> {
+    let builder = ort::session::Session::builder(&runtime.environment)?
+        .with_intra_threads(threads.max(1))?
+        .with_inter_threads(1)?
+        // Idle threads that spin would take the cores from the other workers.
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?;
+    let mut builder = builder;
+    builder.commit_from_file(path)
+}
+
+fn zeros(shape: &[usize]) -> ort::Result<Tensor<f32>> {
+    let mut tensor = Tensor::new(&Allocator::default(), shape.to_vec())?;
+    tensor.try_extract_tensor_mut::<f32>()?.1.fill(0.0);
+    Ok(tensor)
+}
+
+/// The name of the only tensor in `outlets`, when it is f32 and can take shape `want`.
+fn check(side: &str, outlets: &[Outlet], want: &[usize]) -> Result<String, String> {
+    let [outlet] = outlets else {
+        let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
+        return Err(format!("it has {} {side}s ({}) where one is needed", names.len(), names.join(", ")));
+    };
+    let name = outlet.name();
+    let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype() else {
+        return Err(format!("{side} `{name}` is {} where an f32 tensor is needed", outlet.dtype()));
+    };
+    // A negative dimension may have any size.
+    let fits = |(got, want): (&i64, &usize)| *got < 0 || usize::try_from(*got) == Ok(*want);
+    if shape.len() == want.len() && shape.iter().zip(want).all(fits) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("{side} `{name}` has shape {:?} where {want:?} is needed", &shape[..]))
+}
