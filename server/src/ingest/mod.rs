@@ -1,1 +1,21 @@
-//! Decodes what people upload.
+//! Turns what people upload into one interleaved stereo f32 file, and that file into any sample rate.
+//!
+//! Everything here blocks (call it through `spawn_blocking`) and needs the same memory for a jingle as
+//! for a ten-hour recording.
+
+pub mod decode;
+mod downmix;
+pub mod error;
+pub mod file;
+mod mp4;
+mod opus;
+pub mod resample;
+mod sink;
+mod sniff;
+pub mod tags;
+
+pub use decode::{Decoded, Limits, decode};
+pub use error::IngestError;
+pub use file::{FrameFile, FrameWriter};
+pub use resample::{FrameSource, Resampled};
+pub use tags::{Tags, tags};

@@ -1,0 +1,186 @@
+//! WAV as a pure function of position: header, length and any frame range, without encoding the rest.
+//!
+//! Integers are x·2^(n−1) rounded half away from zero and clamped, **without dither**: samples that came
+//! from a 16-bit file are exact multiples of 2^−15, so they come back bit for bit, which dither would
+//! spoil; and a separated stem's own noise lies far above the last bit.
+
+use super::{EncodeError, Format, each_block};
+use crate::ingest::FrameSource;
+use std::io::Write;
+
+const CHANNELS: u64 = 2;
+const PCM: u16 = 1;
+const FLOAT: u16 = 3;
+const EXTENSIBLE: u16 = 0xFFFE;
+/// The tail that KSDATAFORMAT_SUBTYPE_PCM and _IEEE_FLOAT share.
+const GUID_TAIL: [u8; 14] = [0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113];
+
+/// Bytes of one stereo frame; 0 for formats that are not WAV.
+pub fn frame_bytes(format: Format) -> u64 {
+    match format {
+        Format::Wav16 => 4,
+        Format::Wav24 => 6,
+        Format::WavFloat => 8,
+        _ => 0,
+    }
+}
+
+/// The header of a stereo file of `frames` frames at `rate` Hz.
+///
+/// 16 bits are a plain `fmt ` chunk, 24 bits WAVE_FORMAT_EXTENSIBLE, float adds a `fact` chunk; above
+/// 4 GiB it is RF64 with `ds64`.
+pub fn header(frames: u64, rate: u32, format: Format) -> Vec<u8> {
+    let data = frames * frame_bytes(format);
+    let mut chunks = fmt_chunk(rate, format);
+    if format == Format::WavFloat {
+        chunk(&mut chunks, b"fact", &clamped(frames).to_le_bytes());
+    }
+    // After the form type: the chunks, the data chunk's own header, the data and its padding byte.
+    let riff = 4 + chunks.len() as u64 + 8 + data + data % 2;
+    let mut out = Vec::with_capacity(128);
+    if riff > u64::from(u32::MAX) {
+        let riff = riff + 36;
+        out.extend(b"RF64\xff\xff\xff\xffWAVE");
+        let mut ds64 = Vec::new();
+        for number in [riff, data, frames] {
+            ds64.extend(number.to_le_bytes());
+        }
+        ds64.extend(0u32.to_le_bytes());
+        chunk(&mut out, b"ds64", &ds64);
+    } else {
+        out.extend(b"RIFF");
+        out.extend((riff as u32).to_le_bytes());
+        out.extend(b"WAVE");
+    }
+    out.extend(chunks);
+    out.extend(b"data");
+    out.extend(clamped(data).to_le_bytes());
+    out
+}
+
+fn clamped(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn chunk(out: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) {
+    out.extend(name);
+    out.extend((body.len() as u32).to_le_bytes());
+    out.extend(body);
+}
+
+fn fmt_chunk(rate: u32, format: Format) -> Vec<u8> {
+    let bytes = frame_bytes(format);
+    let bits = (bytes * 8 / CHANNELS) as u16;
+    let kind = if format == Format::WavFloat { FLOAT } else { PCM };
+    let extensible = format == Format::Wav24;
+    let mut body = Vec::new();
+    body.extend(if extensible { EXTENSIBLE } else { kind }.to_le_bytes());
+    body.extend((CHANNELS as u16).to_le_bytes());
+    body.extend(rate.to_le_bytes());
+    body.extend(clamped(u64::from(rate) * bytes).to_le_bytes());
+    body.extend((bytes as u16).to_le_bytes());
+    body.extend(bits.to_le_bytes());
+    if extensible {
+        body.extend(22u16.to_le_bytes());
+        body.extend(bits.to_le_bytes());
+        body.extend(3u32.to_le_bytes()); // front left, front right
+        body.extend(kind.to_le_bytes());
+        body.extend(GUID_TAIL);
+    } else if kind == FLOAT {
+        body.extend(0u16.to_le_bytes());
+    }
+    let mut out = Vec::new();
+    chunk(&mut out, b"fmt ", &body);
+    out
+}
+
+/// Length of the whole file in bytes. Always even, so the data needs no padding byte.
+pub fn total_len(frames: u64, rate: u32, format: Format) -> u64 {
+    header(frames, rate, format).len() as u64 + frames * frame_bytes(format)
+}
+
+/// Appends interleaved samples as the bytes that stand in the data chunk.
+pub fn samples_to_bytes(samples: &[f32], format: Format, out: &mut Vec<u8>) {
+    match format {
+        Format::Wav16 => out.extend(samples.iter().flat_map(|s| (quantise(*s, 16) as i16).to_le_bytes())),
+        Format::Wav24 => samples.iter().for_each(|s| out.extend(&quantise(*s, 24).to_le_bytes()[..3])),
+        _ => out.extend(samples.iter().flat_map(|s| s.to_le_bytes())),
+    }
+}
+
+/// A sample as an integer of `bits` bits: x·2^(bits−1), half away from zero, clamped; NaN becomes 0.
+pub fn quantise(sample: f32, bits: u32) -> i32 {
+    let scale = f64::from(1u32 << (bits - 1));
+    (f64::from(sample) * scale).round().clamp(-scale, scale - 1.0) as i32
+}
+
+/// Writes a whole file.
+pub fn encode(
+    source: &mut dyn FrameSource,
+    frames: u64,
+    rate: u32,
+    format: Format,
+    out: &mut impl Write,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), EncodeError> {
+    out.write_all(&header(frames, rate, format))?;
+    let mut bytes = Vec::new();
+    each_block(source, frames, cancelled, |samples| {
+        bytes.clear();
+        samples_to_bytes(samples, format, &mut bytes);
+        Ok(out.write_all(&bytes)?)
+    })?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bits_come_back_bit_for_bit() {
+        for n in i16::MIN..=i16::MAX {
+            assert_eq!(quantise(f32::from(n) / 32768.0, 16), i32::from(n));
+        }
+        for n in (-(1 << 23)..1 << 23).step_by(997) {
+            assert_eq!(quantise(n as f32 / 8388608.0, 24), n);
+        }
+        assert_eq!(quantise(1.5, 16), 32767);
+        assert_eq!(quantise(-1.5, 16), -32768);
+        assert_eq!(quantise(0.5 / 32768.0, 16), 1);
+        assert_eq!(quantise(-0.5 / 32768.0, 16), -1);
+        assert_eq!(quantise(f32::NAN, 16), 0);
+    }
+
+    #[test]
+    fn hound_reads_what_is_written() {
+        let samples: Vec<f32> = (0..2000).map(|n| ((n * 7919) % 65536) as f32 / 32768.0 - 1.0).collect();
+        for format in [Format::Wav16, Format::Wav24, Format::WavFloat] {
+            let mut file = header(1000, 44100, format);
+            samples_to_bytes(&samples, format, &mut file);
+            assert_eq!(file.len() as u64, total_len(1000, 44100, format));
+            let mut reader = hound::WavReader::new(&file[..]).unwrap();
+            assert_eq!((reader.duration(), reader.spec().sample_rate), (1000, 44100));
+            let back: Vec<f32> = match format {
+                Format::WavFloat => reader.samples().map(Result::unwrap).collect(),
+                _ => {
+                    let scale = (1u32 << (reader.spec().bits_per_sample - 1)) as f32;
+                    reader.samples::<i32>().map(|s| s.unwrap() as f32 / scale).collect()
+                }
+            };
+            assert_eq!(back, samples);
+        }
+    }
+
+    #[test]
+    fn above_four_gibibytes_it_is_rf64() {
+        let frames = 1 << 30;
+        let bytes = header(frames, 48000, Format::Wav16);
+        assert_eq!(&bytes[..4], b"RF64");
+        assert_eq!(&bytes[12..16], b"ds64");
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!(number(20), total_len(frames, 48000, Format::Wav16) - 8);
+        assert_eq!((number(28), number(36)), (frames * 4, frames));
+        assert_eq!(&header(1 << 29, 48000, Format::Wav16)[..4], b"RIFF");
+    }
+}

@@ -1,0 +1,164 @@
+//! Takes decoded frames, mixes them to stereo, trims, checks, measures and writes them.
+
+use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter};
+use karaoke_core::audio::FRAME_BYTES;
+use std::path::Path;
+
+/// Louder than any scaling mistake of an honest encoder (+96 dB covers integers stored as floats).
+const ABSURD: f32 = 1e6;
+
+/// What the container says about the sound's place in its packets, in frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Frames of encoder delay to drop at the start.
+    pub skip: u64,
+    /// The exact length after that, where it is known.
+    pub length: Option<u64>,
+    /// A length that is only good for limits and for noticing truncation.
+    pub announced: Option<u64>,
+}
+
+/// The stereo file in the making.
+pub struct Sink {
+    writer: FrameWriter,
+    downmix: Downmix,
+    rate: u32,
+    limits: Limits,
+    span: Span,
+    skip: u64,
+    peak: f32,
+    /// Peak of what lies beyond the exact length: padding, unless that length was a lie.
+    peak_beyond: f32,
+    mixed: Vec<f32>,
+}
+
+impl Sink {
+    /// Creates `mix`.
+    ///
+    /// # Errors
+    /// `TooLong` or `TooLarge` when the container already says so.
+    pub fn create(
+        mix: &Path,
+        downmix: Downmix,
+        rate: u32,
+        span: Span,
+        limits: Limits,
+    ) -> Result<Self, IngestError> {
+        if let Some(frames) = span.length.or(span.announced) {
+            check_limits(frames, rate, &limits)?;
+        }
+        Ok(Self {
+            writer: FrameWriter::create(mix)?,
+            downmix,
+            rate,
+            limits,
+            span,
+            skip: span.skip,
+            peak: 0.0,
+            peak_beyond: 0.0,
+            mixed: Vec::new(),
+        })
+    }
+
+    /// Number of source channels that `push` expects.
+    pub fn channels(&self) -> usize {
+        self.downmix.channels()
+    }
+
+    /// Source rate in Hz.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Frames written so far.
+    pub fn frames(&self) -> u64 {
+        self.writer.frames()
+    }
+
+    /// Another stream follows, of unknown length, with its own `delay` to drop.
+    pub fn unbound(&mut self, delay: u64) {
+        (self.span.length, self.span.announced, self.skip) = (None, None, delay);
+    }
+
+    /// Appends interleaved frames of the source's channels.
+    pub fn push(&mut self, interleaved: &[f32]) -> Result<(), IngestError> {
+        if interleaved.iter().any(|s| !s.is_finite() || s.abs() > ABSURD) {
+            return Err(IngestError::NotFinite);
+        }
+        let mut mixed = std::mem::take(&mut self.mixed);
+        mixed.clear();
+        self.downmix.mix(interleaved, &mut mixed);
+        let result = self.append(&mixed);
+        self.mixed = mixed;
+        result
+    }
+
+    /// Appends `frames` of silence, in place of what could not be decoded.
+    pub fn silence(&mut self, frames: u64) -> Result<(), IngestError> {
+        let block = [0.0; 2048];
+        let mut left = frames;
+        while left > 0 {
+            let count = left.min(1024);
+            self.append(&block[..count as usize * 2])?;
+            left -= count;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, stereo: &[f32]) -> Result<(), IngestError> {
+        let skipped = self.skip.min((stereo.len() / 2) as u64);
+        self.skip -= skipped;
+        let kept = &stereo[skipped as usize * 2..];
+        check_limits(self.frames() + (kept.len() / 2) as u64, self.rate, &self.limits)?;
+        self.measure(kept);
+        Ok(self.writer.write(kept)?)
+    }
+
+    fn measure(&mut self, stereo: &[f32]) {
+        let end = self.span.length.unwrap_or(u64::MAX);
+        let inside = end.saturating_sub(self.frames()).min((stereo.len() / 2) as u64) as usize * 2;
+        let peak = |samples: &[f32]| samples.iter().fold(0.0f32, |peak, s| peak.max(s.abs()));
+        self.peak = self.peak.max(peak(&stereo[..inside]));
+        self.peak_beyond = self.peak_beyond.max(peak(&stereo[inside..]));
+    }
+
+    /// Cuts the padding off and closes the file; gives its frames and peak.
+    ///
+    /// # Errors
+    /// `NoSamples`, or `Truncated` when more than a second and 2 % of what was announced is missing.
+    pub fn finish(self) -> Result<(u64, f32), IngestError> {
+        let written = self.frames();
+        let announced = self.span.length.or(self.span.announced);
+        let missing = announced.unwrap_or(0).saturating_sub(written);
+        let rate = u64::from(self.rate);
+        if missing > rate && missing > announced.unwrap_or(0) / 50 {
+            let announced = announced.unwrap_or(0) / rate;
+            return Err(IngestError::Truncated { announced, found: written / rate });
+        }
+        if written == 0 {
+            return Err(IngestError::NoSamples);
+        }
+        // A header that disowns more than any encoder pads with is wrong: keep the music.
+        let padding = written.saturating_sub(self.span.length.unwrap_or(written));
+        let (frames, peak) = if padding > rate.max(1 << 14) {
+            (written, self.peak.max(self.peak_beyond))
+        } else {
+            (written - padding, self.peak)
+        };
+        if frames == 0 {
+            return Err(IngestError::NoSamples);
+        }
+        self.writer.finish(frames)?;
+        Ok((frames, peak))
+    }
+}
+
+fn check_limits(frames: u64, rate: u32, limits: &Limits) -> Result<(), IngestError> {
+    if frames > limits.max_duration_s.saturating_mul(u64::from(rate)) {
+        return Err(IngestError::TooLong { limit: limits.max_duration_s });
+    }
+    if frames.saturating_mul(FRAME_BYTES as u64) > limits.max_bytes {
+        return Err(IngestError::TooLarge { limit: limits.max_bytes >> 20 });
+    }
+    Ok(())
+}
