@@ -29,11 +29,12 @@ impl Config {
     pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
         let path = file.unwrap_or(Path::new("config.toml"));
         ensure!(file.is_none() || path.is_file(), "there is no configuration file {}", path.display());
-        let figment = Figment::new()
-            .merge(Toml::file_exact(path))
-            .merge(Env::prefixed("KARAOKE__").split("__"));
-        // A missing config.toml is fine; the provider yields nothing for it.
-        let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
+        let mut figment = Figment::new();
+        if path.is_file() {
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let environment = Env::prefixed("KARAOKE__").split("__");
+        let mut config: Self = figment.merge(environment).extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
         config.check()?;
         config.models.dir = find(&config.models.dir);
         Ok(config)

@@ -40,10 +40,19 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("karaoke: {error:#}");
+            eprintln!("karaoke: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes in one line; causes that an error already tells of are not told twice.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false if told.is_empty() => cause,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

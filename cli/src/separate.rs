@@ -131,7 +131,7 @@ impl Work {
                 false
             }
             Err(error) => {
-                bars.suspend(|| eprintln!("karaoke: {}: {error:#}", song.display()));
+                bars.suspend(|| eprintln!("karaoke: {}: {}", song.display(), crate::sentence(&error)));
                 true
             }
         }
