@@ -34,7 +34,8 @@ impl Config {
             figment = figment.merge(Toml::file_exact(path));
         }
         let environment = Env::prefixed("KARAOKE__").split("__");
-        let mut config: Self = figment.merge(environment).extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
+        let mut config: Self =
+            figment.merge(environment).extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
         config.check()?;
         config.models.dir = find(&config.models.dir);
         Ok(config)

@@ -26,7 +26,6 @@ impl House {
         let library = &config.worker.onnxruntime;
         let explicit = (!library.as_os_str().is_empty()).then_some(library.as_path());
         let runtime = Runtime::load(explicit)?;
-        tracing::info!(version = runtime.version(), path = %runtime.path().display(), "ONNX Runtime loaded");
         let mut dispatch = config.dispatch;
         if dispatch.in_flight == 0 {
             dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 2;

@@ -186,9 +186,11 @@ impl Work {
         let path = self.arguments.output.join(download_name(&song, stem, self.format.extension()));
         let (format, tags, out) = (self.format, track.record().tags(), path.clone());
         let cancelled = self.pipeline.stopping();
-        tokio::task::spawn_blocking(move || reader.encode_to(&out, format, &tags, &|| cancelled.is_cancelled()))
-            .await?
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        tokio::task::spawn_blocking(move || {
+            reader.encode_to(&out, format, &tags, &|| cancelled.is_cancelled())
+        })
+        .await?
+        .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 }

@@ -82,11 +82,19 @@ impl Files {
 
     /// Removes what only a running track needs.
     pub fn remove_working(&self, id: &TrackId) -> io::Result<()> {
+        self.remove_named(id, |name| name == "upload" || name == "model.f32" || name.contains(".layer"))
+    }
+
+    /// Removes files that a former life of the server did not get to the end of.
+    pub fn remove_parts(&self, id: &TrackId) -> io::Result<()> {
+        self.remove_named(id, |name| name.ends_with(".part"))
+    }
+
+    fn remove_named(&self, id: &TrackId, goes: impl Fn(&str) -> bool) -> io::Result<()> {
         for entry in fs::read_dir(self.dir(id))? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if name == "upload" || name == "model.f32" || name.contains(".layer") || name.ends_with(".part") {
-                fs::remove_file(&path)?;
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(&goes) {
+                fs::remove_file(entry.path())?;
             }
         }
         Ok(())

@@ -149,7 +149,9 @@ impl Manifest {
         }
         let mut stems: Vec<&str> = self.all_stems().collect();
         stems.sort_unstable();
-        if self.stems.is_empty() || !stems.iter().all(|s| is_name(s)) || stems.windows(2).any(|w| w[0] == w[1])
+        if self.stems.is_empty()
+            || !stems.iter().all(|s| is_name(s))
+            || stems.windows(2).any(|w| w[0] == w[1])
         {
             return value("stems", "must name at least one stem, and none twice");
         }

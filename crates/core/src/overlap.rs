@@ -79,11 +79,8 @@ impl Blender {
         for frame in 0..segment.frames() {
             for k in 0..cover {
                 let at = offsets[k] + frame;
-                weights[k] = if lens[k] == w.window {
-                    self.taper[at]
-                } else {
-                    weight(w.taper, w.window, lens[k], at)
-                };
+                weights[k] =
+                    if lens[k] == w.window { self.taper[at] } else { weight(w.taper, w.window, lens[k], at) };
             }
             let sum: f64 = weights.iter().sum();
             for sample in frame * channels..(frame + 1) * channels {
@@ -106,9 +103,7 @@ fn weight(taper: Taper, window: usize, actual: usize, at: usize) -> f64 {
     match taper {
         Taper::Hann if actual <= 1 => 1.0,
         Taper::Hann if at >= actual => 0.0,
-        Taper::Hann => {
-            0.5 - 0.5 * (2.0 * std::f64::consts::PI * at as f64 / (actual - 1) as f64).cos()
-        }
+        Taper::Hann => 0.5 - 0.5 * (2.0 * std::f64::consts::PI * at as f64 / (actual - 1) as f64).cos(),
         Taper::Triangle => {
             let half = window / 2;
             let (rise, fall) = (at + 1, window - at.min(window - 1));
@@ -157,10 +152,8 @@ mod tests {
         let blender = Blender::new(*windows);
         let mut out = Vec::new();
         for s in windows.segments(0..track.len() as u64) {
-            let mut parts: Vec<Vec<f32>> = layers[..s.cover]
-                .iter()
-                .map(|l| l[s.start as usize..s.end as usize].to_vec())
-                .collect();
+            let mut parts: Vec<Vec<f32>> =
+                layers[..s.cover].iter().map(|l| l[s.start as usize..s.end as usize].to_vec()).collect();
             let mut slices: Vec<&mut [f32]> = parts.iter_mut().map(Vec::as_mut_slice).collect();
             blender.blend(&s, &mut slices, 1);
             out.extend_from_slice(&parts[0]);
@@ -174,7 +167,10 @@ mod tests {
 
     const WARP: Model = |index, x| {
         let dc = x.iter().sum::<f32>() * 0.01;
-        x.iter().enumerate().map(|(i, s)| (s * 1.7 + dc).sin() + (i as f32 + index as f32).cos() * 0.1).collect()
+        x.iter()
+            .enumerate()
+            .map(|(i, s)| (s * 1.7 + dc).sin() + (i as f32 + index as f32).cos() * 0.1)
+            .collect()
     };
 
     fn any_case() -> impl Strategy<Value = (Windowing, Vec<f32>)> {

@@ -40,13 +40,7 @@ impl Windowing {
     pub fn mdx(n_fft: usize, hop: usize, dim_t: usize, overlap: f64) -> Self {
         let window = hop * (dim_t - 1);
         let lead = n_fft / 2;
-        Self {
-            window,
-            step: step_of(window, overlap),
-            lead,
-            granule: window - 2 * lead,
-            taper: Taper::Hann,
-        }
+        Self { window, step: step_of(window, overlap), lead, granule: window - 2 * lead, taper: Taper::Hann }
     }
 
     /// A model that takes plain waveforms of `segment` frames, as Demucs does.
@@ -198,7 +192,9 @@ pub struct ChunkPlan {
 
 /// The sizes of a job and its reply do not fit the limit even with one window a chunk.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("one window of this model makes messages of {needed} bytes, over the limit of {limit}: raise chunking.max_message_bytes")]
+#[error(
+    "one window of this model makes messages of {needed} bytes, over the limit of {limit}: raise chunking.max_message_bytes"
+)]
 pub struct TooLarge {
     /// Bytes of the larger of the two messages.
     pub needed: usize,

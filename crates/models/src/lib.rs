@@ -124,8 +124,8 @@ impl Catalogue {
     pub fn verify(&self, manifest: &Manifest) -> Result<PathBuf, ModelError> {
         let path = self.path(manifest);
         let name = || manifest.name.clone();
-        let got = sha256(&path)
-            .map_err(|source| ModelError::File { name: name(), path: path.clone(), source })?;
+        let got =
+            sha256(&path).map_err(|source| ModelError::File { name: name(), path: path.clone(), source })?;
         if got.eq_ignore_ascii_case(&manifest.sha256) {
             return Ok(path);
         }

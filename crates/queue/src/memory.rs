@@ -77,7 +77,8 @@ impl ServerQueue for MemoryQueue {
 
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
         let (message, redelivered) = self.shared.replies.pop(|_| true).await?;
-        let settle = Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.replies };
+        let settle =
+            Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.replies };
         Ok(Delivery::new(message, redelivered, Box::new(settle)))
     }
 
@@ -149,13 +150,7 @@ impl<T: Send + Sync> Settle for Unsettled<T> {
 impl<T> Lane<T> {
     fn new(capacity: usize, patience: Duration) -> Self {
         let state = Mutex::new(LaneState { waiting: VecDeque::new(), closed: false });
-        Self {
-            state,
-            filled: Notify::new(),
-            drained: Notify::new(),
-            capacity: capacity.max(1),
-            patience,
-        }
+        Self { state, filled: Notify::new(), drained: Notify::new(), capacity: capacity.max(1), patience }
     }
 
     fn lock(&self) -> MutexGuard<'_, LaneState<T>> {

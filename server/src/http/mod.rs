@@ -55,8 +55,7 @@ const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'se
 
 /// All routes.
 pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
-    let app =
-        App { pipeline, config: Arc::new(config), boot: rand::random(), encodings: Arc::default() };
+    let app = App { pipeline, config: Arc::new(config), boot: rand::random(), encodings: Arc::default() };
     let api = Router::new()
         .route("/tracks", post(upload::upload).get(tracks::list))
         .route("/tracks/{id}", get(tracks::show).delete(tracks::delete))

@@ -21,7 +21,11 @@ impl IntoResponse for Problem {
 }
 
 pub(super) async fn no_such_address() -> Problem {
-    Problem::new(404, "No such address", "The API has no such address; see /api/v1/models and the documentation.")
+    Problem::new(
+        404,
+        "No such address",
+        "The API has no such address; see /api/v1/models and the documentation.",
+    )
 }
 
 pub(super) async fn wrong_method() -> Problem {

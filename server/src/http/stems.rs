@@ -215,7 +215,8 @@ async fn make(
 
 fn attachment(record: &TrackRecord, stem: &str, format: Format) -> Result<HeaderValue, Problem> {
     let name = download_name(&record.song(), stem, format.extension());
-    let plain: String = name.chars().map(|c| if c.is_ascii() && !"\"\\;%".contains(c) { c } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii() && !"\"\\;%".contains(c) { c } else { '_' }).collect();
     let coded: String = name
         .bytes()
         .map(|b| match b {

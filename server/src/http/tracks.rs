@@ -24,7 +24,8 @@ pub(super) async fn show(owned: Owned) -> Response {
 
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     if !is_admin(&app, &headers) {
-        let detail = "The list of all tracks needs the admin key (header X-Admin-Key; http.admin_key in config.toml).";
+        let detail =
+            "The list of all tracks needs the admin key (header X-Admin-Key; http.admin_key in config.toml).";
         return Err(Problem::new(401, "Admin key needed", detail));
     }
     let mut tracks = Vec::new();

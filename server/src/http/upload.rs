@@ -1,7 +1,7 @@
 //! Takes an upload: streams it to disk while hashing, and answers once it is known whether it is music.
 
-use super::auth;
 use super::App;
+use super::auth;
 use crate::pipeline::{Submission, blocking, now_ms};
 use crate::problem::Problem;
 use axum::Json;
@@ -65,7 +65,8 @@ fn check_length(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn from_form(app: &App, mut form: Multipart, mut wishes: Wishes) -> Result<Response, Problem> {
-    let broken = |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
+    let broken =
+        |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
             Some("file") => {
@@ -75,7 +76,8 @@ async fn from_form(app: &App, mut form: Multipart, mut wishes: Wishes) -> Result
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
                 let text = field.text().await.map_err(broken)?;
-                let wrong = || Problem::new(422, "Bad deadline", "deadline_s is a number of seconds from now.");
+                let wrong =
+                    || Problem::new(422, "Bad deadline", "deadline_s is a number of seconds from now.");
                 wishes.deadline_s = Some(text.trim().parse().map_err(|_| wrong())?);
             }
             _ => {}
@@ -95,7 +97,10 @@ fn cut_off(error: &dyn std::fmt::Display) -> Problem {
 
 fn too_large(app: &App) -> Problem {
     let limit = app.pipeline.limits.upload_bytes;
-    let detail = format!("The file is larger than this server takes ({} MB); send a shorter or compressed one.", limit / 1_000_000);
+    let detail = format!(
+        "The file is larger than this server takes ({} MB); send a shorter or compressed one.",
+        limit / 1_000_000
+    );
     Problem::new(413, "File too large", detail)
 }
 
@@ -214,9 +219,12 @@ mod tests {
 
     #[test]
     fn names_lose_what_could_hurt() {
-        for (name, want) in
-            [("../../etc/passwd", "passwd"), ("C:\\x\\song.mp3", "song.mp3"), ("a\r\nb", "ab"), ("", "upload")]
-        {
+        for (name, want) in [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\x\\song.mp3", "song.mp3"),
+            ("a\r\nb", "ab"),
+            ("", "upload"),
+        ] {
             assert_eq!(clean_name(name), want);
         }
         assert_eq!(clean_name(&"ä".repeat(900)).chars().count(), 200);

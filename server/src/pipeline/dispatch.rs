@@ -110,8 +110,7 @@ impl Pipeline {
         let read = move || {
             let Some(live) = track.audio() else { return Ok(Bytes::new()) };
             let resampled = live.audio.source_rate != track.manifest.sample_rate;
-            let path =
-                if resampled { me.files.model_mix(&track.id) } else { me.files.mix(&track.id) };
+            let path = if resampled { me.files.model_mix(&track.id) } else { me.files.mix(&track.id) };
             let (start, frames) = live.plan.job_span(chunk);
             let mut interleaved = vec![0.0; frames * 2];
             FrameFile::open(&path)?.read(start, &mut interleaved)?;
@@ -143,7 +142,8 @@ impl Pipeline {
 
     /// A chunk cannot be done: its track ends, all others go on.
     pub(super) async fn give_up(&self, track: &LiveTrack, chunk: u64, why: &str) {
-        let detail = format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
+        let detail =
+            format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
         if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {
             tracing::error!(track = %track.id, error = %e, "could not record a failure");
         }

@@ -50,14 +50,21 @@ impl Pipeline {
             return Err(failure.into());
         }
         let Some(audio) = record.audio.filter(|_| record.state != karaoke_core::TrackState::Cancelled) else {
-            let detail = "The song is still being decoded (or was cancelled); ask again when it is separating.";
+            let detail =
+                "The song is still being decoded (or was cancelled); ask again when it is separating.";
             return Err(Problem::new(409, "Not decoded yet", detail));
         };
         let (me, live, manifest, id, stem) =
             (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
         let source = super::blocking(move || me.open_stem(live.as_deref(), &manifest, &id, &stem)).await;
         let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
-        Ok(StemReader { pipeline: self.clone(), track, source, rate: audio.source_rate, frames: audio.frames })
+        Ok(StemReader {
+            pipeline: self.clone(),
+            track,
+            source,
+            rate: audio.source_rate,
+            frames: audio.frames,
+        })
     }
 
     fn open_stem(

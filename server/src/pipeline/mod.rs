@@ -160,7 +160,10 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the store, takes up what a former life left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
-        parts.catalogue.get(&parts.default_model).map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        parts
+            .catalogue
+            .get(&parts.default_model)
+            .map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
         let root = parts.store.dir.clone();
         let files = blocking(move || Files::open(&root)).await.map_err(|e| {
             let dir = parts.store.dir.display();

@@ -29,8 +29,10 @@ impl Pipeline {
                 None | Some(TrackState::Failed | TrackState::Cancelled) => {
                     blocking(move || files.remove(&id)).await
                 }
-                Some(TrackState::Done) => blocking(move || files.remove_working(&id)).await,
-                Some(_) => Ok(()),
+                Some(TrackState::Done) => {
+                    blocking(move || files.remove_working(&id).and_then(|()| files.remove_parts(&id))).await
+                }
+                Some(_) => blocking(move || files.remove_parts(&id)).await,
             };
             tidied.map_err(|e| Problem::disk(&e))?;
         }

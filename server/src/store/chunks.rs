@@ -54,10 +54,11 @@ impl Store {
 
     /// The chunks of a track, in order.
     pub async fn chunks(&self, id: &TrackId) -> Result<Vec<ChunkRecord>, StoreError> {
-        let rows = sqlx::query("SELECT done, attempts, worker, seconds FROM chunks WHERE track = ? ORDER BY chunk")
-            .bind(id.as_str())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT done, attempts, worker, seconds FROM chunks WHERE track = ? ORDER BY chunk")
+                .bind(id.as_str())
+                .fetch_all(&self.pool)
+                .await?;
         let record = |row: &sqlx::sqlite::SqliteRow| {
             Ok(ChunkRecord {
                 done: row.try_get("done")?,

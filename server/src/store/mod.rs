@@ -7,7 +7,9 @@ pub use chunks::ChunkRecord;
 pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use std::path::{Path, PathBuf};
 
 /// `[store]`: where songs and stems are kept.

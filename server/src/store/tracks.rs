@@ -205,7 +205,8 @@ impl Store {
 
     /// Removes a track and its chunks; false when there was none.
     pub async fn delete_track(&self, id: &TrackId) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM tracks WHERE id = ?").bind(id.as_str()).execute(&self.pool).await?;
+        let done =
+            sqlx::query("DELETE FROM tracks WHERE id = ?").bind(id.as_str()).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
     }
 }

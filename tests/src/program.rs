@@ -1,0 +1,182 @@
+//! The real program as a process of its own, with its own store, killed when the test ends.
+
+use crate::api::Api;
+use crate::wait::DEADLINE;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// How a program is started.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    env: BTreeMap<String, String>,
+    /// A folder of models instead of the built-in ones.
+    pub models: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Sets `section.key` of the configuration.
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        let name = format!("KARAOKE__{}", key.to_uppercase().replace('.', "__"));
+        self.env.insert(name, value.to_string());
+        self
+    }
+
+    /// Takes models from `dir`.
+    pub fn models(mut self, dir: &Path) -> Self {
+        self.models = Some(dir.to_owned());
+        self
+    }
+}
+
+/// `karaoke up` as a process.
+pub struct Program {
+    child: Child,
+    settings: Settings,
+    dir: Arc<TempDir>,
+    log: Arc<Mutex<String>>,
+    /// The address it serves.
+    pub url: String,
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
+}
+
+/// The binary, built by `make test` (or `cargo build`) into the folder this test lies in.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("this test's path");
+    let dir = test.ancestors().find(|d| d.ends_with("deps")).and_then(Path::parent).expect("a target folder");
+    let binary = dir.join("karaoke");
+    assert!(binary.is_file(), "{} is not built: run `make test`, or `cargo build` first", binary.display());
+    binary
+}
+
+/// The program with the repository's models and ONNX Runtime, whatever folder it runs in.
+pub fn command(settings: &Settings) -> Command {
+    let mut command = Command::new(binary());
+    let models = settings.models.clone().unwrap_or_else(|| root().join("models"));
+    command
+        .env("KARAOKE__MODELS__DIR", models)
+        .env("ORT_DYLIB_PATH", root().join(".runtime/onnxruntime"))
+        .env("RUST_LOG", "info,karaoke_server=debug,karaoke_worker=debug")
+        .envs(&settings.env);
+    command
+}
+
+impl Program {
+    /// Starts it on a free port with an empty store.
+    pub fn start(settings: Settings) -> Self {
+        Self::start_in(settings, Arc::new(tempfile::tempdir().expect("a folder")))
+    }
+
+    fn start_in(settings: Settings, dir: Arc<TempDir>) -> Self {
+        let mut command = command(&settings);
+        command.env("KARAOKE__STORE__DIR", dir.path().join("store"));
+        let mut child = command
+            .args(["up", "--port", "0"])
+            .current_dir(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = child.stderr.take().expect("stderr");
+        let sink = log.clone();
+        std::thread::spawn(move || copy_lines(stderr, &sink));
+        let stdout = child.stdout.take().expect("stdout");
+        let url = first_url(stdout).unwrap_or_else(|| {
+            let _ = child.wait();
+            panic!("the program did not come up:\n{}", log.lock().expect("log"))
+        });
+        Self { child, settings, dir, log, url }
+    }
+
+    /// A client of it.
+    pub fn api(&self) -> Api {
+        Api::new(&self.url)
+    }
+
+    /// Where it keeps everything.
+    pub fn store(&self) -> PathBuf {
+        self.dir.path().join("store")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("log").clone()
+    }
+
+    /// kill -9, and the same again with the same store, on another port.
+    pub fn kill_and_restart(mut self) -> Self {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
+        Self::start_in(self.settings.clone(), self.dir.clone())
+    }
+
+    /// Asks it to stop as an operator does, and waits for its end.
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"))
+    }
+
+    /// Every file in its store but the database, by path.
+    pub fn audio_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for sub in ["tracks", "incoming"] {
+            collect(&self.store().join(sub), &mut files);
+        }
+        files
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("---- log of the program at {} ----\n{}", self.url, self.log());
+        }
+    }
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => collect(&path, files),
+            path => files.push(path),
+        }
+    }
+}
+
+fn copy_lines(from: impl std::io::Read, to: &Mutex<String>) {
+    use std::io::BufRead;
+    for line in std::io::BufReader::new(from).lines().map_while(Result::ok) {
+        let mut log = to.lock().expect("log");
+        log.push_str(&line);
+        log.push('\n');
+    }
+}
+
+/// Reads the line that says where it is; `None` when the program ends first or takes too long.
+fn first_url(stdout: impl std::io::Read + Send + 'static) -> Option<String> {
+    use std::io::BufRead;
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lines = std::io::BufReader::new(stdout).lines().map_while(Result::ok);
+        let url = lines.find_map(|l| l.split(' ').find(|w| w.starts_with("http://")).map(str::to_owned));
+        let _ = send.send(url);
+        // Keep reading, so that the program never blocks on a full pipe.
+        lines.for_each(drop);
+    });
+    receive.recv_timeout(DEADLINE).ok().flatten()
+}
