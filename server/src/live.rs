@@ -258,6 +258,16 @@ impl LiveTrack {
         })
     }
 
+    /// Tells the listeners how the track and all its chunks are: the plan has been made.
+    pub fn tell_plan(&self) {
+        self.events.push("snapshot", self.snapshot());
+    }
+
+    /// The track and all its chunks, as JSON.
+    pub fn snapshot(&self) -> String {
+        json(&serde_json::json!({ "track": self.view(), "chunks": self.chunk_views() }))
+    }
+
     /// Tells the listeners how the track is.
     pub fn tell_track(&self) {
         self.events.push("track", json(&self.view()));

@@ -122,11 +122,13 @@ impl Program {
         Self::start_in(self.settings.clone(), self.dir.clone())
     }
 
-    /// Asks it to stop as an operator does, and waits for its end.
-    pub fn terminate(mut self) -> ExitStatus {
+    /// Asks it to stop as an operator does, waits for its end, and starts it again.
+    pub fn terminate_and_restart(mut self) -> (ExitStatus, Self) {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"))
+        let status = crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"));
+        let again = Self::start_in(self.settings.clone(), self.dir.clone());
+        (status, again)
     }
 
     /// Every file in its store but the database, by path.

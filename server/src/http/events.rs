@@ -2,13 +2,12 @@
 
 use super::App;
 use super::auth::Owned;
-use crate::live::{LiveTrack, json};
+use crate::live::LiveTrack;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use futures::stream::unfold;
-use serde_json::json;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,10 +65,8 @@ impl Listener {
 
     fn snapshot(&mut self) {
         let number = self.track.events.latest();
-        let view = self.track.view();
-        let ended = view.state.is_terminal();
-        let data = json(&json!({ "track": view, "chunks": self.track.chunk_views() }));
-        self.tell(number, "snapshot", data);
+        let ended = self.track.state().is_terminal();
+        self.tell(number, "snapshot", self.track.snapshot());
         self.told = Some(number);
         if ended {
             self.tell(number, "end", "{}".into());

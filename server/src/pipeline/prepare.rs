@@ -52,6 +52,7 @@ impl Pipeline {
         }
         track.planned(audio, Vec::new());
         track.update(|r| r.state = TrackState::Separating);
+        track.tell_plan();
         tracing::info!(
             track = %track.id, seconds = audio.frames / u64::from(audio.source_rate), chunks = plan.count(),
             "track planned"

@@ -1,4 +1,9 @@
 //! Behaviour tests: what a user does, checked by what a user gets.
 
+mod command_line;
+mod events;
 mod identity;
 mod lifecycle;
+mod listening;
+mod refusals;
+mod survival;

@@ -1,0 +1,39 @@
+# The commands people type. `make run` and `make test` bring what they need.
+
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: run build runtime test test-tools lint bench clean help
+
+help: ## Tells what there is.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: build ## Gets everything, builds, and serves the karaoke page on http://localhost:8080.
+	$(TARGET)/release/karaoke up
+
+build: runtime ## Builds the program.
+	$(CARGO) build --release --locked --bin karaoke
+
+runtime: ## Gets ONNX Runtime's library into .runtime/, unless it is there.
+	@$(PYTHON) scripts/fetch_onnxruntime.py
+
+test: runtime test-tools ## Gets what the tests need, and runs all of them.
+	$(CARGO) build --locked --workspace --all-targets
+	$(CARGO) test --locked --workspace
+
+test-tools: ## Installs what only the tests need: a browser, and an independent decoder and encoder.
+	@scripts/install_packages.sh chromium:chromium chromedriver:chromium-driver ffmpeg:ffmpeg
+
+lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(PYTHON) scripts/check_walls.py
+
+bench: build ## Measures; see benches/README.md.
+	$(PYTHON) benches/run.py
+
+clean: ## Removes what was built. Songs (data/) stay.
+	$(CARGO) clean
+	rm -rf .runtime
