@@ -81,7 +81,8 @@ pub(crate) fn version_in_name(path: &Path) -> Option<String> {
     version.contains('.').then(|| version.to_owned())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Workers that take jobs until they are stopped; dropping the pool stops them too, without waiting.
+/// Workers that take jobs until they are stopped; dropping the pool leaves at once and hands back the jobs in
+/// hand.
 pub struct Pool {
     stop: CancellationToken,
     workers: JoinSet<()>,

@@ -4,13 +4,13 @@
 //! python-audio-separator uses: each end is extended by `n_fft / 2` reflected samples, nothing is scaled on
 //! the way in, and the inverse is divided by the sum of the squared windows that meet at a sample.
 
+mod transpose;
+
 use karaoke_core::manifest::Mdx;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, FftError, RealFftPlanner, RealToComplex};
 use std::sync::Arc;
-
-/// FFT frames that are transposed together: 16 floats fill a cache line of the network's layout.
-const BLOCK: usize = 16;
+use transpose::{BLOCK, Columns};
 
 /// Input below this (−240 dB of full scale) counts as silence, so that neither the transform nor a network
 /// that squares its input meets subnormal numbers, which many processors handle a hundred times slower.
@@ -83,11 +83,9 @@ impl Stft {
         check_length(re.len(), self.plane())?;
         check_length(im.len(), self.plane())?;
         self.pad(channel, gain);
-        let dim_t = self.numbers.dim_t;
-        for first in (0..dim_t).step_by(BLOCK) {
-            let count = BLOCK.min(dim_t - first);
-            self.analyse(first, count)?;
-            self.scatter(first, count, re, im);
+        for block in self.blocks() {
+            self.analyse(block.first, block.count)?;
+            block.scatter(&self.spectra, re, im);
         }
         Ok(())
     }
@@ -101,11 +99,10 @@ impl Stft {
         check_length(re.len(), self.plane())?;
         check_length(im.len(), self.plane())?;
         out.fill(0.0);
-        let dim_t = self.numbers.dim_t;
-        for first in (0..dim_t).step_by(BLOCK) {
-            let count = BLOCK.min(dim_t - first);
-            self.gather(first, count, re, im);
-            self.synthesise(first, count, out)?;
+        for block in self.blocks() {
+            block.gather(&mut self.spectra, re, im);
+            self.complete(block.count);
+            self.synthesise(block.first, block.count, out)?;
         }
         for (sample, scale) in out.iter_mut().zip(&self.envelope) {
             *sample *= scale * factor;
@@ -168,35 +165,22 @@ impl Stft {
         Ok(())
     }
 
-    /// Writes `count` spectra as columns of the planes, from column `first` on.
-    fn scatter(&self, first: usize, count: usize, re: &mut [f32], im: &mut [f32]) {
-        let (dim_t, bins) = (self.numbers.dim_t, self.bins());
-        let rows = re.chunks_exact_mut(dim_t).zip(im.chunks_exact_mut(dim_t)).enumerate();
-        for (f, (re, im)) in rows {
-            let columns = re[first..first + count].iter_mut().zip(&mut im[first..first + count]);
-            for (k, (re, im)) in columns.enumerate() {
-                let value = self.spectra[k * bins + f];
-                (*re, *im) = (value.re, value.im);
-            }
-        }
-    }
-
-    /// Reads `count` columns of the planes into the spectra.
-    fn gather(&mut self, first: usize, count: usize, re: &[f32], im: &[f32]) {
-        let Mdx { dim_t, dim_f, .. } = self.numbers;
+    /// Zeroes what the network has no say in: the bins it does not know, and the imaginary parts that a
+    /// real signal cannot have.
+    fn complete(&mut self, count: usize) {
         let bins = self.bins();
-        let rows = re.chunks_exact(dim_t).zip(im.chunks_exact(dim_t)).enumerate();
-        for (f, (re, im)) in rows {
-            let columns = re[first..first + count].iter().zip(&im[first..first + count]);
-            for (k, (re, im)) in columns.enumerate() {
-                self.spectra[k * bins + f] = Complex::new(*re, *im);
-            }
-        }
         for spectrum in self.spectra.chunks_exact_mut(bins).take(count) {
-            spectrum[dim_f..].fill(Complex::default());
+            spectrum[self.numbers.dim_f..].fill(Complex::default());
             spectrum[0].im = 0.0;
             spectrum[bins - 1].im = 0.0;
         }
+    }
+
+    /// The blocks of columns in a plane.
+    fn blocks(&self) -> impl Iterator<Item = Columns> + use<> {
+        let (Mdx { dim_f, dim_t, .. }, bins) = (self.numbers, self.bins());
+        let block = move |first| Columns { first, count: BLOCK.min(dim_t - first), dim_t, dim_f, bins };
+        (0..dim_t).step_by(BLOCK).map(block)
     }
 }
 
