@@ -19,7 +19,7 @@ use symphonia::core::{
     audio::{Channels, Position},
     codecs::{
         CodecParameters,
-        audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as codec},
+        audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as codec},
     },
     errors::Error,
     formats::{
@@ -271,7 +271,7 @@ struct Player<'a> {
     started: Instant,
     track: Track,
     span: Span,
-    lossless: bool,
+    pcm: bool,
     sink: Option<Sink>,
     speakers: Vec<Speaker>,
     /// Damage at the start, before the rate was known: frames to make up for.
@@ -294,7 +294,8 @@ impl<'a> Player<'a> {
             started: Instant::now(),
             track: track.clone(),
             span: span(source, reader, track),
-            lossless: audio(track).is_some_and(|p| (0x100..0x200).contains(&codec_number(p.codec))),
+            pcm: audio(track)
+                .is_some_and(|p| (codec::CODEC_ID_PCM_S32LE..=codec::CODEC_ID_PCM_MULAW).contains(&p.codec)),
             sink: None,
             speakers: Vec::new(),
             owed: 0,
@@ -382,7 +383,7 @@ impl<'a> Player<'a> {
         }
         match sink.push(block.samples) {
             // In a lossy stream this is one damaged packet; in PCM it is what the file holds.
-            Err(IngestError::NotFinite) if !self.lossless => self.conceal(packet),
+            Err(IngestError::NotFinite) if !self.pcm => self.conceal(packet),
             other => other,
         }?;
         self.keep_pace()
@@ -530,12 +531,6 @@ fn span(source: &Path, reader: &dyn FormatReader, track: &Track) -> Span {
     }
 }
 
-fn codec_number(id: AudioCodecId) -> u32 {
-    // The id shows its number only through Display.
-    let text = id.to_string();
-    u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(u32::MAX)
-}
-
 fn speakers(channels: &Channels) -> Vec<Speaker> {
     match channels {
         Channels::Positioned(positions) if positions.bits().count_ones() > 1 => {
@@ -598,7 +593,6 @@ fn codec_name(params: &AudioCodecParameters) -> String {
         codec::CODEC_ID_SPEEX => "Speex",
         codec::CODEC_ID_WAVPACK => "WavPack",
         codec::CODEC_ID_OPUS => "Opus with an unusual channel layout",
-        codec::CODEC_ID_NULL_AUDIO => "an unknown codec",
         other => return format!("codec {other}"),
     };
     name.into()
