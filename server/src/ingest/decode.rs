@@ -226,8 +226,8 @@ struct Block<'a> {
 }
 
 impl Decoder {
-    fn new(container: FormatId, track: &Track) -> Result<Self, IngestError> {
-        let container = container_name(container);
+    fn new(id: FormatId, track: &Track) -> Result<Self, IngestError> {
+        let container = container_name(id);
         let Some(params) = audio(track) else {
             return Err(IngestError::Unsupported { container, codec: "an unknown codec".into() });
         };
@@ -237,8 +237,10 @@ impl Decoder {
             let decoder = opus::Decoder::new(&head).ok_or_else(unsupported)?;
             return Ok(Self::Opus(Box::new(decoder), head.speakers()));
         }
-        // Trimming is done by the sink, which knows better than the packets.
-        let options = AudioDecoderOptions::default().gapless(false);
+        // Trimming is done by the sink, which knows better than the packets; only Matroska does not count
+        // Vorbis' first packet, which primes the decoder, and leaves it to the decoder to drop.
+        let priming = params.codec == codec::CODEC_ID_VORBIS && id == format::FORMAT_ID_MKV;
+        let options = AudioDecoderOptions::default().gapless(priming);
         let decoder = symphonia::default::get_codecs().make_audio_decoder(params, &options);
         Ok(Self::Symphonia(decoder.map_err(|_| unsupported())?, Vec::new()))
     }
@@ -270,7 +272,9 @@ struct Player<'a> {
     limits: Limits,
     started: Instant,
     track: Track,
+    /// In frames at the rate that the container states.
     span: Span,
+    stated_rate: u32,
     pcm: bool,
     sink: Option<Sink>,
     speakers: Vec<Speaker>,
@@ -288,12 +292,14 @@ struct Player<'a> {
 impl<'a> Player<'a> {
     fn new(source: &Path, reader: &dyn FormatReader, track: &Track, mix: &'a Path, limits: Limits) -> Self {
         let container = reader.format_info().format;
+        let stated_rate = audio(track).and_then(|p| p.sample_rate).filter(|r| *r > 0).unwrap_or(48_000);
         Self {
             mix,
             limits,
             started: Instant::now(),
             track: track.clone(),
-            span: span(source, reader, track),
+            span: span(source, reader, track, stated_rate),
+            stated_rate,
             pcm: audio(track)
                 .is_some_and(|p| (codec::CODEC_ID_PCM_S32LE..=codec::CODEC_ID_PCM_MULAW).contains(&p.codec)),
             sink: None,
@@ -398,7 +404,9 @@ impl<'a> Player<'a> {
         }
         self.speakers.clone_from(&block.speakers);
         let downmix = Downmix::new(&block.speakers);
-        let mut sink = Sink::create(self.mix, downmix, block.rate, self.span, self.limits)?;
+        // MP4 cannot say rates above 65 535 Hz, and then says another.
+        let span = self.span.at_rate(self.stated_rate, block.rate);
+        let mut sink = Sink::create(self.mix, downmix, block.rate, span, self.limits)?;
         sink.silence(self.owed)?;
         self.sink = Some(sink);
         Ok(())
@@ -488,10 +496,9 @@ fn in_frames(track: &Track, ticks: u64, rate: u32) -> u64 {
 }
 
 /// Where the sound lies in the packets, by what each container knows.
-fn span(source: &Path, reader: &dyn FormatReader, track: &Track) -> Span {
+fn span(source: &Path, reader: &dyn FormatReader, track: &Track, rate: u32) -> Span {
     let container = reader.format_info().format;
     let params = audio(track);
-    let rate = params.and_then(|p| p.sample_rate).unwrap_or(0);
     let head = params.and_then(|p| p.extra_data.as_deref()).and_then(opus::Head::parse);
     let pre_skip = head.map_or(0, |h| h.pre_skip);
     let delay = track.delay.map_or(0, u64::from);

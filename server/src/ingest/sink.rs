@@ -1,6 +1,6 @@
 //! Takes decoded frames, mixes them to stereo, trims, checks, measures and writes them.
 
-use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter};
+use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter, resample::frames_at};
 use karaoke_core::audio::FRAME_BYTES;
 use std::path::Path;
 
@@ -16,6 +16,14 @@ pub struct Span {
     pub length: Option<u64>,
     /// A length that is only good for limits and for noticing truncation.
     pub announced: Option<u64>,
+}
+
+impl Span {
+    /// The same span, from frames at the rate `from` to frames at `to`.
+    pub fn at_rate(self, from: u32, to: u32) -> Self {
+        let scale = |frames| frames_at(frames, from, to);
+        Self { skip: scale(self.skip), length: self.length.map(scale), announced: self.announced.map(scale) }
+    }
 }
 
 /// The stereo file in the making.

@@ -77,11 +77,11 @@ pub fn snr(got: &[f32], reference: &[f32]) -> f64 {
     10.0 * (power / error).log10()
 }
 
-/// The lag (in frames) at which stereo `got` resembles `reference` most, within ±3000 frames.
+/// The lag (in frames) at which stereo `got` resembles `reference` most, within ±200 frames.
 pub fn lag(got: &[f32], reference: &[f32]) -> i64 {
     let left = |v: &[f32]| v.iter().step_by(2).copied().collect::<Vec<f32>>();
     let (got, reference) = (left(got), left(reference));
-    let window = 4000..(reference.len().saturating_sub(4000)).min(24000);
+    let window = 4000..(reference.len().saturating_sub(4000)).min(12000);
     let likeness = |lag: i64| -> f64 {
         window
             .clone()
@@ -90,5 +90,5 @@ pub fn lag(got: &[f32], reference: &[f32]) -> i64 {
             })
             .sum()
     };
-    (-3000..=3000).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap()
+    (-200..=200).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap()
 }

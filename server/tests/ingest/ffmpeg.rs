@@ -22,15 +22,9 @@ pub fn make(from: &Path, to: &Path, options: &[&str]) {
     run(&args);
 }
 
-/// ffmpeg's own decode, interleaved, channels as they are.
-pub fn decode(path: &Path) -> Vec<f32> {
-    karaoke_core::audio::from_le_bytes(&run(&[
-        "-i",
-        path.to_str().unwrap(),
-        "-map",
-        "0:a:0",
-        "-f",
-        "f32le",
-        "-",
-    ]))
+/// ffmpeg's decode, interleaved, channels as they are; that of libopus where it is Opus.
+pub fn decode(path: &Path, opus: bool) -> Vec<f32> {
+    let mut args = if opus { vec!["-c:a", "libopus"] } else { vec![] };
+    args.extend(["-i", path.to_str().unwrap(), "-map", "0:a:0", "-f", "f32le", "-"]);
+    karaoke_core::audio::from_le_bytes(&run(&args))
 }

@@ -74,12 +74,12 @@ pub const CASES: &[Case] = &[
     ),
     case("mp3 vbr", "mp3", &["-c:a", "libmp3lame", "-q:a", "2"], Db(80.0), true, &[8000, 44100], TWO),
     case("mp3 untagged", "mp3", &["-c:a", "libmp3lame", "-write_xing", "0"], Db(80.0), false, MUSIC, TWO),
-    case("mp2", "mp2", &["-c:a", "mp2", "-b:a", "160k"], Db(80.0), false, MUSIC, TWO),
+    case("mp2", "mp2", &["-c:a", "mp2", "-b:a", "160k"], Db(75.0), false, MUSIC, TWO),
     case(
         "aac in m4a",
         "m4a",
         &["-c:a", "aac", "-b:a", "128k"],
-        Db(80.0),
+        Db(75.0),
         true,
         &[8000, 22050, 44100, 48000, 96000],
         TWO,
@@ -154,7 +154,11 @@ fn check(case: &Case, clip: &Clip, dir: &Path) -> Result<(), String> {
     clip.write(&wav);
     ffmpeg::make(&wav, &file, case.options);
     let (decoded, got) = ingest(&file).map_err(|e| format!("refused: {e}"))?;
-    let theirs = Clip { rate: decoded.sample_rate, channels: clip.channels, samples: ffmpeg::decode(&file) };
+    let theirs = Clip {
+        rate: decoded.sample_rate,
+        channels: clip.channels,
+        samples: ffmpeg::decode(&file, case.name.starts_with("opus")),
+    };
     let theirs = theirs.stereo();
     let (db, late) = (snr(&got, &theirs), lag(&got, &theirs));
     let peak = got.iter().fold(0.0f32, |p, s| p.max(s.abs()));
@@ -231,7 +235,8 @@ fn the_sound_of_a_film() {
         let file = dir.path().join(name);
         ffmpeg::make(&wav, &file, &[&picture[..], codecs].concat());
         let (decoded, got) = ingest(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
-        println!("{name}: {} frames, {:.1} dB", decoded.frames, snr(&got, &ffmpeg::decode(&file)));
-        assert!(snr(&got, &ffmpeg::decode(&file)) > 60.0, "{name}");
+        let db = snr(&got, &ffmpeg::decode(&file, name.ends_with("webm")));
+        println!("{name}: {} frames, {db:.1} dB", decoded.frames);
+        assert!(db > 60.0, "{name}");
     }
 }
