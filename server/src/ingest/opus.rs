@@ -1,7 +1,7 @@
 //! Decodes Opus packets: one or several streams in a packet, mono to 7.1, at 48 kHz.
 
 use super::downmix::Speaker;
-use opus_decoder::OpusDecoder;
+use ropus::{Channels, DecodeMode};
 
 /// Opus always decodes to this rate.
 pub const RATE: u32 = 48_000;
@@ -62,7 +62,7 @@ impl Head {
 
 /// A decoder for the packets of one track: one or several streams, each mono or stereo.
 pub struct Decoder {
-    streams: Vec<OpusDecoder>,
+    streams: Vec<ropus::Decoder>,
     coupled: usize,
     mapping: Vec<u8>,
     gain: f32,
@@ -81,9 +81,9 @@ impl Decoder {
         if head.mapping.iter().any(|slot| *slot != SILENT && usize::from(*slot) >= slots) {
             return None;
         }
-        let channels = |n| if n < head.coupled { 2 } else { 1 };
+        let channels = |n| if n < head.coupled { Channels::Stereo } else { Channels::Mono };
         let streams =
-            (0..head.streams).map(|n| OpusDecoder::new(RATE, channels(n)).ok()).collect::<Option<_>>()?;
+            (0..head.streams).map(|n| ropus::Decoder::new(RATE, channels(n)).ok()).collect::<Option<_>>()?;
         Some(Self {
             streams,
             coupled: head.coupled,
@@ -103,7 +103,8 @@ impl Decoder {
             if plain.is_empty() || packet_frames(&plain) == 0 {
                 return None;
             }
-            let count = self.streams[n].decode_float(&plain, &mut self.stream, false).ok()?;
+            let pcm = self.stream.get_mut(..MAX_FRAMES * if n < self.coupled { 2 } else { 1 })?;
+            let count = self.streams.get_mut(n)?.decode_float(&plain, pcm, DecodeMode::Normal).ok()?;
             if *frames.get_or_insert(count) != count {
                 return None;
             }

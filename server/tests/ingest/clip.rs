@@ -82,13 +82,11 @@ pub fn lag(got: &[f32], reference: &[f32]) -> i64 {
     let left = |v: &[f32]| v.iter().step_by(2).copied().collect::<Vec<f32>>();
     let (got, reference) = (left(got), left(reference));
     let window = 4000..(reference.len().saturating_sub(4000)).min(12000);
-    let likeness = |lag: i64| -> f64 {
+    let difference = |lag: i64| -> f64 {
         window
             .clone()
-            .filter_map(|n| {
-                got.get((n as i64 + lag) as usize).map(|g| f64::from(*g) * f64::from(reference[n]))
-            })
+            .filter_map(|n| got.get((n as i64 + lag) as usize).map(|g| f64::from(g - reference[n]).powi(2)))
             .sum()
     };
-    (-200..=200).max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap()
+    (-200..=200).min_by(|a, b| difference(*a).total_cmp(&difference(*b))).unwrap()
 }
