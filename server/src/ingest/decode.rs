@@ -19,7 +19,7 @@ use symphonia::core::{
     audio::{Channels, Position},
     codecs::{
         CodecParameters,
-        audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as codec},
+        audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as codec},
     },
     errors::Error,
     formats::{
@@ -127,16 +127,24 @@ fn open(source: &Path, name: &str) -> Result<Box<dyn FormatReader>, IngestError>
     let options = ProbeOptions { max_probe_depth: 128 * 1024, ..Default::default() };
     let mut probe = Probe::new_with_options(&options);
     symphonia::default::register_enabled_formats(&mut probe);
-    probe.probe(&hint, stream, FormatOptions::default(), MetadataOptions::default()).map_err(|error| {
-        let headless = head.get(4..8) == Some(b"ftyp")
-            || matches!(&error, Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof);
-        match error {
-            Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => unreadable(error),
-            _ if headless => IngestError::Headless,
-            Error::Unsupported(message) if message.starts_with("core (probe)") => IngestError::Unrecognised,
-            _ => IngestError::Corrupt("its header makes no sense"),
+    let reader = probe.probe(&hint, stream, FormatOptions::default(), MetadataOptions::default());
+    reader.map_err(|error| unopened(error, &head))
+}
+
+/// Why no container could be opened.
+fn unopened(error: Error, head: &[u8]) -> IngestError {
+    // These have their index at the end, or look ahead for it: where it makes no sense, it is mostly missing.
+    let indexed = head.get(4..8) == Some(b"ftyp") || head.starts_with(b"\x1A\x45\xDF\xA3");
+    match error {
+        Error::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => IngestError::Headless,
+        Error::IoError(error) => unreadable(error),
+        Error::Unsupported(message) if message.starts_with("core (probe)") => IngestError::Unrecognised,
+        _ if indexed => IngestError::Headless,
+        Error::Unsupported(_) => {
+            IngestError::Unsupported { container: "file", codec: "an unusual codec".into() }
         }
-    })
+        _ => IngestError::Corrupt("its header makes no sense"),
+    }
 }
 
 /// The file, with an end to how much of it is ever read: demuxers must not run in circles.
@@ -226,8 +234,8 @@ struct Block<'a> {
 }
 
 impl Decoder {
-    fn new(container: FormatId, track: &Track) -> Result<Self, IngestError> {
-        let container = container_name(container);
+    fn new(id: FormatId, track: &Track) -> Result<Self, IngestError> {
+        let container = container_name(id);
         let Some(params) = audio(track) else {
             return Err(IngestError::Unsupported { container, codec: "an unknown codec".into() });
         };
@@ -237,8 +245,10 @@ impl Decoder {
             let decoder = opus::Decoder::new(&head).ok_or_else(unsupported)?;
             return Ok(Self::Opus(Box::new(decoder), head.speakers()));
         }
-        // Trimming is done by the sink, which knows better than the packets.
-        let options = AudioDecoderOptions::default().gapless(false);
+        // Trimming is done by the sink, which knows better than the packets; only Matroska does not count
+        // Vorbis' first packet, which primes the decoder, and leaves it to the decoder to drop.
+        let priming = params.codec == codec::CODEC_ID_VORBIS && id == format::FORMAT_ID_MKV;
+        let options = AudioDecoderOptions::default().gapless(priming);
         let decoder = symphonia::default::get_codecs().make_audio_decoder(params, &options);
         Ok(Self::Symphonia(decoder.map_err(|_| unsupported())?, Vec::new()))
     }
@@ -270,8 +280,12 @@ struct Player<'a> {
     limits: Limits,
     started: Instant,
     track: Track,
+    /// In units of 1/`span_rate` s: MP4 cannot state rates above 65 535 Hz, but its clock can.
     span: Span,
-    lossless: bool,
+    span_rate: u32,
+    /// Padding at the end of the last packet, in frames, where each packet tells.
+    padding: u64,
+    pcm: bool,
     sink: Option<Sink>,
     speakers: Vec<Speaker>,
     /// Damage at the start, before the rate was known: frames to make up for.
@@ -283,26 +297,32 @@ struct Player<'a> {
     /// Where the next packet should begin, in the track's clock.
     clock: Option<i64>,
     timestamps: bool,
+    ogg: bool,
 }
 
 impl<'a> Player<'a> {
     fn new(source: &Path, reader: &dyn FormatReader, track: &Track, mix: &'a Path, limits: Limits) -> Self {
         let container = reader.format_info().format;
+        let (span, span_rate) = span(source, reader, track);
         Self {
             mix,
             limits,
             started: Instant::now(),
             track: track.clone(),
-            span: span(source, reader, track),
-            lossless: audio(track).is_some_and(|p| (0x100..0x200).contains(&codec_number(p.codec))),
+            span,
+            span_rate,
+            pcm: audio(track)
+                .is_some_and(|p| (codec::CODEC_ID_PCM_S32LE..=codec::CODEC_ID_PCM_MULAW).contains(&p.codec)),
             sink: None,
             speakers: Vec::new(),
+            padding: 0,
             owed: 0,
             packets: 0,
             damaged: 0,
             stumbles: 0,
             ended_early: false,
             clock: None,
+            ogg: container == format::FORMAT_ID_OGG,
             // Only these carry timestamps of their own, from which a hole can be told.
             timestamps: [format::FORMAT_ID_OGG, format::FORMAT_ID_MKV, format::FORMAT_ID_FLAC]
                 .contains(&container),
@@ -369,6 +389,8 @@ impl<'a> Player<'a> {
     fn play(&mut self, packet: &Packet, decoder: &mut Decoder) -> Result<(), IngestError> {
         self.packets += 1;
         self.fill_hole(packet)?;
+        // Only Ogg's come from the packets themselves; other demuxers deduce them from an estimate.
+        self.padding = if self.ogg { packet.trim_end.get() } else { 0 };
         let Some(block) = decoder.decode(packet)? else { return self.conceal(packet) };
         if block.samples.is_empty() {
             return Ok(());
@@ -382,7 +404,7 @@ impl<'a> Player<'a> {
         }
         match sink.push(block.samples) {
             // In a lossy stream this is one damaged packet; in PCM it is what the file holds.
-            Err(IngestError::NotFinite) if !self.lossless => self.conceal(packet),
+            Err(IngestError::NotFinite) if !self.pcm => self.conceal(packet),
             other => other,
         }?;
         self.keep_pace()
@@ -397,7 +419,8 @@ impl<'a> Player<'a> {
         }
         self.speakers.clone_from(&block.speakers);
         let downmix = Downmix::new(&block.speakers);
-        let mut sink = Sink::create(self.mix, downmix, block.rate, self.span, self.limits)?;
+        let span = self.span.at_rate(self.span_rate, block.rate);
+        let mut sink = Sink::create(self.mix, downmix, block.rate, span, self.limits)?;
         sink.silence(self.owed)?;
         self.sink = Some(sink);
         Ok(())
@@ -475,7 +498,7 @@ impl<'a> Player<'a> {
             return Err(IngestError::Corrupt("too much of its sound cannot be decoded"));
         }
         let (sample_rate, channels) = (sink.rate(), sink.channels() as u32);
-        let (frames, peak) = sink.finish()?;
+        let (frames, peak) = sink.finish(self.padding)?;
         Ok(Decoded { sample_rate, channels, frames, peak })
     }
 }
@@ -486,54 +509,45 @@ fn in_frames(track: &Track, ticks: u64, rate: u32) -> u64 {
     u64::try_from((u128::from(ticks) * numer * u128::from(rate) + denom / 2) / denom).unwrap_or(u64::MAX)
 }
 
-/// Where the sound lies in the packets, by what each container knows.
-fn span(source: &Path, reader: &dyn FormatReader, track: &Track) -> Span {
+/// Where the sound lies in the packets, by what each container knows, and the rate that it is counted at.
+fn span(source: &Path, reader: &dyn FormatReader, track: &Track) -> (Span, u32) {
     let container = reader.format_info().format;
     let params = audio(track);
-    let rate = params.and_then(|p| p.sample_rate).unwrap_or(0);
+    let rate = params.and_then(|p| p.sample_rate).filter(|r| *r > 0).unwrap_or(48_000);
     let head = params.and_then(|p| p.extra_data.as_deref()).and_then(opus::Head::parse);
     let pre_skip = head.map_or(0, |h| h.pre_skip);
     let delay = track.delay.map_or(0, u64::from);
-    match container {
+    let announced = track.duration.map(|d| in_frames(track, d.get(), rate)).filter(|f| *f > 0);
+    let span = match container {
+        format::FORMAT_ID_ISOMP4 => match mp4::edit(source, track.id) {
+            Some(edit) => return mp4_span(edit, track),
+            None => Span {
+                skip: pre_skip,
+                length: None,
+                announced: announced.map(|a| a.saturating_sub(pre_skip)),
+            },
+        },
         format::FORMAT_ID_MP3 | format::FORMAT_ID_MP2 | format::FORMAT_ID_MP1 => {
             // Without a tag, the demuxer's length is an estimate, of no use here.
             let tagged = track.delay.is_some() || track.padding.is_some();
             Span { skip: delay, length: track.num_frames.filter(|_| tagged), announced: None }
         }
-        format::FORMAT_ID_ISOMP4 => {
-            let announced = track.duration.map(|d| in_frames(track, d.get(), rate)).filter(|f| *f > 0);
-            let Some(edit) = mp4::edit(source, track.id) else {
-                return Span {
-                    skip: pre_skip,
-                    length: None,
-                    announced: announced.map(|a| a.saturating_sub(pre_skip)),
-                };
-            };
-            let frames = |ticks: u64| {
-                u64::try_from(u128::from(ticks) * u128::from(rate) / u128::from(edit.timescale))
-                    .unwrap_or(u64::MAX)
-            };
-            Span { skip: frames(edit.start), length: edit.length.map(frames), announced }
-        }
         format::FORMAT_ID_OGG => {
-            let skip = delay.max(pre_skip);
             // The last granule position counts the delay of Opus, and not that of Vorbis.
             let length = track.num_frames.map(|end| end.saturating_sub(pre_skip));
-            Span { skip, length, announced: None }
+            Span { skip: delay.max(pre_skip), length, announced: None }
         }
-        format::FORMAT_ID_MKV => {
-            let announced = track.duration.map(|d| in_frames(track, d.get(), rate)).filter(|f| *f > 0);
-            Span { skip: pre_skip.max(delay), length: None, announced }
-        }
+        format::FORMAT_ID_MKV => Span { skip: pre_skip.max(delay), length: None, announced },
         format::FORMAT_ID_ADTS => Span::default(),
         _ => Span { skip: 0, length: None, announced: track.num_frames.filter(|f| *f > 0) },
-    }
+    };
+    (span, rate)
 }
 
-fn codec_number(id: AudioCodecId) -> u32 {
-    // The id shows its number only through Display.
-    let text = id.to_string();
-    u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(u32::MAX)
+/// An edit counts in the track's own clock.
+fn mp4_span(edit: mp4::Edit, track: &Track) -> (Span, u32) {
+    let announced = track.duration.map(|d| d.get().saturating_sub(edit.start)).filter(|d| *d > 0);
+    (Span { skip: edit.start, length: edit.length, announced }, edit.timescale)
 }
 
 fn speakers(channels: &Channels) -> Vec<Speaker> {
@@ -598,7 +612,6 @@ fn codec_name(params: &AudioCodecParameters) -> String {
         codec::CODEC_ID_SPEEX => "Speex",
         codec::CODEC_ID_WAVPACK => "WavPack",
         codec::CODEC_ID_OPUS => "Opus with an unusual channel layout",
-        codec::CODEC_ID_NULL_AUDIO => "an unknown codec",
         other => return format!("codec {other}"),
     };
     name.into()

@@ -16,7 +16,7 @@ const MAX_BOXES: u32 = 20_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Edit {
     /// Units per second of the track's own clock.
-    pub timescale: u64,
+    pub timescale: u32,
     /// Units to drop at the start.
     pub start: u64,
     /// Units to keep after that, if the file tells.
@@ -48,7 +48,7 @@ pub fn edit(path: &Path, id: u32) -> Option<Edit> {
     let mut movie = Movie::default();
     walk(&mut file, 0, end, 0, &mut movie)?;
     let trak = movie.traks.iter().find(|t| t.id == id && t.timescale > 0)?;
-    let whole = Edit { timescale: trak.timescale, start: 0, length: None };
+    let whole = Edit { timescale: u32::try_from(trak.timescale).ok()?, start: 0, length: None };
     if let Some((start, length)) = movie.smpb.filter(|(start, length)| {
         trak.total.is_none_or(|total| start.saturating_add(*length) <= total + trak.timescale / 10)
             && *length > 0

@@ -1,7 +1,7 @@
 //! Decodes Opus packets: one or several streams in a packet, mono to 7.1, at 48 kHz.
 
 use super::downmix::Speaker;
-use opus_decoder::{OpusDecoder, OpusMultistreamDecoder};
+use ropus::{Channels, DecodeMode};
 
 /// Opus always decodes to this rate.
 pub const RATE: u32 = 48_000;
@@ -60,50 +60,116 @@ impl Head {
     }
 }
 
-enum Streams {
-    One(Box<OpusDecoder>),
-    Several(Box<OpusMultistreamDecoder>),
-}
-
-/// A decoder for the packets of one track.
+/// A decoder for the packets of one track: one or several streams, each mono or stereo.
 pub struct Decoder {
-    streams: Streams,
-    channels: usize,
+    streams: Vec<ropus::Decoder>,
+    coupled: usize,
+    mapping: Vec<u8>,
     gain: f32,
+    /// One stream's frames, interleaved.
+    stream: Vec<f32>,
     pcm: Vec<f32>,
 }
 
 impl Decoder {
     /// For the packets that `head` describes; `None` if its numbers contradict each other.
     pub fn new(head: &Head) -> Option<Self> {
-        let streams = if head.streams == 1
-            && head.mapping.iter().enumerate().all(|(n, m)| n == usize::from(*m))
-        {
-            Streams::One(Box::new(OpusDecoder::new(RATE, head.channels).ok()?))
-        } else {
-            let decoder =
-                OpusMultistreamDecoder::new(RATE, head.channels, head.streams, head.coupled, &head.mapping);
-            Streams::Several(Box::new(decoder.ok()?))
-        };
-        let pcm = vec![0.0; MAX_FRAMES * head.channels];
-        Some(Self { streams, channels: head.channels, gain: head.gain, pcm })
+        if head.streams == 0 || head.coupled > head.streams {
+            return None;
+        }
+        let slots = head.streams + head.coupled;
+        if head.mapping.iter().any(|slot| *slot != SILENT && usize::from(*slot) >= slots) {
+            return None;
+        }
+        let channels = |n| if n < head.coupled { Channels::Stereo } else { Channels::Mono };
+        let streams =
+            (0..head.streams).map(|n| ropus::Decoder::new(RATE, channels(n)).ok()).collect::<Option<_>>()?;
+        Some(Self {
+            streams,
+            coupled: head.coupled,
+            mapping: head.mapping.clone(),
+            gain: head.gain,
+            stream: vec![0.0; MAX_FRAMES * 2],
+            pcm: vec![0.0; MAX_FRAMES * head.channels],
+        })
     }
 
     /// Decodes a packet to interleaved frames; `None` if it is damaged.
     pub fn decode(&mut self, packet: &[u8]) -> Option<&[f32]> {
-        if packet.is_empty() {
-            return None;
+        let (mut rest, mut frames, last) = (packet, None, self.streams.len() - 1);
+        for n in 0..=last {
+            // All streams but the last say where they end.
+            let plain = if n == last { rest.to_vec() } else { undelimit(&mut rest)? };
+            if plain.is_empty() || packet_frames(&plain) == 0 {
+                return None;
+            }
+            let pcm = self.stream.get_mut(..MAX_FRAMES * if n < self.coupled { 2 } else { 1 })?;
+            let count = self.streams.get_mut(n)?.decode_float(&plain, pcm, DecodeMode::Normal).ok()?;
+            if *frames.get_or_insert(count) != count {
+                return None;
+            }
+            self.place(n, count);
         }
-        let frames = match &mut self.streams {
-            Streams::One(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
-            Streams::Several(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
+        self.pcm.get(..frames? * self.mapping.len())
+    }
+
+    /// Puts stream `n` into the channels that are mapped to it.
+    fn place(&mut self, n: usize, frames: usize) {
+        let width = if n < self.coupled { 2 } else { 1 };
+        let first = if n < self.coupled { 2 * n } else { self.coupled + n };
+        let channels = self.mapping.len();
+        for (channel, slot) in self.mapping.iter().enumerate() {
+            let Some(side) = usize::from(*slot).checked_sub(first).filter(|s| *s < width) else { continue };
+            let source = self.stream.iter().skip(side).step_by(width).take(frames);
+            for (to, from) in self.pcm.iter_mut().skip(channel).step_by(channels).zip(source) {
+                *to = from * self.gain;
+            }
         }
-        .ok()?;
-        let samples = self.pcm.get_mut(..frames * self.channels)?;
-        if self.gain != 1.0 {
-            samples.iter_mut().for_each(|s| *s *= self.gain);
+    }
+}
+
+/// A channel that no stream is mapped to.
+const SILENT: u8 = 255;
+
+/// Takes one self-delimited packet (RFC 6716, appendix B) off `rest` and gives it without its delimiter.
+fn undelimit(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let toc = *rest.first()?;
+    let (mut at, mut padding, mut head) = (1, 0usize, vec![toc]);
+    let (mut count, mut variable) = ([1, 2, 2, 0][usize::from(toc & 3)], toc & 3 == 2);
+    if toc & 3 == 3 {
+        let byte = *rest.get(1)?;
+        (count, variable, at) = (usize::from(byte & 63), byte & 0x80 != 0, 2);
+        // Padding is dropped, and with it its flag.
+        head.push(byte & !0x40);
+        while byte & 0x40 != 0 {
+            let more = *rest.get(at)?;
+            at += 1;
+            padding += if more == 255 { 254 } else { usize::from(more) };
+            if more != 255 {
+                break;
+            }
         }
-        Some(samples)
+    }
+    let mut body = 0;
+    for n in 0..if variable { count } else { 1 } {
+        let (size, bytes) = frame_size(rest.get(at..)?)?;
+        // The last frame's length is the delimiter, which a plain packet goes without.
+        if variable && n + 1 < count {
+            head.extend(rest.get(at..at + bytes)?);
+        }
+        at += bytes;
+        body += if variable { size } else { size * count };
+    }
+    head.extend(rest.get(at..at + body)?);
+    *rest = rest.get(at + body + padding..)?;
+    Some(head)
+}
+
+/// A frame's length and how many bytes say it.
+fn frame_size(bytes: &[u8]) -> Option<(usize, usize)> {
+    match *bytes.first()? {
+        short @ 0..=251 => Some((usize::from(short), 1)),
+        long => Some((usize::from(*bytes.get(1)?) * 4 + usize::from(long), 2)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Takes decoded frames, mixes them to stereo, trims, checks, measures and writes them.
 
-use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter};
+use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter, resample::frames_at};
 use karaoke_core::audio::FRAME_BYTES;
 use std::path::Path;
 
@@ -16,6 +16,14 @@ pub struct Span {
     pub length: Option<u64>,
     /// A length that is only good for limits and for noticing truncation.
     pub announced: Option<u64>,
+}
+
+impl Span {
+    /// The same span, from frames at the rate `from` to frames at `to`.
+    pub fn at_rate(self, from: u32, to: u32) -> Self {
+        let scale = |frames| frames_at(frames, from, to);
+        Self { skip: scale(self.skip), length: self.length.map(scale), announced: self.announced.map(scale) }
+    }
 }
 
 /// The stereo file in the making.
@@ -124,9 +132,11 @@ impl Sink {
 
     /// Cuts the padding off and closes the file; gives its frames and peak.
     ///
+    /// `tail` is the last packet's own padding in frames, which counts where no length is known.
+    ///
     /// # Errors
     /// `NoSamples`, or `Truncated` when more than a second and 2 % of what was announced is missing.
-    pub fn finish(self) -> Result<(u64, f32), IngestError> {
+    pub fn finish(self, tail: u64) -> Result<(u64, f32), IngestError> {
         let written = self.frames();
         let announced = self.span.length.or(self.span.announced);
         let missing = announced.unwrap_or(0).saturating_sub(written);
@@ -139,7 +149,7 @@ impl Sink {
             return Err(IngestError::NoSamples);
         }
         // A header that disowns more than any encoder pads with is wrong: keep the music.
-        let padding = written.saturating_sub(self.span.length.unwrap_or(written));
+        let padding = self.span.length.map_or(tail.min(written), |length| written.saturating_sub(length));
         let (frames, peak) = if padding > rate.max(1 << 14) {
             (written, self.peak.max(self.peak_beyond))
         } else {
