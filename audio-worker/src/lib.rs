@@ -12,6 +12,7 @@ mod library;
 pub mod pool;
 pub mod runtime;
 mod sessions;
+mod simulation;
 pub mod stft;
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use config::WorkerConfig;
 pub use kinds::{SeparateError, Separator};
 pub use pool::Pool;
 pub use runtime::{Runtime, RuntimeError};
+pub use simulation::SimulationConfig;

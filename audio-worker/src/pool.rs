@@ -4,6 +4,7 @@ use crate::bench::Bench;
 use crate::config::{BadConfig, WorkerConfig, cores};
 use crate::runtime::Runtime;
 use crate::sessions::{Open, Sessions, opener};
+use crate::simulation::SimulationConfig;
 use crate::worker::Worker;
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
@@ -39,6 +40,7 @@ impl Pool {
     /// Must be called in a tokio runtime. Models are loaded when their first job comes.
     pub fn start(
         config: &WorkerConfig,
+        simulation: &SimulationConfig,
         catalogue: Arc<Catalogue>,
         queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
@@ -49,7 +51,13 @@ impl Pool {
             return Err(StartError::NoModel);
         }
         let sizes = config.sizes(cores());
-        Self::start_with(config, sizes.workers, models, queue, &opener(runtime, catalogue, sizes.threads))
+        Self::start_with(
+            config,
+            sizes.workers,
+            models,
+            queue,
+            &opener(runtime, catalogue, sizes.threads, simulation.clone()),
+        )
     }
 
     /// Starts `count` workers that load models with `open`.

@@ -7,7 +7,7 @@ use karaoke_models::ModelsConfig;
 use karaoke_server::http::HttpConfig;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig};
 use karaoke_server::store::StoreConfig;
-use karaoke_worker::WorkerConfig;
+use karaoke_worker::{SimulationConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,7 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     pub limits: LimitsConfig,
     pub worker: WorkerConfig,
+    pub simulation: SimulationConfig,
 }
 
 impl Config {
@@ -50,6 +51,8 @@ impl Config {
         ensure!(self.dispatch.max_attempts >= 1, "dispatch.max_attempts must be at least 1");
         ensure!(self.limits.living_tracks >= 1, "limits.living_tracks must be at least 1");
         ensure!((1..=64).contains(&self.limits.decoders), "limits.decoders must lie between 1 and 64");
+        let slow = self.simulation.window_seconds;
+        ensure!((0.0..=3600.0).contains(&slow), "simulation.window_seconds must lie between 0 and 3600");
         let wait = self.limits.decode_wait_s;
         ensure!((0.0..=600.0).contains(&wait), "limits.decode_wait_s must lie between 0 and 600");
         Ok(())

@@ -31,8 +31,14 @@ impl House {
             dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 2;
         }
         let queue = MemoryQueue::new(dispatch.in_flight, PATIENCE);
-        let pool = Pool::start(&config.worker, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
-            .context("the workers cannot start")?;
+        let pool = Pool::start(
+            &config.worker,
+            &config.simulation,
+            Arc::new(catalogue.clone()),
+            Arc::new(queue.clone()),
+            runtime,
+        )
+        .context("the workers cannot start")?;
         let parts = Parts {
             store: config.store,
             chunking: config.chunking,

@@ -2,6 +2,7 @@
 
 use super::fake::{Fake, job};
 use super::{bits, catalogue, noise, runtime};
+use crate::SimulationConfig;
 use crate::kinds::SeparateError;
 use crate::runtime::RuntimeError;
 use crate::sessions::Open;
@@ -73,7 +74,14 @@ fn real_job(chunk: u64) -> (Job, [Vec<f32>; 2]) {
 async fn chunks_come_back_separated() {
     let queue = queue();
     let config = WorkerConfig { workers: 2, ..config() };
-    let pool = Pool::start(&config, Arc::new(catalogue()), Arc::new(queue.clone()), runtime()).unwrap();
+    let pool = Pool::start(
+        &config,
+        &SimulationConfig::default(),
+        Arc::new(catalogue()),
+        Arc::new(queue.clone()),
+        runtime(),
+    )
+    .unwrap();
     assert_eq!(pool.len(), 2);
     for chunk in 0..4 {
         queue.publish(real_job(chunk).0).await.unwrap();
@@ -98,7 +106,14 @@ async fn chunks_come_back_separated() {
 #[tokio::test]
 async fn a_job_for_another_file_of_that_name_fails_for_good() {
     let queue = queue();
-    let pool = Pool::start(&config(), Arc::new(catalogue()), Arc::new(queue.clone()), runtime()).unwrap();
+    let pool = Pool::start(
+        &config(),
+        &SimulationConfig::default(),
+        Arc::new(catalogue()),
+        Arc::new(queue.clone()),
+        runtime(),
+    )
+    .unwrap();
     let job = Job { model_sha256: "f".repeat(64), ..real_job(0).0 };
     queue.publish(job).await.unwrap();
     let reason = failure(reply(&queue).await);
@@ -194,6 +209,9 @@ async fn a_closed_queue_ends_the_workers() {
 async fn without_a_model_there_is_nothing_to_start() {
     let dir = tempfile::tempdir().unwrap();
     let empty = karaoke_models::Catalogue::open(dir.path()).unwrap();
-    let refused = Pool::start(&config(), Arc::new(empty), Arc::new(queue()), runtime()).err().unwrap();
+    let refused =
+        Pool::start(&config(), &SimulationConfig::default(), Arc::new(empty), Arc::new(queue()), runtime())
+            .err()
+            .unwrap();
     assert!(refused.to_string().contains("no model is installed"), "{refused}");
 }

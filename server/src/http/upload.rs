@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Bytes gathered before they are hashed and written in one go.
 const BATCH: usize = 1 << 20;
 
+/// How long a refused upload is read on.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// What may go along with an upload: as query parameters, or as fields before the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,8 +44,11 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Response, Problem> {
     let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
-    app.pipeline.admit()?;
-    check_length(&app, request.headers())?;
+    let refused = app.pipeline.admit().and_then(|()| check_length(&app, request.headers()));
+    if let Err(problem) = refused {
+        drain(request.into_body().into_data_stream()).await;
+        return Err(problem);
+    }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("multipart/form-data") {
         let form = Multipart::from_request(request, &app)
@@ -53,6 +59,14 @@ pub(super) async fn upload(
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
     accept(&app, body, &name, wishes).await
+}
+
+/// Reads on for a while after a refusal: a client that is still sending would see a broken connection
+/// instead of the reason.
+async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+    let rest = async { while let Some(Ok(_)) = body.next().await {} };
+    // Who has more to send than fits this time is cut off.
+    let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
 fn check_length(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
@@ -106,13 +120,17 @@ fn too_large(app: &App) -> Problem {
 
 async fn accept(
     app: &App,
-    body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     name: &str,
     wishes: Wishes,
 ) -> Result<Response, Problem> {
     let id = TrackId::from_random(rand::random());
     let passcode = auth::new_passcode();
-    let (size_bytes, upload_sha256, mut incoming) = receive(app, body, &id).await?;
+    let received = receive(app, &mut body, &id).await;
+    if received.is_err() {
+        drain(body).await;
+    }
+    let (size_bytes, upload_sha256, mut incoming) = received?;
     let submission = Submission {
         id: id.clone(),
         passcode_sha256: auth::hash(&passcode),

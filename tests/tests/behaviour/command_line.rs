@@ -1,9 +1,9 @@
 //! `karaoke separate` and `karaoke models`, as typed in a shell.
 
+use karaoke_tests::Settings;
 use karaoke_tests::program::command;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until_sync;
-use karaoke_tests::Settings;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -33,9 +33,18 @@ fn with_song(seconds: f64) -> (tempfile::TempDir, PathBuf) {
 fn several_songs_become_stems_named_after_them() {
     let (dir, path) = with_song(4.0);
     std::fs::copy(&path, dir.path().join("other.wav")).unwrap();
-    let out = run(&Settings::default(), dir.path(), &["separate", "song.wav", "other.wav", "-o", "out", "-f", "flac"]);
+    let out = run(
+        &Settings::default(),
+        dir.path(),
+        &["separate", "song.wav", "other.wav", "-o", "out", "-f", "flac"],
+    );
     assert!(out.status.success(), "{}", text(&out.stderr));
-    let want = ["other (Instrumental).flac", "other (Vocals).flac", "song (Instrumental).flac", "song (Vocals).flac"];
+    let want = [
+        "other (Instrumental).flac",
+        "other (Vocals).flac",
+        "song (Instrumental).flac",
+        "song (Vocals).flac",
+    ];
     assert_eq!(files(&dir.path().join("out")), want);
     assert_eq!(text(&out.stdout).lines().count(), 4, "one line for each file");
 }
@@ -43,7 +52,8 @@ fn several_songs_become_stems_named_after_them() {
 #[test]
 fn only_the_stem_that_was_asked_for() {
     let (dir, path) = with_song(2.0);
-    let arguments = ["separate", "song.wav", "-o", "out", "--stem", "instrumental", "-m", "identity", "--bits", "float"];
+    let arguments =
+        ["separate", "song.wav", "-o", "out", "--stem", "instrumental", "-m", "identity", "--bits", "float"];
     let out = run(&Settings::default(), dir.path(), &arguments);
     assert!(out.status.success(), "{}", text(&out.stderr));
     assert_eq!(files(&dir.path().join("out")), ["song (Instrumental).wav"]);
@@ -55,7 +65,9 @@ fn only_the_stem_that_was_asked_for() {
 fn chunks_and_workers_do_not_change_a_bit() {
     let (dir, _) = with_song(45.0);
     let mut results = Vec::new();
-    for (workers, per_chunk, limit) in [(1, 100, 400_000_000), (1, 1, 4_000_000), (2, 2, 8_000_000), (3, 3, 16_000_000)] {
+    for (workers, per_chunk, limit) in
+        [(1, 100, 400_000_000), (1, 1, 4_000_000), (2, 2, 8_000_000), (3, 3, 16_000_000)]
+    {
         let settings = Settings::default()
             .set("worker.workers", workers)
             .set("chunking.windows_per_chunk", per_chunk)
@@ -73,7 +85,8 @@ fn chunks_and_workers_do_not_change_a_bit() {
 fn one_bad_song_does_not_spoil_the_others() {
     let (dir, _) = with_song(2.0);
     std::fs::write(dir.path().join("bad.mp3"), b"no song at all").unwrap();
-    let out = run(&Settings::default(), dir.path(), &["separate", "bad.mp3", "gone.mp3", "song.wav", "-o", "out"]);
+    let out =
+        run(&Settings::default(), dir.path(), &["separate", "bad.mp3", "gone.mp3", "song.wav", "-o", "out"]);
     assert_eq!(out.status.code(), Some(1));
     let told = text(&out.stderr);
     assert!(told.contains("bad.mp3") && told.contains("gone.mp3"), "{told}");

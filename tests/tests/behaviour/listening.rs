@@ -29,7 +29,10 @@ async fn the_start_plays_long_before_the_end_is_done() {
     assert!(first == wav[..HEADER + SECOND], "header and first second are those of the song");
     let view = api.show(&track).await;
     assert_eq!(view["state"], "separating");
-    assert!(view["ready_until_s"].as_f64().unwrap() >= 1.0 && view["progress"].as_f64().unwrap() < 0.5, "{view}");
+    assert!(
+        view["ready_until_s"].as_f64().unwrap() >= 1.0 && view["progress"].as_f64().unwrap() < 0.5,
+        "{view}"
+    );
 }
 
 #[tokio::test]

@@ -32,8 +32,11 @@ async fn limits_are_those_of_the_configuration() {
     let settings = Settings::default().set("limits.upload_bytes", 300_000).set("limits.duration_s", 2);
     let program = Program::start(settings);
     let api = program.api();
-    let large = api.upload_form("large.wav", song(3.0, 44_100).wav_16(), "identity").await;
-    assert_eq!(Api::problem(large).await.0, 413);
+    let large = song(60.0, 44_100).wav_float();
+    assert_eq!(Api::problem(api.upload_form("large.wav", large.clone(), "identity").await).await.0, 413);
+    let unsized_body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>(large)]));
+    let answer = api.request(Method::POST, "/api/v1/tracks").body(unsized_body).send().await.unwrap();
+    assert_eq!(Api::problem(answer).await.0, 413);
     let long = api.upload_raw("long.wav", song(3.0, 8_000).wav_16(), "identity").await;
     let problem = Api::problem(long).await;
     assert_eq!((problem.0, problem.1.as_str()), (413, "Recording too long"));
