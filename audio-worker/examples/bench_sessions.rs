@@ -9,6 +9,7 @@ use karaoke_worker::config::cores;
 use karaoke_worker::{Runtime, Separator, kinds};
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -26,7 +27,17 @@ struct Window {
     out: Vec<f32>,
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let usage = "bench_sessions MODELS_DIR MODEL [WINDOWS]";
     let catalogue = Catalogue::open(&PathBuf::from(args.next().ok_or(usage)?))?;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 /// Where `scripts/fetch_onnxruntime.py` puts the library, under the project's folder.
 const FETCHED: &str = ".runtime/onnxruntime";
 
-/// Where a library may be.
+/// Where the library is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Somebody named this path: it and no other.
+    /// Somebody named this path: it and no other, even if nothing is there.
     Named(PathBuf),
     /// It lies in a folder that was searched.
     Found(PathBuf),
-    /// Nowhere we looked; the system's loader may know one of these names.
-    System(Vec<String>),
+    /// Nowhere.
+    Nowhere,
 }
 
 /// What decides where to look; a test makes its own.
@@ -24,6 +24,8 @@ pub(crate) struct Surroundings {
     pub variable: Option<PathBuf>,
     /// The working directory, then the executable's folder and all above it.
     pub roots: Vec<PathBuf>,
+    /// Folders of the system's libraries.
+    pub system: Vec<PathBuf>,
 }
 
 impl Surroundings {
@@ -35,6 +37,7 @@ impl Surroundings {
             configured: configured.filter(|p| !p.as_os_str().is_empty()).map(Path::to_owned),
             variable: std::env::var_os("ORT_DYLIB_PATH").filter(|v| !v.is_empty()).map(PathBuf::from),
             roots: std::env::current_dir().into_iter().chain(above).collect(),
+            system: system_folders(),
         }
     }
 
@@ -44,10 +47,9 @@ impl Surroundings {
             // A folder stands for the library in it.
             return Place::Named(in_folder(path).unwrap_or_else(|| path.clone()));
         }
-        match self.roots.iter().find_map(|root| in_folder(&root.join(FETCHED))) {
-            Some(path) => Place::Found(path),
-            None => Place::System(system_names()),
-        }
+        let fetched = self.roots.iter().find_map(|root| in_folder(&root.join(FETCHED)));
+        let found = fetched.or_else(|| self.system.iter().find_map(|folder| in_folder(folder)));
+        found.map_or(Place::Nowhere, Place::Found)
     }
 }
 
@@ -67,10 +69,15 @@ fn is_library(name: &str) -> bool {
     rest.split('.').any(|part| part == std::env::consts::DLL_EXTENSION)
 }
 
-/// What the system's loader may know it as.
-fn system_names() -> Vec<String> {
-    let plain = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    if cfg!(target_os = "linux") { vec![format!("{plain}.1"), plain] } else { vec![plain] }
+/// Where systems keep shared libraries. Looked through here, because the loader cannot be asked without
+/// loading, and `ort` must not be asked twice.
+fn system_folders() -> Vec<PathBuf> {
+    let triple = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let fixed =
+        ["/usr/local/lib", "/usr/local/lib64", &triple, "/usr/lib64", "/usr/lib", "/opt/homebrew/lib"];
+    let variable = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let named: Vec<PathBuf> = std::env::split_paths(&variable).filter(|p| p.is_absolute()).collect();
+    named.into_iter().chain(fixed.map(PathBuf::from)).collect()
 }
 
 /// The version in a library's file name, such as `1.31.1`.
@@ -87,7 +94,12 @@ mod tests {
     use super::*;
 
     fn surroundings(root: &Path) -> Surroundings {
-        Surroundings { configured: None, variable: None, roots: vec![root.to_owned()] }
+        Surroundings {
+            configured: None,
+            variable: None,
+            roots: vec![root.to_owned()],
+            system: vec![root.join("lib")],
+        }
     }
 
     fn put(folder: &Path, name: &str) -> PathBuf {
@@ -100,9 +112,11 @@ mod tests {
     fn looks_in_the_documented_order() {
         let dir = tempfile::tempdir().unwrap();
         let mut place = surroundings(dir.path());
-        assert!(matches!(place.find(), Place::System(_)));
+        assert_eq!(place.find(), Place::Nowhere);
         put(&dir.path().join(FETCHED), "libonnxruntime_providers_shared.so");
-        assert!(matches!(place.find(), Place::System(_)));
+        assert_eq!(place.find(), Place::Nowhere);
+        let installed = put(&dir.path().join("lib"), "libonnxruntime.so.1");
+        assert_eq!(place.find(), Place::Found(installed));
         let fetched = put(&dir.path().join(FETCHED), "libonnxruntime.so.1.31.1");
         assert_eq!(place.find(), Place::Found(fetched.clone()));
         place.variable = Some("/b".into());

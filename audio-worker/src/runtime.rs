@@ -11,8 +11,11 @@ use std::sync::{Mutex, PoisonError};
 /// The oldest version whose interface this program was built for.
 const NEEDED: &str = "1.24";
 
-/// A process can load the library only once.
-static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+/// What came of the process's only attempt to load the library.
+///
+/// There must never be a second one: after a failed `ort::init_from`, the next one (of ort 2.0.0-rc.14) says
+/// that it succeeded and goes on with a library that was never loaded.
+static LOADED: Mutex<Option<Result<Runtime, RuntimeError>>> = Mutex::new(None);
 
 /// The loaded library; clones share it.
 #[derive(Clone, Debug)]
@@ -23,7 +26,7 @@ pub struct Runtime {
 }
 
 /// ONNX Runtime or one of its models cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// There is no library anywhere we look.
     #[error("ONNX Runtime was not found: run `make runtime` or set worker.onnxruntime")]
@@ -82,24 +85,19 @@ impl Runtime {
     /// Loads the library at `explicit`, else at `ORT_DYLIB_PATH`, else from `.runtime/onnxruntime` under the
     /// working directory or a folder above the executable, else the system's.
     ///
-    /// A second call gives the library that the first one loaded.
+    /// Once a library has been tried, every further call gives what came of that.
     pub fn load(explicit: Option<&Path>) -> Result<Self, RuntimeError> {
-        let place = Surroundings::of_process(explicit).find();
-        if let Place::Named(path) = &place
-            && !path.is_file()
-        {
-            return Err(RuntimeError::NoSuchFile(path.clone()));
-        }
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = &*loaded {
-            return Ok(runtime.clone());
-        }
-        let runtime = match place {
-            Place::Named(path) | Place::Found(path) => Self::load_file(&path)?,
-            Place::System(names) => Self::load_system(&names)?,
+        let path = match Surroundings::of_process(explicit).find() {
+            Place::Named(path) if !path.is_file() => return Err(RuntimeError::NoSuchFile(path)),
+            Place::Named(path) | Place::Found(path) => Some(path),
+            Place::Nowhere => None,
         };
-        tracing::info!(version = runtime.version, path = %runtime.path.display(), "ONNX Runtime loaded");
-        Ok(loaded.insert(runtime).clone())
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*loaded, path) {
+            (Some(earlier), _) => earlier.clone(),
+            (None, None) => Err(RuntimeError::NotFound),
+            (None, Some(path)) => loaded.insert(Self::load_file(&path)).clone(),
+        }
     }
 
     /// Version of the loaded library.
@@ -120,18 +118,8 @@ impl Runtime {
             |e: ort::Error| RuntimeError::Unloadable { path: path.clone(), reason: e.to_string() };
         let environment = environment.map_err(unloadable)?;
         let version = version_in_name(&path).unwrap_or_else(|| ort::info().to_owned());
+        tracing::info!(version, path = %path.display(), "ONNX Runtime loaded");
         Ok(Self { environment, version, path })
-    }
-
-    fn load_system(names: &[String]) -> Result<Self, RuntimeError> {
-        for name in names {
-            match Self::load_file(Path::new(name)) {
-                // Not there, or not loadable: the next name may be.
-                Err(RuntimeError::Unloadable { .. }) => {}
-                done => return done,
-            }
-        }
-        Err(RuntimeError::NotFound)
     }
 }
 
