@@ -50,8 +50,8 @@ def separate(ours, python, models, clip, output, threads):
     if ours == "reference":
         run(python, HERE / "reference.py", clip, "-m", models / "random.toml", "-o", output, "--threads", threads)
     else:
-        settings = {**os.environ, "KARAOKE__MODELS__DIR": str(models)}
-        run(ours, "separate", clip, "-o", output, "-m", "random", "-f", "wav", env=settings)
+        settings = {**os.environ, "KARAOKE__MODELS__DIR": str(models), "KARAOKE__MODELS__DEFAULT": "random"}
+        run(ours, "separate", clip, "-o", output, "-m", "random", "-f", "wav", "--bits", "float", "--quiet", env=settings)
 
 
 SNR = """

@@ -61,13 +61,17 @@ def separator(manifest, model, threads):
 
 
 def at_true_level(heard, manifest, peak):
-    """Undoes its gains (see reference.py): primary = peak * d, secondary = g * mix - compensation * primary."""
+    """Undoes its gains (see reference.py): primary = peak * d, secondary = g * mix - compensation * primary.
+
+    The primary is then compensated, as ours is: with it the stems add up to the mix.
+    """
     primary_name, secondary_name = manifest["stems"][0], manifest["complement"]
     gain = manifest["peak"] / peak if peak > manifest["peak"] else 1.0
     compensation = manifest["compensation"]
     predicted = heard[primary_name] / peak
     scaled_mix = heard[secondary_name] + compensation * heard[primary_name]
-    return {primary_name: predicted / gain, secondary_name: (scaled_mix - compensation * predicted) / gain}
+    primary = compensation * predicted / gain
+    return {primary_name: primary, secondary_name: scaled_mix / gain - primary}
 
 
 def main():

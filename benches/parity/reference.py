@@ -26,8 +26,8 @@ Where it is not followed, because it is at odds with itself: it multiplies the p
     secondary = g * mix - compensation * primary
 These agree with each other only when the peak is exactly 1 (both are then 0.9 of the true level); at a peak
 of 0.5 the primary is 6 dB too quiet. Before a file is written each stem is scaled again, to 0.9 if it is
-louder. Here, and in the product, the gain is undone exactly: primary = demix(g * mix) / g and
-secondary = mix - compensation * primary.
+louder. Here, and in the product, the gain is undone exactly and the compensation belongs to the primary, so
+that the stems add up to the mix: primary = compensation * demix(g * mix) / g, secondary = mix - primary.
 
 A manifest without `peak` leaves the gain out. `overlap` and all the sizes come from the manifest.
 """
@@ -109,9 +109,10 @@ def separate(mix, manifest, session):
     peak, allowed = float(np.abs(mix).max(initial=0)), manifest.get("peak")
     gain = allowed / peak if allowed and peak > allowed else 1.0
     primary = demix(mix * np.float32(gain), manifest, session) / gain
+    primary *= manifest["compensation"]
     stems = {manifest["stems"][0]: primary.astype(np.float32)}
     if manifest.get("complement"):
-        stems[manifest["complement"]] = (mix - manifest["compensation"] * primary).astype(np.float32)
+        stems[manifest["complement"]] = (mix - primary).astype(np.float32)
     return stems
 
 

@@ -78,7 +78,7 @@ impl Schedule {
     }
 
     /// Takes the next chunk that goes out.
-    pub fn next(&mut self) -> Option<(TrackId, u64)> {
+    pub fn take_next(&mut self) -> Option<(TrackId, u64)> {
         let (track, waiting) = self
             .tracks
             .iter_mut()
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn drain(schedule: &mut Schedule) -> Vec<(TrackId, u64)> {
-        std::iter::from_fn(|| schedule.next()).collect()
+        std::iter::from_fn(|| schedule.take_next()).collect()
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let mut s = Schedule::default();
         s.add(id(1), 0..1000, None);
         for _ in 0..500 {
-            s.next();
+            s.take_next();
         }
         s.add(id(2), 0..3, None);
         let position = drain(&mut s).iter().rposition(|(t, _)| *t == id(2)).unwrap();
@@ -143,7 +143,7 @@ mod tests {
         let mut s = Schedule::default();
         s.add(id(1), 0..1000, None);
         for _ in 0..500 {
-            s.next();
+            s.take_next();
         }
         s.add(id(2), 0..1000, None);
         let first: Vec<TrackId> = drain(&mut s).into_iter().take(20).map(|(t, _)| t).collect();

@@ -103,7 +103,7 @@ pub enum News {
 pub trait ServerQueue: Send + Sync {
     /// Hands out a job; returns when the queue holds it safely.
     async fn publish(&self, job: Job) -> Result<(), QueueError>;
-    /// Waits for the next reply.
+    /// Waits for the next reply. Cancel-safe: dropping the future loses no reply.
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError>;
     /// Waits for the next piece of news.
     async fn next_news(&self) -> Result<News, QueueError>;
@@ -116,7 +116,7 @@ pub trait ServerQueue: Send + Sync {
 /// A worker's end.
 #[async_trait]
 pub trait WorkerQueue: Send + Sync {
-    /// Waits for the next job of one of `models`.
+    /// Waits for the next job of one of `models`. Cancel-safe: dropping the future loses no job.
     async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError>;
     /// Sends a reply to `reply_to`; returns when the queue holds it safely, so that the job may be acked.
     async fn reply(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError>;

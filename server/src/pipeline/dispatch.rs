@@ -62,7 +62,7 @@ impl Pipeline {
 
     async fn next_chunk(&self) -> (TrackId, u64) {
         loop {
-            if let Some(next) = lock(&self.schedule).next() {
+            if let Some(next) = lock(&self.schedule).take_next() {
                 return next;
             }
             self.scheduled.notified().await;
