@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn packets_say_how_long_they_are() {
         assert_eq!(packet_frames(&[0xFC]), 960);
-        assert_eq!(packet_frames(&[0x0B, 3]), 5760);
+        assert_eq!(packet_frames(&[0x0B, 3]), 2880);
         assert_eq!(packet_frames(&[]), 0);
     }
 }
