@@ -12,8 +12,12 @@ use flacenc::{
 };
 use std::io::{Seek, SeekFrom, Write};
 
-/// The most that a frame header of this encoder can say exactly, and that STREAMINFO has bits for.
+/// The most that FLAC's other readers know how to play; STREAMINFO has bits for a little more.
 pub const MAX_RATE: u32 = 655_350;
+/// The encoder refuses higher rates than this.
+const CRATE_MAX_RATE: u32 = 96_000;
+/// What it is told instead: a rate that no frame header can say, so that each header points to STREAMINFO.
+const STAND_IN_RATE: u32 = 95_999;
 /// Magic and block header before STREAMINFO's 34 bytes.
 const STREAMINFO_AT: u64 = 8;
 /// A metadata block's length has 24 bits; a larger cover is left out.
@@ -38,11 +42,11 @@ pub fn encode(
     let bits = if format == Format::Flac24 { 24 } else { 16 };
     let start = out.stream_position()?;
     let mut writer = Writer::new(rate, bits, frames)?;
-    out.write_all(&headers(tags, &streaminfo(&writer.info)?))?;
+    out.write_all(&headers(tags, &streaminfo(&writer.info, rate)?))?;
     each_block(source, frames, cancelled, |samples| Ok(out.write_all(writer.frame(samples)?)?))?;
     writer.info.set_md5_digest(&writer.context.md5_digest());
     out.seek(SeekFrom::Start(start + STREAMINFO_AT))?;
-    out.write_all(&streaminfo(&writer.info)?)?;
+    out.write_all(&streaminfo(&writer.info, rate)?)?;
     out.seek(SeekFrom::End(0))?;
     Ok(out.flush()?)
 }
@@ -63,7 +67,8 @@ struct Writer {
 impl Writer {
     fn new(rate: u32, bits: u32, frames: u64) -> Result<Self, EncodeError> {
         let config = Encoder::default().into_verified().map_err(|(_, e)| codec(e))?;
-        let mut info = StreamInfo::new(rate as usize, 2, bits as usize).map_err(codec)?;
+        let told = if rate > CRATE_MAX_RATE { STAND_IN_RATE } else { rate };
+        let mut info = StreamInfo::new(told as usize, 2, bits as usize).map_err(codec)?;
         info.set_total_samples(frames as usize);
         info.set_block_sizes(BLOCK, BLOCK).map_err(codec)?;
         Ok(Self {
@@ -103,10 +108,16 @@ fn codec(error: impl std::fmt::Display) -> EncodeError {
     EncodeError::Codec(error.to_string())
 }
 
-fn streaminfo(info: &StreamInfo) -> Result<Vec<u8>, EncodeError> {
+/// The block's 34 bytes, with the true rate in its 20 bits from byte 10 on.
+fn streaminfo(info: &StreamInfo, rate: u32) -> Result<Vec<u8>, EncodeError> {
     let mut sink = ByteSink::new();
     info.write(&mut sink).map_err(codec)?;
-    Ok(sink.as_slice().to_vec())
+    let mut bytes = sink.as_slice().to_vec();
+    if let Some([high, middle, low]) = bytes.get_mut(10..13) {
+        (*high, *middle) = ((rate >> 12) as u8, (rate >> 4) as u8);
+        *low = (*low & 0x0F) | (rate << 4) as u8;
+    }
+    Ok(bytes)
 }
 
 /// Everything before the first frame.

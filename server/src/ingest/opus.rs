@@ -141,13 +141,12 @@ fn undelimit(rest: &mut &[u8]) -> Option<Vec<u8>> {
         (count, variable, at) = (usize::from(byte & 63), byte & 0x80 != 0, 2);
         // Padding is dropped, and with it its flag.
         head.push(byte & !0x40);
-        while byte & 0x40 != 0 {
-            let more = *rest.get(at)?;
+        // A length of 255 stands for 254 bytes, and that another length follows.
+        let mut more = if byte & 0x40 != 0 { 255 } else { 0 };
+        while more == 255 {
+            more = *rest.get(at)?;
+            padding += usize::from(more.min(254));
             at += 1;
-            padding += if more == 255 { 254 } else { usize::from(more) };
-            if more != 255 {
-                break;
-            }
         }
     }
     let mut body = 0;
@@ -206,7 +205,7 @@ mod tests {
     #[test]
     fn packets_say_how_long_they_are() {
         assert_eq!(packet_frames(&[0xFC]), 960);
-        assert_eq!(packet_frames(&[0x0B, 3]), 5760);
+        assert_eq!(packet_frames(&[0x0B, 3]), 2880);
         assert_eq!(packet_frames(&[]), 0);
     }
 }

@@ -133,3 +133,33 @@ fn damage_in_the_middle_is_concealed_in_time() {
         );
     }
 }
+
+/// Slow, so only on demand: `cargo test … -- --ignored memory --nocapture`.
+#[test]
+#[ignore = "an hour of sound takes a minute"]
+fn memory_does_not_grow_with_length() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, options) in [
+        ("long.flac", &["-c:a", "flac"][..]),
+        ("long.mp3", &["-c:a", "libmp3lame"]),
+        ("long.m4a", &["-c:a", "aac"]),
+        ("long.ogg", &["-c:a", "libvorbis"]),
+    ] {
+        let peaks = ["60", "3600"].map(|seconds| {
+            let file = dir.path().join(name);
+            let sine = format!("sine=440:d={seconds}:r=22050");
+            ffmpeg::run(
+                &[&["-f", "lavfi", "-i", &sine, "-ac", "2"], options, &[file.to_str().unwrap()]].concat(),
+            );
+            // Writing 5 makes the kernel forget the peak so far.
+            fs::write("/proc/self/clear_refs", "5").unwrap();
+            let mix = file.with_extension("mix");
+            decode(&file, name, &mix, &Limits::default(), &|| false).unwrap();
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+        });
+        println!("{name}: peak {} kB for a minute, {} kB for an hour", peaks[0], peaks[1]);
+        assert!(peaks[1] < peaks[0] + 20_000, "{name}: {peaks:?}");
+    }
+}

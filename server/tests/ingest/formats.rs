@@ -178,7 +178,8 @@ fn check(case: &Case, clip: &Clip, dir: &Path) -> Result<(), String> {
     must(late == 0, format!("{late} frames late against ffmpeg"));
     if case.gapless {
         must(decoded.frames == expected, format!("{} frames, not {expected}", decoded.frames));
-        if decoded.sample_rate == clip.rate {
+        // At the lowest bit rates, libopus itself keeps the clip's sound and not its waveform.
+        if decoded.sample_rate == clip.rate && snr(&got, &clip.stereo()) > 25.0 {
             let late = lag(&got, &clip.stereo());
             must(late == 0, format!("{late} frames late against the clip"));
         }

@@ -1,6 +1,9 @@
 //! Ingest and encoders against ffmpeg, which must be installed: real files of every format, bad files, and
 //! hundreds of mutated ones.
 
+// All of this is test code, though clippy only knows it by `#[test]`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod bad;
 mod clip;
 mod corpus;
