@@ -32,7 +32,9 @@ lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
 	$(PYTHON) scripts/check_walls.py
 
 bench: build ## Measures; see benches/README.md.
-	$(PYTHON) benches/run.py
+	$(PYTHON) benches/pipeline.py overhead
+	$(PYTHON) benches/pipeline.py first-sound
+	$(PYTHON) benches/pipeline.py memory
 
 clean: ## Removes what was built. Songs (data/) stay.
 	$(CARGO) clean

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
@@ -66,11 +67,13 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/models", get(system::models))
         .fallback(respond::no_such_address);
+    // Only the page: stems do not shrink, and events must not wait for a block to fill.
+    let page = Router::new().fallback(page::page).layer(CompressionLayer::new());
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
-        .fallback(page::page)
+        .fallback_service(page)
         .method_not_allowed_fallback(respond::wrong_method)
         // The upload handler counts for itself, with the limit from the configuration.
         .layer(DefaultBodyLimit::disable())

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Measures the whole program on this machine: overhead, first sound, memory.
+
+  overhead     wall time of `karaoke separate` against the bare sum of its window inferences, in turns
+  first-sound  from the end of an upload to the first playable second
+  memory       peak of the server for a short and a long file
+
+Needs `make build`; `overhead --model mdx2048` also makes an environment with numpy and onnx.
+"""
+
+import argparse
+import http.client
+import json
+import math
+import os
+import pathlib
+import resource
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+KARAOKE = TARGET / "release" / "karaoke"
+STEP = 195_840  # frames between windows of 256 FFTs with hop 1024 and overlap 0.25
+
+
+def song(path, seconds, rate=44_100):
+    """Writes a 16-bit stereo WAV of that length, one second at a time: a chord, a voice, a beat."""
+    second = bytearray()
+    for i in range(rate):
+        t = i / rate
+        voice = sum(math.sin(2 * math.pi * 220 * h * t) / h for h in range(1, 8)) * (0.5 + 0.5 * math.sin(6 * t))
+        beat = math.sin(2 * math.pi * 55 * t) * math.exp(-8 * (t * 2 % 1))
+        chord = math.sin(2 * math.pi * 330 * t)
+        frame = [0.15 * voice + 0.2 * beat + side * 0.2 * chord for side in (1, -0.6)]
+        second += struct.pack("<hh", *(int(32767 * x) for x in frame))
+    size = len(second) * seconds
+    with open(path, "wb") as out:
+        out.write(b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt ")
+        out.write(struct.pack("<IHHIIHH", 16, 1, 2, rate, rate * 4, 4, 16) + b"data" + struct.pack("<I", size))
+        for _ in range(seconds):
+            out.write(second)
+    return path
+
+
+def environment(models, work):
+    settings = {**os.environ, "KARAOKE__MODELS__DIR": str(models), "KARAOKE__STORE__DIR": str(work / "store")}
+    settings.setdefault("ORT_DYLIB_PATH", str(ROOT / ".runtime" / "onnxruntime"))
+    return settings
+
+
+def random_models(work):
+    """A folder with an MDX-Net of full size and random weights."""
+    python = TARGET / "bench-venv" / "bin" / "python"
+    if not python.exists():
+        venv.create(python.parent.parent, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "numpy", "onnx"], check=True)
+    models = work / "models"
+    subprocess.run([python, ROOT / "models" / "random_mdx.py", "--out", models / "mdx2048.onnx", "--manifest"], check=True)
+    return models
+
+
+def overhead(arguments, work):
+    models = random_models(work) if arguments.model == "mdx2048" else ROOT / "models"
+    settings = {**environment(models, work), "KARAOKE__MODELS__DEFAULT": arguments.model}
+    clip = song(work / "song.wav", arguments.seconds)
+    windows = math.ceil((arguments.seconds * 44_100 + 3072) / STEP)
+    sessions = arguments.sessions or len(os.sched_getaffinity(0))
+    settings["KARAOKE__WORKER__WORKERS"] = str(sessions)
+    bare = [TARGET / "release" / "examples" / "bare_windows", models, arguments.model, str(windows), str(sessions)]
+    whole = [KARAOKE, "separate", clip, "-o", work / "out", "--quiet", "--bits", "16"]
+    subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "karaoke-worker", "--example", "bare_windows"],
+                   cwd=ROOT, check=True)
+    ratios = []
+    for number in range(arguments.rounds):
+        before = float(subprocess.run(bare, env=settings, check=True, capture_output=True, text=True).stdout)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.monotonic()
+        subprocess.run(whole, env=settings, check=True, stdout=subprocess.DEVNULL)
+        wall = time.monotonic() - began
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+        after = float(subprocess.run(bare, env=settings, check=True, capture_output=True, text=True).stdout)
+        ratios.append(wall / ((before + after) / 2))
+        print(f"round {number + 1}: bare {before:.2f} and {after:.2f} s, whole {wall:.2f} s wall, {cpu:.2f} s CPU, "
+              f"ratio {ratios[-1]:.3f}, {arguments.seconds / wall:.1f} x realtime", flush=True)
+    print(f"{arguments.model}, {arguments.seconds} s, {windows} windows, {sessions} sessions: "
+          f"median ratio {statistics.median(ratios):.3f}")
+
+
+class Server:
+    def __init__(self, settings):
+        self.process = subprocess.Popen([KARAOKE, "up", "--port", "0"], env={**settings, "RUST_LOG": "warn"},
+                                        stdout=subprocess.PIPE, text=True)
+        address = self.process.stdout.readline().split()[3]
+        self.connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=7200)
+
+    def upload(self, path, model):
+        with open(path, "rb") as body:
+            self.connection.request("POST", f"/api/v1/tracks?name={path.name}&model={model}", body,
+                                    {"Content-Length": str(path.stat().st_size)})
+            self.sent = time.monotonic()
+            answer = self.connection.getresponse()
+            track = json.load(answer)
+        if answer.status != 202:
+            sys.exit(f"refused: {track}")
+        return track
+
+    def get(self, track, path="", headers=None):
+        headers = {"X-Track-Passcode": track["passcode"], **(headers or {})}
+        self.connection.request("GET", f"/api/v1/tracks/{track['id']}{path}", headers=headers)
+        return self.connection.getresponse().read()
+
+    def wait(self, track):
+        while True:
+            view = json.loads(self.get(track))
+            if view["state"] in ("done", "failed", "cancelled"):
+                return view
+            time.sleep(0.2)
+
+    def peak_mb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def first_sound(arguments, work):
+    clip = song(work / "song.wav", arguments.seconds)
+    if arguments.mp3:
+        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", clip, "-b:a", "192k", work / "song.mp3"], check=True)
+        clip = work / "song.mp3"
+    server = Server(environment(ROOT / "models", work))
+    times = []
+    for _ in range(arguments.rounds):
+        track = server.upload(clip, arguments.model)
+        server.get(track, "/stems/instrumental.wav", {"Range": f"bytes=0-{44 + 44_100 * 4 - 1}"})
+        times.append(time.monotonic() - server.sent)
+        server.wait(track)
+        whole = time.monotonic() - server.sent
+        print(f"first second after {times[-1]:.2f} s, whole song after {whole:.2f} s", flush=True)
+    server.stop()
+    print(f"{arguments.model}, {clip.name}, {arguments.seconds} s: first sound, median {statistics.median(times):.2f} s")
+
+
+def memory(arguments, work):
+    peaks = []
+    for seconds in (arguments.short, arguments.long):
+        clip = song(work / "song.wav", seconds, arguments.rate)
+        server = Server(environment(ROOT / "models", work / str(seconds)))
+        began = time.monotonic()
+        track = server.upload(clip, arguments.model)
+        view = server.wait(track)
+        server.get(track, "/stems/vocals.wav", {"Range": "bytes=0-1000000"})
+        peaks.append(server.peak_mb())
+        print(f"{seconds} s at {arguments.rate} Hz: {view['state']} after {time.monotonic() - began:.0f} s, "
+              f"peak {peaks[-1]:.1f} MB", flush=True)
+        server.stop()
+        clip.unlink()
+    print(f"{arguments.model}: the long file takes {peaks[1] - peaks[0]:+.1f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("overhead")
+    one.add_argument("--model", default="centre", help="centre, identity or mdx2048 (random weights)")
+    one.add_argument("--seconds", type=int, default=180)
+    one.add_argument("--sessions", type=int, default=0, help="workers and bare sessions; 0: one a core")
+    one.add_argument("--rounds", type=int, default=3)
+    one.set_defaults(run=overhead)
+    two = commands.add_parser("first-sound")
+    two.add_argument("--model", default="centre")
+    two.add_argument("--seconds", type=int, default=180)
+    two.add_argument("--rounds", type=int, default=3)
+    two.add_argument("--mp3", action="store_true", help="upload an MP3 (needs ffmpeg)")
+    two.set_defaults(run=first_sound)
+    three = commands.add_parser("memory")
+    three.add_argument("--model", default="centre")
+    three.add_argument("--short", type=int, default=180)
+    three.add_argument("--long", type=int, default=10_800)
+    three.add_argument("--rate", type=int, default=44_100)
+    three.set_defaults(run=memory)
+    arguments = parser.parse_args()
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TARGET, prefix="bench-") as work:
+        pathlib.Path(work, "store").mkdir()
+        arguments.run(arguments, pathlib.Path(work))
+
+
+if __name__ == "__main__":
+    main()
