@@ -17,9 +17,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let manifest = catalogue.get(&next()?)?.clone();
     let (windows, sessions): (usize, usize) = (next()?.parse()?, next()?.parse()?);
     let runtime = Runtime::load(None)?;
-    let mut models: Vec<Box<dyn Separator>> = (0..sessions)
-        .map(|_| kinds::open(&runtime, &catalogue, &manifest, 1))
-        .collect::<Result<_, _>>()?;
+    let mut models: Vec<Box<dyn Separator>> =
+        (0..sessions).map(|_| kinds::open(&runtime, &catalogue, &manifest, 1)).collect::<Result<_, _>>()?;
     let sound: Vec<f32> = (0..models[0].window()).map(|i| (i as f32 * 0.031).sin() * 0.4).collect();
     let mut out = vec![0.0; models[0].window() * models[0].stems() * 2];
     for model in &mut models {

@@ -27,10 +27,8 @@ impl Files {
     pub fn open(root: &Path) -> io::Result<Self> {
         let files = Self { root: root.to_owned() };
         fs::create_dir_all(root.join("tracks"))?;
-        match fs::remove_dir_all(root.join("incoming")) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => fs::create_dir(root.join("incoming"))?,
-        }
+        ignore_missing(fs::remove_dir_all(root.join("incoming")))?;
+        fs::create_dir(root.join("incoming"))?;
         Ok(files)
     }
 
@@ -102,13 +100,15 @@ impl Files {
 
     /// Removes everything of a track. Nothing there is fine.
     pub fn remove(&self, id: &TrackId) -> io::Result<()> {
-        for gone in [fs::remove_file(self.incoming(id)), fs::remove_dir_all(self.dir(id))] {
-            match gone {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
+        ignore_missing(fs::remove_file(self.incoming(id)))?;
+        // Somebody who has not noticed yet may be adding a file while the folder is being emptied.
+        let mut tries = 0..5;
+        loop {
+            match fs::remove_dir_all(self.dir(id)) {
+                Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty && tries.next().is_some() => {}
+                done => return ignore_missing(done),
             }
         }
-        Ok(())
     }
 
     /// The tracks that have a folder.
@@ -122,5 +122,12 @@ impl Files {
 
     fn dir(&self, id: &TrackId) -> PathBuf {
         self.root.join("tracks").join(id.as_str())
+    }
+}
+
+fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use super::auth::Owned;
 use super::range::{Asked, parse};
 use super::{App, respond};
 use crate::encode::{Format, wav};
-use crate::pipeline::{Pipeline, StemReader, blocking, download_name, lock};
+use crate::pipeline::{StemReader, blocking, download_name, lock};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use axum::body::Body;
@@ -187,30 +187,19 @@ async fn encoded(
     let path = app.pipeline.files.encoded(&record.id, &name);
     reader.wait_all().await?;
     let making = lock(&app.encodings).entry(path.clone()).or_default().clone();
-    let made = {
-        let _one_at_a_time = making.lock().await;
-        if tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            Ok(())
-        } else {
-            make(&app.pipeline, reader, record, format, path.clone()).await
-        }
-    };
+    let one_at_a_time = making.lock_owned().await;
+    if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+        let room = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
+        let (to, tags, stopping) = (path.clone(), record.tags(), app.pipeline.stopping());
+        let work = move || {
+            // Both are held until the work ends, also when nobody waits for it any more.
+            let _held = (one_at_a_time, room);
+            reader.encode_to(&to, format, &tags, &|| stopping.is_cancelled())
+        };
+        blocking(work).await.map_err(|e| Problem::disk(&e))?;
+    }
     lock(&app.encodings).remove(&path);
-    made.map(|()| path)
-}
-
-async fn make(
-    pipeline: &Pipeline,
-    reader: StemReader,
-    record: &TrackRecord,
-    format: Format,
-    path: PathBuf,
-) -> Result<(), Problem> {
-    let Ok(_permit) = pipeline.encoders.clone().acquire_owned().await else {
-        return Err(Problem::new(503, "Stopping", "The server is about to stop."));
-    };
-    let tags = record.tags();
-    blocking(move || reader.encode_to(&path, format, &tags, &|| false)).await.map_err(|e| Problem::disk(&e))
+    Ok(path)
 }
 
 fn attachment(record: &TrackRecord, stem: &str, format: Format) -> Result<HeaderValue, Problem> {

@@ -26,6 +26,9 @@ const BATCH: usize = 1 << 20;
 /// How long a refused upload is read on.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long an upload may say nothing before it is given up.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What may go along with an upload: as query parameters, or as fields before the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +110,10 @@ fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin
 fn cut_off(error: &dyn std::fmt::Display) -> Problem {
     tracing::debug!(%error, "upload cut off");
     Problem::new(400, "Upload cut off", "The upload ended before the file was complete; send it again.")
+}
+
+fn silent() -> Problem {
+    Problem::new(408, "Upload stalled", "Nothing of the file came for a minute; send it again.")
 }
 
 fn too_large(app: &App) -> Problem {
@@ -191,7 +198,7 @@ async fn receive(
     let mut sink = Some((file, Sha256::new()));
     let (mut size, mut batch) = (0u64, Vec::with_capacity(BATCH));
     loop {
-        let part = body.next().await.transpose()?;
+        let part = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| silent())?.transpose()?;
         let ended = part.is_none();
         if let Some(part) = part {
             size += part.len() as u64;

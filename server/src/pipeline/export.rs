@@ -20,7 +20,8 @@ impl StemReader {
         cancelled: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
+        // A name of its own: two that encode the same at once must not write into one file.
+        name.push(format!("-{:x}.part", rand::random::<u64>()));
         let part = path.with_file_name(name);
         let encoded = self.encode_part(&part, format, tags, cancelled).and_then(|()| fs::rename(&part, path));
         if encoded.is_err() {

@@ -2,6 +2,7 @@
 
 mod collect;
 mod dispatch;
+mod expire;
 mod export;
 mod finish;
 mod listen;
@@ -151,6 +152,7 @@ pub struct Pipeline {
     schedule: Mutex<Schedule>,
     scheduled: Notify,
     in_flight: InFlight,
+    keep_hours: u32,
     /// Encodings and reads of stems that may run at once: each holds a blocking thread.
     pub(crate) encoders: Arc<Semaphore>,
     stop: CancellationToken,
@@ -181,6 +183,7 @@ impl Pipeline {
             chunking: parts.chunking,
             in_flight: InFlight::new(parts.dispatch.in_flight.max(1)),
             dispatch: parts.dispatch,
+            keep_hours: parts.store.keep_hours,
             queue: parts.queue,
             live: Mutex::default(),
             undecoded: Mutex::default(),
@@ -203,6 +206,7 @@ impl Pipeline {
         self.spawn(Self::dispatch_loop);
         self.spawn(Self::collect_loop);
         self.spawn(Self::news_loop);
+        self.spawn(Self::expire_loop);
     }
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F) {

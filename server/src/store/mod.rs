@@ -18,11 +18,13 @@ use std::path::{Path, PathBuf};
 pub struct StoreConfig {
     /// Folder of the database and of all audio.
     pub dir: PathBuf,
+    /// Hours after which ended tracks are removed; 0 keeps them.
+    pub keep_hours: u32,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("data") }
+        Self { dir: PathBuf::from("data"), keep_hours: 0 }
     }
 }
 

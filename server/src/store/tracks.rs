@@ -140,10 +140,13 @@ impl Store {
         rows.iter().map(record).collect()
     }
 
-    /// Whether a track of that name exists.
-    pub async fn has_track(&self, id: &TrackId) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM tracks WHERE id = ?").bind(id.as_str());
-        Ok(row.fetch_optional(&self.pool).await?.is_some())
+    /// Tracks that ended before `before_ms` (Unix milliseconds).
+    pub async fn ended_before(&self, before_ms: i64) -> Result<Vec<TrackId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM tracks WHERE finished_ms < ?")
+            .bind(before_ms)
+            .fetch_all(&self.pool)
+            .await?;
+        ids.iter().map(|id| TrackId::parse(id).map_err(|_| StoreError::Corrupt("track id"))).collect()
     }
 
     /// Moves a track on. False when it was not in one of the states that `to` may follow: somebody else (a

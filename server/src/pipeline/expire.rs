@@ -1,0 +1,31 @@
+//! Removes tracks that ended longer ago than the operator keeps them.
+
+use super::{Pipeline, now_ms};
+use crate::problem::Problem;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(600);
+const HOUR_MS: i64 = 3_600_000;
+
+impl Pipeline {
+    pub(super) async fn expire_loop(self: Arc<Self>) {
+        if self.keep_hours == 0 {
+            return;
+        }
+        loop {
+            if let Err(problem) = self.expire(now_ms() - i64::from(self.keep_hours) * HOUR_MS).await {
+                tracing::warn!(error = %problem, "old tracks could not be removed");
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    async fn expire(&self, before_ms: i64) -> Result<(), Problem> {
+        for id in self.store.ended_before(before_ms).await? {
+            self.delete(&id).await?;
+        }
+        Ok(())
+    }
+}
