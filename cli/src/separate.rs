@@ -139,17 +139,27 @@ impl Work {
 
     async fn separate(&self, song: &Path, bar: &ProgressBar) -> anyhow::Result<Vec<PathBuf>> {
         let track = self.submit(song).await?;
-        follow(&track, bar).await;
-        if track.state() != TrackState::Done {
+        let written = tokio::select! {
+            written = self.write_all(&track, song) => written,
+            never = follow(&track, bar) => never,
+        };
+        // The stems are encoded from the layers while they fill; what the pipeline would keep is not needed.
+        self.pipeline.delete(&track.id).await?;
+        written
+    }
+
+    /// Encodes every stem, each as far as it is separated, until all are complete.
+    async fn write_all(&self, track: &LiveTrack, song: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding)).await;
+        if track.is_called_off() {
             return Err(track.why_ended().into());
         }
-        bar.set_message("writing");
-        let mut written = Vec::new();
-        for stem in self.stems(&track)? {
-            written.push(self.write(&track, song, &stem).await?);
-        }
-        self.pipeline.delete(&track.id).await?;
-        Ok(written)
+        let stems = self.stems(track)?;
+        let written = stems.iter().map(|stem| self.write(track, song, stem));
+        futures::future::try_join_all(written).await.map_err(|error| match track.is_called_off() {
+            true => track.why_ended().into(),
+            false => error,
+        })
     }
 
     async fn submit(&self, song: &Path) -> anyhow::Result<Arc<LiveTrack>> {
@@ -195,8 +205,8 @@ impl Work {
     }
 }
 
-/// Shows a track's progress until it ends.
-async fn follow(track: &LiveTrack, bar: &ProgressBar) {
+/// Shows a track's progress for as long as it is polled.
+async fn follow<T>(track: &LiveTrack, bar: &ProgressBar) -> T {
     let mut signal = track.events.signal();
     loop {
         let view = track.view();
@@ -205,8 +215,8 @@ async fn follow(track: &LiveTrack, bar: &ProgressBar) {
             (TrackState::Separating, Some(left)) => format!("separating, {left:.0} s left"),
             (state, _) => state.to_string(),
         });
-        if view.state.is_terminal() || signal.changed().await.is_err() {
-            return;
+        if signal.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

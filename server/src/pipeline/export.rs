@@ -7,11 +7,13 @@ use crate::store::TrackRecord;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
+use tokio::runtime::Handle;
 
 impl StemReader {
-    /// Blocking: encodes the whole stem into `path`, which takes its name when it is complete.
+    /// Blocking: encodes the whole stem into `path`, which takes its name when it is complete. Waits for what
+    /// is not separated yet, so it may begin as soon as the track is planned.
     ///
-    /// Everything must be final (see [`StemReader::wait_all`]).
+    /// Must run on a blocking thread of the runtime.
     pub fn encode_to(
         &self,
         path: &Path,
@@ -39,11 +41,25 @@ impl StemReader {
         cancelled: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 17, File::create(part)?);
-        let mut source = self.lock();
-        let source: &mut dyn FrameSource = &mut **source;
-        encode::encode(source, self.frames, self.rate, format, tags, &mut out, cancelled)
+        let mut source = Patient { reader: self, runtime: Handle::current() };
+        encode::encode(&mut source, self.frames, self.rate, format, tags, &mut out, cancelled)
             .map_err(io::Error::other)?;
         out.into_inner().map_err(|e| e.into_error())?.sync_all()
+    }
+}
+
+/// Reads a stem and waits, on a blocking thread, for what is not final yet.
+struct Patient<'r> {
+    reader: &'r StemReader,
+    runtime: Handle,
+}
+
+impl FrameSource for Patient<'_> {
+    fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let start_frame = start.max(0) as u64;
+        let range = start_frame..start_frame + (out.len() / 2) as u64;
+        self.runtime.block_on(self.reader.wait_final(&range)).map_err(io::Error::other)?;
+        self.reader.lock().read(start, out)
     }
 }
 

@@ -140,6 +140,16 @@ impl StemReader {
         lock(&self.source)
     }
 
+    /// Waits until frames are final, in whatever order the workers come to them.
+    pub(crate) async fn wait_final(&self, range: &Range<u64>) -> Result<(), Problem> {
+        let Some(track) = &self.track else { return Ok(()) };
+        let Some(live) = track.audio() else { return Ok(()) };
+        let ready = track.wait_ready(model_range(live, &track.manifest, range));
+        let stopping = || Problem::new(503, "Stopping", "The server is about to stop.");
+        self.pipeline.stop.run_until_cancelled(ready).await.ok_or_else(stopping)?
+    }
+
+    /// Waits until frames are final, and has them done first.
     async fn wait(&self, range: &Range<u64>) -> Result<(), Problem> {
         let Some(track) = &self.track else { return Ok(()) };
         let Some(live) = track.audio() else { return Ok(()) };
