@@ -33,9 +33,9 @@ function send(file, model, card, added) {
     progress: ({ fraction, secondsLeft }) =>
       fraction < 1 ? card.uploading("uploading", { fraction, secondsLeft }) : card.uploading("arrived"),
     busy: (seconds) => card.uploading("busy", { words: text.state.busy(seconds) }),
-    accepted: ({ id, passcode }) => {
+    accepted: ({ id, passcode, state }) => {
       library.remember({ id, passcode, name: file.name, added });
-      card.follow({ id, passcode });
+      card.follow({ id, passcode }, state);
     },
     failed: (problem) => {
       const worthRetrying = problem.status === 0 || problem.status === 429 || problem.status >= 500;
@@ -89,6 +89,6 @@ function showInTab() {
   const running = cards.findLast((card) => card.state === "separating");
   document.documentElement.toggleAttribute("data-playing", Boolean(playing));
   if (playing) document.title = `▶ ${playing.title}`;
-  else if (running) document.title = `${percent(running.track.progress)} · ${running.title}`;
+  else if (running) document.title = `${percent(running.track?.progress ?? 0)} · ${running.title}`;
   else document.title = text.brand;
 }

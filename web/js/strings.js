@@ -64,7 +64,7 @@ export const text = {
   state: {
     waiting: "Waiting to be uploaded",
     uploading: "Uploading",
-    arrived: "Uploaded, waiting for the server",
+    arrived: "Uploaded, reading the song",
     busy: (s) => `The server is busy. Trying again in ${Math.ceil(s)} s`,
     opening: "Opening",
     queued: "Waiting for its turn",

@@ -10,10 +10,13 @@ import { Player } from "./player.js";
 import { adviceFor, percent, text, timeLeft } from "./strings.js";
 
 const FIRST_PLAYABLE_S = 1;
+// A player stops a little before the sound it has runs out.
+const AUDIBLE_AHEAD_S = 0.5;
 const SEEK_STEP_S = 5;
 const SEEK_LEAP_S = 30;
 const SAY_EVERY = 0.25;
 const PLAN_GRACE_MS = 150;
+const LOCKED = [401, 403];
 const ENDED = ["done", "failed", "cancelled"];
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
 
@@ -90,7 +93,7 @@ export class TrackCard {
   }
 
   /** The server has it: follow it from here on. */
-  follow(key) {
+  follow(key, state = "queued") {
     this.#withdrawUpload = () => {};
     this.#key = key;
     this.root.dataset.track = key.id;
@@ -108,7 +111,7 @@ export class TrackCard {
       lost: () => this.#setOffline(true),
       back: () => this.#setOffline(false),
     });
-    if (this.state !== "opening") this.#enter("queued");
+    if (this.state !== "opening") this.#enter(state);
     this.#render();
   }
 
@@ -239,7 +242,7 @@ export class TrackCard {
     if (state === "failed" || state === "cancelled") this.#player.leave();
     if (before === "opening") return;
     if (state === "uploading" && before !== "busy") announce(text.say.added(this.title));
-    if (state === "decoding") announce(text.say.decoding(this.title));
+    if (state === "arrived") announce(text.say.decoding(this.title));
     if (state === "done") announce(text.say.done(this.title));
     if (state === "cancelled") announce(text.say.cancelled(this.title));
     if (state === "failed") queueMicrotask(() => announce(text.say.failed(this.title, this.#problem?.title ?? text.state.failed)));
@@ -332,7 +335,7 @@ export class TrackCard {
   }
 
   get #byline() {
-    if (!this.track) return "";
+    if (!this.track) return this.state === "failed" ? this.#name : "";
     const { title, artist, album, file_name } = this.track;
     return [artist, album].filter(Boolean).join(" · ") || (title ? file_name : "");
   }
@@ -343,7 +346,10 @@ export class TrackCard {
     }
     if (this.state !== "failed") return null;
     const problem = this.#problem ?? { title: text.trouble.unknown };
-    return { ...problem, title: problem.title, detail: problem.detail, advice: adviceFor(problem.status), retry: Boolean(this.#retry) };
+    if (LOCKED.includes(problem.status)) return { title: text.trouble.locked, advice: adviceFor(problem.status) };
+    // What the server says in its own words says also what to do.
+    const advice = problem.status && problem.detail ? "" : adviceFor(problem.status);
+    return { title: problem.title, detail: problem.detail, advice, retry: Boolean(this.#retry) };
   }
 
   #renderPlay() {
@@ -371,9 +377,9 @@ export class TrackCard {
   #note(now) {
     if (this.#player.failed) return text.unplayable;
     if (this.#player.playing && this.#player.waiting) {
-      return this.#map.isReady(now) ? text.buffering : text.waitingFor(now);
+      return this.#map.isReady(now + AUDIBLE_AHEAD_S) ? text.buffering : text.waitingFor(now);
     }
-    if (this.state === "separating" && this.playable) return text.ready(this.#ready);
+    if (this.state === "separating" && this.playable && now <= this.#ready) return text.ready(this.#ready);
     return "";
   }
 }

@@ -30,8 +30,11 @@ function next() {
 function settle(job, act) {
   if (job.withdrawn || current !== job) return;
   current = null;
-  act();
-  next();
+  try {
+    act();
+  } finally {
+    next();
+  }
 }
 
 function withdraw(job) {
