@@ -1,10 +1,12 @@
 //! The harness of the behaviour tests: starts the real program, talks to it over HTTP, and listens.
 
 pub mod api;
+pub mod browser;
 pub mod program;
 pub mod sound;
 pub mod sse;
 pub mod wait;
 
 pub use api::Api;
+pub use browser::{Browser, Node, Theme};
 pub use program::{Program, Settings};

@@ -1,0 +1,88 @@
+//! The way to the microphone: hand in, watch, listen, download.
+
+use crate::stage::{Stage, short_song};
+use serde_json::Value;
+
+#[test]
+fn a_song_is_handed_in_separated_heard_and_downloaded() {
+    let stage = Stage::quick();
+    let song = short_song();
+    stage.hand_in("My Song.wav", &song.wav_16());
+    stage.browser.find("progressbar", "Progress of My Song");
+    stage.until_card("My Song", "Ready to sing");
+    let lamps = stage.lamps();
+    assert!(lamps.len() > 1 && lamps.iter().all(|name| name.contains(": done by w")), "{lamps:?}");
+
+    listen(&stage);
+
+    let frames = song.frames();
+    for stem in ["Instrumental", "Vocals"] {
+        let wav = download(&stage, stem, "WAV");
+        assert_eq!((&wav["magic"], &wav["bytes"]), (&"RIFF".into(), &(44 + frames * 4).into()), "{wav}");
+        let flac = download(&stage, stem, "FLAC");
+        assert_eq!(flac["magic"], "fLaC", "{flac}");
+        let mp3 = download(&stage, stem, "MP3");
+        assert!(
+            mp3["magic"].as_str().is_some_and(|m| m.starts_with("ID3") || m.starts_with('\u{ff}')),
+            "{mp3}"
+        );
+        for file in [wav, flac, mp3] {
+            let seconds = file["seconds"].as_f64().expect("seconds");
+            assert!((seconds - 12.0).abs() < 0.1, "{file}");
+            let level = file["level"].as_f64().expect("a level");
+            assert!(if stem == "Vocals" { level < 1e-4 } else { level > 0.05 }, "{file}");
+        }
+    }
+    assert_eq!(stage.browser.complaints(), Vec::<String>::new());
+}
+
+/// With a model that takes nothing out, the song is in one stem and silence in the other.
+fn listen(stage: &Stage) {
+    let browser = &stage.browser;
+    browser.find("button", "Play My Song").click();
+    browser.until("witness.playing[0]?.currentTime > 0.3");
+    let begin = browser.js("witness.playing[0].currentTime").as_f64();
+    let song = browser.js("witness.loudness()").as_f64().expect("a level");
+    assert!(song > 0.02, "one hears the song: {song}");
+    assert!(browser.js("witness.playing[0].currentTime").as_f64() > begin, "it goes on");
+    browser.find("radio", "Vocals").click();
+    browser.until("witness.playing.length === 1 && witness.playing[0].src.endsWith('/vocals.wav')");
+    let voice = browser.js("witness.loudness()").as_f64().expect("a level");
+    assert!(voice < 1e-3, "one hears nothing: {voice}");
+    browser.find("button", "Pause My Song").click();
+    browser.find("button", "Play My Song");
+    browser.until("witness.playing.length === 0");
+}
+
+/// Follows a download link and decodes what it gives.
+fn download(stage: &Stage, stem: &str, format: &str) -> Value {
+    let link = stage.browser.find("link", &format!("Download {stem} as {format}"));
+    let file = link.js("(async () => {
+            const answer = await fetch(this.href);
+            const body = await answer.arrayBuffer();
+            const magic = String.fromCharCode(...new Uint8Array(body, 0, 4));
+            const name = answer.headers.get('content-disposition');
+            const bytes = body.byteLength;
+            const sound = await new OfflineAudioContext(2, 1, 44100).decodeAudioData(body);
+            const left = sound.getChannelData(0);
+            const level = Math.sqrt(left.reduce((sum, s) => sum + s * s, 0) / left.length);
+            return { magic, name, bytes, seconds: sound.duration, level };
+        })()");
+    let name = file["name"].as_str().unwrap_or_default();
+    let ending = format!("({stem}).{}", format.to_lowercase());
+    assert!(name.starts_with("attachment") && name.contains("My Song") && name.contains(&ending), "{file}");
+    file
+}
+
+#[test]
+fn a_dropped_song_loses_its_singer() {
+    let stage = Stage::with(karaoke_tests::Settings::default());
+    let path = stage.file("My Song.wav", &short_song().wav_16());
+    stage.browser.drop_file(&path);
+    stage.until_card("My Song", "Ready to sing");
+    let voice = download(&stage, "Vocals", "WAV")["level"].as_f64().expect("a level");
+    let band = download(&stage, "Instrumental", "WAV")["level"].as_f64().expect("a level");
+    let song = short_song();
+    let whole = 10f64.powf(song.level_db() / 20.0);
+    assert!(voice > 0.02 && band > 0.02 && band < 0.95 * whole, "{voice} and {band} of {whole}");
+}
