@@ -1,6 +1,6 @@
 // Sends songs to the server one after another, with progress.
 
-import { Problem, uploadUrl } from "./api.js";
+import { Problem, remove, uploadUrl } from "./api.js";
 import { text } from "./strings.js";
 
 const FALLBACK_RETRY_S = 5;
@@ -14,7 +14,7 @@ let current = null;
  * then `.accepted(track)` or `.failed(problem)`. The returned function withdraws it at any time.
  */
 export function upload(file, model, handlers) {
-  const job = { file, model, handlers, xhr: null, timer: 0, busy: 0, withdrawn: false };
+  const job = { file, model, handlers, xhr: null, timer: 0, busy: 0, sent: false, withdrawn: false };
   queue.push(job);
   next();
   return () => withdraw(job);
@@ -40,7 +40,8 @@ function settle(job, act) {
 function withdraw(job) {
   job.withdrawn = true;
   clearTimeout(job.timer);
-  job.xhr?.abort();
+  // What the server already has in full must be removed there: see `answer`.
+  if (!job.sent) job.xhr?.abort();
   const place = queue.indexOf(job);
   if (place >= 0) queue.splice(place, 1);
   if (current === job) current = null;
@@ -57,6 +58,9 @@ function send(job) {
   const speed = speedometer();
   xhr.upload.onprogress = ({ loaded, total }) =>
     job.handlers.progress({ fraction: total ? loaded / total : 0, secondsLeft: (total - loaded) / speed(loaded) });
+  xhr.upload.onload = () => {
+    job.sent = true;
+  };
   xhr.onload = () => answer(job, xhr);
   xhr.onerror = xhr.ontimeout = () =>
     settle(job, () =>
@@ -70,7 +74,11 @@ function send(job) {
 }
 
 function answer(job, xhr) {
-  if (xhr.status === 202 || xhr.status === 201 || xhr.status === 200) {
+  const accepted = xhr.status >= 200 && xhr.status < 300;
+  if (job.withdrawn) {
+    // Nobody waits for this any more; a server that cannot be reached now forgets it in its own time.
+    if (accepted) remove(JSON.parse(xhr.responseText)).catch(() => {});
+  } else if (accepted) {
     settle(job, () => job.handlers.accepted(JSON.parse(xhr.responseText)));
   } else if ((xhr.status === 503 || xhr.status === 429) && job.busy < MAX_BUSY_RETRIES) {
     const wait = Number(xhr.getResponseHeader("Retry-After")) || FALLBACK_RETRY_S;
@@ -84,6 +92,7 @@ function countDown(job, seconds) {
   if (job.withdrawn) return;
   if (seconds <= 0) {
     job.busy += 1;
+    job.sent = false;
     send(job);
     return;
   }
