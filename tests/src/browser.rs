@@ -13,6 +13,7 @@ pub use page::Theme;
 
 use pipe::Pipe;
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -37,7 +38,7 @@ const FLAGS: [&str; 15] = [
 ];
 
 /// Takes the pipe from stdin and stdout to where the browser looks for it.
-const ON_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+const ON_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
 /// Runs in each page before the page's own scripts: remembers players and layout shifts for the tests.
 const WITNESS: &str = include_str!("browser/witness.js");
@@ -53,6 +54,7 @@ impl Browser {
     /// Starts Chromium with an empty profile.
     pub fn start() -> Self {
         let profile = tempfile::tempdir().expect("a folder");
+        let complaints = profile.path().join("stderr.log");
         let child = Command::new("sh")
             .args(["-c", ON_PIPES])
             .arg(program())
@@ -62,10 +64,13 @@ impl Browser {
             .env("HOME", profile.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(File::create(&complaints).expect("a file"))
             .spawn()
             .expect("sh starts");
         let pipe = Pipe::new(child);
-        let session = attach(&pipe);
+        let session = attach(&pipe).unwrap_or_else(|e| {
+            panic!("{e}; it said:\n{}", std::fs::read_to_string(&complaints).unwrap_or_default())
+        });
         let browser = Self { pipe, session, profile };
         for domain in ["Page", "Runtime", "Network", "Log", "DOM", "Accessibility"] {
             browser.send(&format!("{domain}.enable"), json!({}));
@@ -92,15 +97,17 @@ impl Browser {
 }
 
 /// The session of the page that the browser opens with.
-fn attach(pipe: &Pipe) -> String {
-    let call = |method, parameters| pipe.call(None, method, parameters).expect("the browser answers");
+fn attach(pipe: &Pipe) -> Result<String, String> {
     let target = crate::wait::until_sync("the browser has a page", || {
-        let targets = call("Target.getTargets", json!({}));
-        let all = targets["targetInfos"].as_array().expect("targets");
-        all.iter().find(|t| t["type"] == "page").map(|t| t["targetId"].clone())
-    });
-    let answer = call("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
-    answer["sessionId"].as_str().expect("a session").to_owned()
+        let targets = pipe.call(None, "Target.getTargets", json!({}));
+        let page = |targets: Value| {
+            let all = targets["targetInfos"].as_array()?;
+            all.iter().find(|t| t["type"] == "page").map(|t| t["targetId"].clone())
+        };
+        targets.map(page).transpose()
+    })?;
+    let answer = pipe.call(None, "Target.attachToTarget", json!({ "targetId": target, "flatten": true }))?;
+    Ok(answer["sessionId"].as_str().expect("a session").to_owned())
 }
 
 /// `$CHROMIUM`, or the first Chromium on the PATH.
