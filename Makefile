@@ -23,7 +23,7 @@ test: runtime test-tools ## Gets what the tests need, and runs all of them.
 	$(CARGO) test --locked --workspace
 
 test-tools: ## Installs what only the tests need: a browser, and an independent decoder and encoder.
-	@scripts/install_packages.sh chromium:chromium chromedriver:chromium-driver ffmpeg:ffmpeg
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg
 
 lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
 	$(CARGO) fmt --all --check

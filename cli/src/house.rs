@@ -28,7 +28,7 @@ impl House {
         let runtime = Runtime::load(explicit)?;
         let mut dispatch = config.dispatch;
         if dispatch.in_flight == 0 {
-            dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 2;
+            dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 1;
         }
         let queue = MemoryQueue::new(dispatch.in_flight, PATIENCE);
         let pool = Pool::start(

@@ -44,6 +44,7 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         window: 3,
         step: 2,
         gain: 2.0,
+        urgent: false,
         reply_to: "memory".into(),
         body: Bytes::from(to_le_bytes(&samples)),
     }

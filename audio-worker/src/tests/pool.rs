@@ -64,6 +64,7 @@ fn real_job(chunk: u64) -> (Job, [Vec<f32>; 2]) {
         window,
         step,
         gain: 1.0,
+        urgent: false,
         body: Bytes::from(to_le_bytes(&channels.concat())),
         ..job("", chunk)
     };

@@ -14,6 +14,9 @@ pub struct Manifest {
     /// What it does well and badly, in a sentence or two.
     #[serde(default)]
     pub description: String,
+    /// Not offered to singers; only who names it gets it.
+    #[serde(default)]
+    pub hidden: bool,
     /// The family of networks it belongs to.
     pub kind: Kind,
     /// The ONNX file, beside the manifest.

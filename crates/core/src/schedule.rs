@@ -16,6 +16,17 @@ pub struct Schedule {
     turn: u64,
 }
 
+/// A chunk whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Its track.
+    pub track: TrackId,
+    /// Its index in the track's plan.
+    pub chunk: u64,
+    /// A listener waits for it.
+    pub urgent: bool,
+}
+
 #[derive(Debug)]
 struct Waiting {
     chunks: BTreeSet<u64>,
@@ -78,17 +89,18 @@ impl Schedule {
     }
 
     /// Takes the next chunk that goes out.
-    pub fn take_next(&mut self) -> Option<(TrackId, u64)> {
+    pub fn take_next(&mut self) -> Option<Next> {
         let (track, waiting) = self
             .tracks
             .iter_mut()
             .filter(|(_, w)| !w.chunks.is_empty())
             .min_by_key(|(_, w)| (!w.is_wanted(), w.served, w.deadline.unwrap_or(u64::MAX), w.order))?;
+        let urgent = waiting.is_wanted();
         let chunk = waiting.take()?;
         // What a listener jumped the queue for is paid with later turns, but never starves the track.
         self.turn = self.turn.max(waiting.served);
         waiting.served += 1;
-        Some((track.clone(), chunk))
+        Some(Next { track: track.clone(), chunk, urgent })
     }
 }
 
@@ -114,7 +126,7 @@ mod tests {
     }
 
     fn drain(schedule: &mut Schedule) -> Vec<(TrackId, u64)> {
-        std::iter::from_fn(|| schedule.take_next()).collect()
+        std::iter::from_fn(|| schedule.take_next()).map(|n| (n.track, n.chunk)).collect()
     }
 
     #[test]
@@ -166,6 +178,8 @@ mod tests {
         s.add(id(1), 0..4, None);
         s.add(id(2), 0..6, None);
         s.want(&id(2), 3, 5);
+        assert!(s.take_next().is_some_and(|n| n.urgent));
+        s.put_back(&id(2), 3);
         let got = drain(&mut s);
         assert_eq!(&got[..2], [(id(2), 3), (id(2), 4)]);
         let of_two: Vec<u64> = got.iter().filter(|(t, _)| *t == id(2)).map(|(_, c)| *c).collect();

@@ -99,9 +99,10 @@ impl Progress {
         }
     }
 
-    /// Seconds left when `done_here` chunks took `elapsed_s` seconds; `None` before the first one.
+    /// Seconds left when `done_here` chunks took `elapsed_s` seconds; `None` before the third one (or the last),
+    /// since the first pay for loading the model.
     pub fn seconds_left(self, done_here: u64, elapsed_s: f64) -> Option<f64> {
-        (done_here > 0 && self.total >= self.done)
+        (done_here >= self.total.clamp(1, 3) && self.total >= self.done)
             .then(|| elapsed_s / done_here as f64 * (self.total - self.done) as f64)
     }
 }
@@ -151,7 +152,8 @@ mod tests {
         assert!(all.fraction(TrackState::Finishing) < 1.0);
         assert_eq!(all.fraction(TrackState::Done), 1.0);
         assert_eq!(Progress { done: 0, total: 0 }.fraction(TrackState::Decoding), 0.0);
-        assert_eq!(Progress { done: 1, total: 3 }.seconds_left(1, 2.0), Some(4.0));
-        assert_eq!(Progress { done: 1, total: 3 }.seconds_left(0, 2.0), None);
+        assert_eq!(Progress { done: 3, total: 9 }.seconds_left(3, 6.0), Some(12.0));
+        assert_eq!(Progress { done: 2, total: 9 }.seconds_left(2, 6.0), None);
+        assert_eq!(Progress { done: 2, total: 2 }.seconds_left(2, 6.0), Some(0.0));
     }
 }

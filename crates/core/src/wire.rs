@@ -33,6 +33,8 @@ pub struct Job {
     pub step: usize,
     /// Factor on the mix before the model, taken back after it.
     pub gain: f32,
+    /// A listener waits for it: it goes before what waits already.
+    pub urgent: bool,
     /// Where the reply goes.
     pub reply_to: String,
     /// Left then right channel, each `(windows − 1) · step + window` samples.
@@ -118,6 +120,7 @@ impl Job {
         put(&mut headers, "window", self.window);
         put(&mut headers, "step", self.step);
         put(&mut headers, "gain", self.gain);
+        put(&mut headers, "urgent", self.urgent);
         put(&mut headers, "answer-to", &self.reply_to);
         headers
     }
@@ -135,6 +138,7 @@ impl Job {
             window: number(headers, "window")?,
             step: number(headers, "step")?,
             gain: number(headers, "gain")?,
+            urgent: number(headers, "urgent")?,
             reply_to: text(headers, "answer-to")?,
             body,
         };
@@ -261,6 +265,7 @@ mod tests {
                     window,
                     step,
                     gain,
+                    urgent: chunk % 2 == 0,
                     reply_to: "results.x".into(),
                     body: Bytes::from(vec![7; frames * 8]),
                 }
@@ -299,7 +304,7 @@ mod tests {
         #[test]
         fn hostile_headers_never_panic(
             pairs in proptest::collection::hash_map(
-                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "model", "model-sha256", "answer-to", "worker", "seconds"]),
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "answer-to", "worker", "seconds"]),
                 prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc"]), 0..14),
         ) {
             let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();

@@ -72,7 +72,8 @@ impl MemoryQueue {
 #[async_trait]
 impl ServerQueue for MemoryQueue {
     async fn publish(&self, job: Job) -> Result<(), QueueError> {
-        self.shared.jobs.push(job).await
+        let urgent = job.urgent;
+        self.shared.jobs.push(job, urgent).await
     }
 
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
@@ -118,7 +119,7 @@ impl WorkerQueue for MemoryQueue {
     }
 
     async fn reply(&self, _reply_to: &str, reply: Reply) -> Result<(), QueueError> {
-        self.shared.replies.push(reply).await
+        self.shared.replies.push(reply, false).await
     }
 
     fn tell(&self, news: News) {
@@ -157,7 +158,7 @@ impl<T> Lane<T> {
         lock(&self.state)
     }
 
-    async fn push(&self, message: T) -> Result<(), QueueError> {
+    async fn push(&self, message: T, first: bool) -> Result<(), QueueError> {
         let mut message = Some(message);
         let room = async {
             loop {
@@ -170,7 +171,10 @@ impl<T> Lane<T> {
                         return Err(QueueError::Closed);
                     }
                     if state.waiting.len() < self.capacity {
-                        state.waiting.extend(message.take().map(|m| (m, false)));
+                        match message.take() {
+                            Some(message) if first => state.waiting.push_front((message, false)),
+                            message => state.waiting.extend(message.map(|m| (m, false))),
+                        }
                         break;
                     }
                 }
@@ -242,6 +246,7 @@ mod tests {
             window: 1,
             step: 1,
             gain: 1.0,
+            urgent: false,
             reply_to: "memory".into(),
             body: Bytes::from_static(&[0; 8]),
         }
@@ -256,6 +261,14 @@ mod tests {
         let (q, a) = queue(8);
         q.publish(job(1, "b")).await.unwrap();
         q.publish(job(2, "a")).await.unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+    }
+
+    #[tokio::test]
+    async fn an_urgent_job_goes_before_those_that_wait() {
+        let (q, a) = queue(8);
+        q.publish(job(1, "a")).await.unwrap();
+        q.publish(Job { urgent: true, ..job(2, "a") }).await.unwrap();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
     }
 

@@ -1,6 +1,6 @@
 //! Turns stems into files to download: WAV (any byte range on its own), FLAC and MP3.
 //!
-//! Everything here blocks, reads from a [`FrameSource`](crate::ingest::FrameSource) and needs the same
+//! Everything here blocks, reads from a [`FrameSource`] and needs the same
 //! memory whatever the length.
 
 pub mod error;

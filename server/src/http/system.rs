@@ -13,6 +13,7 @@ pub(super) async fn models(State(app): State<App>) -> Response {
     let models: Vec<_> = pipeline
         .catalogue
         .installed()
+        .filter(|m| !m.hidden || m.name == pipeline.default_model)
         .map(|m| {
             json!({
                 "name": m.name, "title": m.title, "description": m.description, "kind": m.kind,

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::auth;
-use crate::pipeline::{Submission, blocking, now_ms};
+use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::multipart::{Field, Multipart};
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes gathered before they are hashed and written in one go.
@@ -149,14 +150,17 @@ async fn accept(
     };
     let track = app.pipeline.submit(submission).await?;
     incoming.keep();
+    let orphan = Orphan { pipeline: app.pipeline.clone(), id: Some(id.clone()) };
     let wait = Duration::try_from_secs_f64(app.pipeline.limits.decode_wait_s).unwrap_or_default();
     let decoded = track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding));
     // Longer songs are decoded after the answer; their track then says how it went.
     let _ = tokio::time::timeout(wait, decoded).await;
     if let Some(failure) = track.record().failure {
+        // The orphan is deleted when this returns, but who is refused should find nothing left at once.
         app.pipeline.delete(&id).await?;
         return Err(failure.into());
     }
+    orphan.adopted();
     let view = track.view();
     let answer = json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links });
     let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
@@ -183,6 +187,31 @@ impl Drop for Incoming {
         if !self.kept {
             // Best effort: what stays is cleared at the next start.
             let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A track whose passcode nobody has been told yet: if its uploader goes away now, nobody can ever reach it.
+struct Orphan {
+    pipeline: Arc<Pipeline>,
+    id: Option<TrackId>,
+}
+
+impl Orphan {
+    fn adopted(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let pipeline = self.pipeline.clone();
+            tokio::spawn(async move {
+                if let Err(error) = pipeline.delete(&id).await {
+                    tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
+                }
+            });
         }
     }
 }

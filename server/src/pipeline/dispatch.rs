@@ -8,6 +8,7 @@ use crate::view::ChunkState;
 use bytes::Bytes;
 use karaoke_core::TrackId;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
+use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
 use karaoke_queue::News;
 use std::collections::HashMap;
@@ -41,14 +42,14 @@ impl Pipeline {
     pub(super) async fn dispatch_loop(self: Arc<Self>) {
         loop {
             let Ok(permit) = self.in_flight.room.clone().acquire_owned().await else { return };
-            let (id, chunk) = self.next_chunk().await;
+            let Next { track: id, chunk, urgent } = self.next_chunk().await;
             let Some(track) = self.live(&id) else { continue };
             lock(&self.in_flight.out).insert((id.clone(), chunk), permit);
             if self.live(&id).is_none() {
                 self.in_flight.release(&id, chunk);
                 continue;
             }
-            if let Err(problem) = self.dispatch(&track, chunk).await {
+            if let Err(problem) = self.dispatch(&track, chunk, urgent).await {
                 self.in_flight.release(&id, chunk);
                 // The track may just have been called off; its files are gone then.
                 if !track.is_called_off()
@@ -60,7 +61,7 @@ impl Pipeline {
         }
     }
 
-    async fn next_chunk(&self) -> (TrackId, u64) {
+    async fn next_chunk(&self) -> Next {
         loop {
             if let Some(next) = lock(&self.schedule).take_next() {
                 return next;
@@ -69,7 +70,12 @@ impl Pipeline {
         }
     }
 
-    async fn dispatch(self: &Arc<Self>, track: &Arc<LiveTrack>, chunk: u64) -> Result<(), Problem> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        track: &Arc<LiveTrack>,
+        chunk: u64,
+        urgent: bool,
+    ) -> Result<(), Problem> {
         let body = self.job_body(track, chunk).await?;
         let attempt = track.update_chunk(chunk, |c| {
             (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
@@ -88,6 +94,7 @@ impl Pipeline {
             window: live.plan.windows().windowing().window,
             step: live.plan.windows().windowing().step,
             gain: live.audio.gain,
+            urgent,
             reply_to: self.queue.reply_to().to_owned(),
             body,
         };

@@ -51,7 +51,7 @@ impl Default for ChunkingConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DispatchConfig {
-    /// Chunks in flight at the queue; 0 takes two more than there are workers in this process.
+    /// Chunks in flight at the queue; 0 takes one more than there are workers in this process.
     pub in_flight: usize,
     /// How often a chunk may be begun before its track is given up.
     pub max_attempts: u32,

@@ -1,8 +1,10 @@
 //! Wrong and hostile uploads get a 4xx that says what is wrong, and leave nothing behind.
 
 use karaoke_tests::sound::{Sound, song};
+use karaoke_tests::wait::until;
 use karaoke_tests::{Api, Program, Settings};
 use reqwest::Method;
+use std::io::Write;
 
 #[tokio::test]
 async fn what_is_no_song_is_refused_and_leaves_nothing() {
@@ -92,8 +94,32 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     let body = reqwest::Body::wrap_stream(futures::stream::iter(parts));
     let sent = api.request(Method::POST, "/api/v1/tracks?name=a.wav").body(body).send().await;
     assert!(sent.is_err());
-    karaoke_tests::wait::until("the half upload is gone", || async {
-        program.audio_files().is_empty().then_some(())
+    until("the half upload is gone", || async { program.audio_files().is_empty().then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_song_whose_passcode_nobody_heard_is_not_kept() {
+    let program = Program::start(Settings::default().set("limits.decode_wait_s", 60));
+    let api = program.api();
+    // The first song keeps the only decoder busy, so that the second is still waiting when its sender leaves.
+    let first = tokio::spawn({
+        let api = api.clone();
+        async move { api.accepted("first.wav", song(200.0, 44_100).wav_float(), "identity").await }
+    });
+    until("the first is being decoded", || async {
+        program.audio_files().iter().any(|p| p.ends_with("mix.f32")).then_some(())
     })
     .await;
+    let body = song(1.0, 44_100).wav_16();
+    let head = format!("POST /api/v1/tracks HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let address = program.url.trim_start_matches("http://").to_owned();
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.write_all(&body).unwrap();
+    let tracks = || std::fs::read_dir(program.store().join("tracks")).unwrap().count();
+    until("the second has arrived", || async { (tracks() == 2).then_some(()) }).await;
+    drop(socket);
+    until("the second is gone", || async { (tracks() == 1).then_some(()) }).await;
+    let first = first.await.unwrap();
+    api.until_state(&first, "done").await;
 }
