@@ -105,3 +105,37 @@ async fn a_short_song_behind_a_long_one_does_not_wait_for_it() {
     assert_eq!(view["state"], "separating", "the long song should still be in work");
     assert!(view["progress"].as_f64().unwrap() < 0.7, "{view}");
 }
+
+#[tokio::test]
+async fn tags_and_cover_are_shown_and_written_into_downloads() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(at("song.wav"), song(2.0, 44_100).wav_16()).unwrap();
+    let ffmpeg = |arguments: &[&str]| {
+        let run =
+            std::process::Command::new("ffmpeg").args(["-nostdin", "-v", "error"]).args(arguments).status();
+        assert!(run.expect("ffmpeg (make test installs it)").success());
+    };
+    ffmpeg(&["-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", &at("cover.png")]);
+    let tags = ["title=Größe", "artist=Wir", "album=Hier"].map(|t| ["-metadata", t]).concat();
+    let files = ["-i", &at("song.wav"), "-i", &at("cover.png"), "-map", "0", "-map", "1", "-c:v", "copy"];
+    ffmpeg(&[&files[..], &tags, &["-disposition:v", "attached_pic", &at("song.mp3")]].concat());
+
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let track = api.accepted("x.mp3", std::fs::read(at("song.mp3")).unwrap(), "centre").await;
+    let view = api.until_state(&track, "done").await;
+    assert_eq!(
+        (&view["title"], &view["artist"], &view["album"]),
+        (&"Größe".into(), &"Wir".into(), &"Hier".into())
+    );
+    let cover = api.about(Method::GET, &track, "/cover").send().await.unwrap();
+    assert_eq!(cover.headers()["content-type"], "image/png");
+    assert!(cover.bytes().await.unwrap() == std::fs::read(at("cover.png")).unwrap());
+    let request = api.about(Method::GET, &track, "/stems/vocals.flac?download=1");
+    let (_, headers) = api.head_of(request).await;
+    let name = headers["content-disposition"].to_str().unwrap();
+    assert!(name.contains("filename*=UTF-8''Wir%20-%20Gr%C3%B6%C3%9Fe%20%28Vocals%29.flac"), "{name}");
+    let flac = api.stem(&track, "vocals.flac").await;
+    assert!(flac.windows(7).any(|w| w == "Größe".as_bytes()), "the download has no title");
+}

@@ -1,0 +1,83 @@
+//! The store against a real database file.
+
+use super::*;
+use karaoke_core::{Manifest, TrackId, TrackState};
+
+const MANIFEST: &str = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+    overlap=0.25\nstems=['vocals']\nsha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n\
+    [waveform]\nsegment=8\n";
+
+const AUDIO: Audio = Audio {
+    source_rate: 48_000,
+    source_channels: 1,
+    frames: 480,
+    model_frames: 441,
+    gain: 0.123_456_78,
+    overlap: 0.25,
+    windows_per_chunk: 3,
+};
+
+async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
+    let store = Store::open(dir.path()).await.unwrap();
+    let id = TrackId::from_random(7);
+    let track = NewTrack {
+        id: id.clone(),
+        passcode_sha256: "p".into(),
+        created_ms: 1,
+        deadline_ms: Some(9),
+        file_name: "a.wav".into(),
+        size_bytes: 10,
+        upload_sha256: "u".into(),
+        manifest: Manifest::parse(MANIFEST).unwrap(),
+    };
+    store.insert_track(&track).await.unwrap();
+    (store, id)
+}
+
+#[tokio::test]
+async fn what_is_written_is_there_after_the_database_was_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, id) = with_track(&dir).await;
+    assert!(!store.start_separating(&id, &AUDIO, 5).await.unwrap(), "it is not decoding yet");
+    assert!(store.set_state(&id, TrackState::Decoding, 2).await.unwrap());
+    assert!(store.start_separating(&id, &AUDIO, 5).await.unwrap());
+    assert!(store.chunk_done(&id, 3, 2, "w1", 0.5).await.unwrap());
+    store.close().await;
+    let store = Store::open(dir.path()).await.unwrap();
+    let track = store.track(&id).await.unwrap().unwrap();
+    assert_eq!((track.state, track.audio), (TrackState::Separating, Some(AUDIO)));
+    let chunks = store.chunks(&id).await.unwrap();
+    let done: Vec<bool> = chunks.iter().map(|c| c.done).collect();
+    assert_eq!(done, [false, false, false, true, false]);
+    assert_eq!((chunks[3].attempts, chunks[3].worker.as_deref()), (2, Some("w1")));
+}
+
+#[tokio::test]
+async fn a_chunk_is_done_once_and_a_state_is_left_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, id) = with_track(&dir).await;
+    store.set_state(&id, TrackState::Decoding, 2).await.unwrap();
+    store.start_separating(&id, &AUDIO, 2).await.unwrap();
+    assert!(store.chunk_done(&id, 0, 1, "w1", 0.5).await.unwrap());
+    assert!(!store.chunk_done(&id, 0, 2, "w2", 0.1).await.unwrap());
+    assert!(!store.chunk_done(&id, 9, 1, "w2", 0.1).await.unwrap(), "there is no such chunk");
+    assert!(store.set_state(&id, TrackState::Finishing, 3).await.unwrap());
+    assert!(!store.set_state(&id, TrackState::Finishing, 3).await.unwrap());
+    assert!(store.set_state(&id, TrackState::Cancelled, 4).await.unwrap());
+    assert!(!store.set_state(&id, TrackState::Done, 5).await.unwrap(), "a cancelled track stays cancelled");
+}
+
+#[tokio::test]
+async fn only_what_ended_before_then_is_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, id) = with_track(&dir).await;
+    assert!(store.ended_before(i64::MAX).await.unwrap().is_empty(), "a living track is never old");
+    let why = Failure { status: 422, title: "t".into(), detail: "d".into() };
+    assert!(store.fail(&id, &why, 1000).await.unwrap());
+    assert!(!store.fail(&id, &why, 2000).await.unwrap());
+    assert!(store.ended_before(1000).await.unwrap().is_empty());
+    assert_eq!(store.ended_before(1001).await.unwrap(), [id.clone()]);
+    assert_eq!(store.track(&id).await.unwrap().unwrap().failure, Some(why));
+    assert!(store.delete_track(&id).await.unwrap());
+    assert!(!store.delete_track(&id).await.unwrap());
+}
