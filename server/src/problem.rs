@@ -32,11 +32,13 @@ impl Problem {
     /// 507: nothing can be written.
     pub fn disk(error: &std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Self::new(507, "Disk full", "The server's disk is full; delete tracks or try again later.")
-            }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::disk_full(),
             _ => Self::internal(error),
         }
+    }
+
+    fn disk_full() -> Self {
+        Self::new(507, "Disk full", "The server's disk is full; delete tracks or try again later.")
     }
 
     /// 500, and the cause goes to the log: it means nothing to a user and may tell too much.
@@ -48,7 +50,7 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        if error.is_disk_full() { Self::disk_full() } else { Self::internal(&error) }
     }
 }
 

@@ -67,7 +67,7 @@ pub enum IngestError {
     #[error("The upload was cancelled.")]
     Cancelled,
     /// The server's own trouble with reading or writing.
-    #[error("The server could not store the sound ({0}); try again later.")]
+    #[error("The server could not store the sound ({0}); delete tracks or try again later.")]
     Io(#[from] io::Error),
 }
 

@@ -298,7 +298,15 @@ impl Pipeline {
     /// Gives a track up, with the reason that its owner is told.
     pub(crate) async fn fail(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
         let failure = why.into();
-        if !self.store.fail(id, &failure, now_ms()).await? {
+        let recorded = match self.store.fail(id, &failure, now_ms()).await {
+            Ok(recorded) => recorded,
+            Err(_) => {
+                // A full disk has no room for the reason either, before the track's own files are gone.
+                self.remove_files(id).await?;
+                self.store.fail(id, &failure, now_ms()).await?
+            }
+        };
+        if !recorded {
             return Ok(());
         }
         tracing::warn!(track = %id, status = failure.status, reason = %failure.detail, "track failed");
@@ -307,6 +315,11 @@ impl Pipeline {
             record.failure = Some(failure);
         })
         .await
+    }
+
+    async fn remove_files(&self, id: &TrackId) -> Result<(), Problem> {
+        let (files, id) = (self.files.clone(), id.clone());
+        blocking(move || files.remove(&id)).await.map_err(|e| Problem::disk(&e))
     }
 
     /// Takes a track out of the works: nothing of it is dispatched or kept any more.
@@ -326,8 +339,7 @@ impl Pipeline {
             tracing::warn!(track = %id, error = %e, "could not tell the workers of a cancel");
         }
         lock(&self.undecoded).retain(|t| t.id != *id);
-        let (files, id) = (self.files.clone(), id.clone());
-        blocking(move || files.remove(&id)).await.map_err(|e| Problem::disk(&e))
+        self.remove_files(id).await
     }
 
     /// Forgets a track and removes all that is kept of it; false when there was none.
@@ -335,8 +347,7 @@ impl Pipeline {
         let track = self.live(id);
         self.cancel(id).await?;
         let deleted = self.store.delete_track(id).await?;
-        let (files, gone) = (self.files.clone(), id.clone());
-        blocking(move || files.remove(&gone)).await.map_err(|e| Problem::disk(&e))?;
+        self.remove_files(id).await?;
         if let Some(track) = track {
             track.events.push("gone", "{}".into());
         }

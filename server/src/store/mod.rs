@@ -47,6 +47,17 @@ pub enum StoreError {
     Corrupt(&'static str),
 }
 
+impl StoreError {
+    /// Whether it was only that the disk is full (SQLITE_FULL).
+    pub fn is_disk_full(&self) -> bool {
+        let code = match self {
+            Self::Sql(error) => error.as_database_error().and_then(|e| e.code()),
+            _ => None,
+        };
+        code.as_deref() == Some("13")
+    }
+}
+
 /// The database; clones share it.
 #[derive(Clone)]
 pub struct Store {
