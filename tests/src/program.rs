@@ -14,6 +14,8 @@ pub struct Settings {
     env: BTreeMap<String, String>,
     /// A folder of models instead of the built-in ones.
     pub models: Option<PathBuf>,
+    /// The store lies on a disk of its own with so many megabytes.
+    disk_mb: Option<u32>,
 }
 
 impl Settings {
@@ -24,11 +26,22 @@ impl Settings {
         self
     }
 
+    /// Puts the store on a disk of its own with so many megabytes.
+    pub fn disk_mb(mut self, mb: u32) -> Self {
+        self.disk_mb = Some(mb);
+        self
+    }
+
     /// Takes models from `dir`.
     pub fn models(mut self, dir: &Path) -> Self {
         self.models = Some(dir.to_owned());
         self
     }
+}
+
+/// Whether this machine lets a process have a disk of its own (a mount namespace).
+pub fn can_have_own_disk() -> bool {
+    Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|s| s.success())
 }
 
 /// `karaoke up` as a process.
@@ -74,9 +87,17 @@ impl Program {
     }
 
     fn start_in(settings: Settings, dir: Arc<TempDir>) -> Self {
+        let store = dir.path().join("store");
+        std::fs::create_dir_all(&store).expect("a folder");
         let mut command = command(&settings);
-        command.env("KARAOKE__STORE__DIR", dir.path().join("store"));
+        if let Some(mb) = settings.disk_mb {
+            let mount = format!("mount -t tmpfs -o size={mb}m tmpfs \"$1\" && shift && exec \"$@\"");
+            let plain = std::mem::replace(&mut command, Command::new("unshare"));
+            command.args(["-rm", "sh", "-c", &mount, "sh"]).arg(&store).arg(plain.get_program());
+            command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        }
         let mut child = command
+            .env("KARAOKE__STORE__DIR", &store)
             .args(["up", "--port", "0"])
             .current_dir(dir.path())
             .stdout(Stdio::piped())

@@ -1,8 +1,9 @@
 //! The server is killed and comes back: nothing accepted is lost, and no bit changes.
 
+use karaoke_tests::program::can_have_own_disk;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
-use karaoke_tests::{Program, Settings};
+use karaoke_tests::{Api, Program, Settings};
 
 fn settings() -> Settings {
     Settings::default().set("simulation.window_seconds", 0.15).set("chunking.windows_per_chunk", 1)
@@ -73,4 +74,26 @@ async fn what_a_dead_server_left_half_way_is_cleared() {
     let names: Vec<String> = program.audio_files().iter().map(|p| p.display().to_string()).collect();
     assert!(names.iter().all(|n| n.contains(&track.id) && !n.ends_with(".part")), "{names:?}");
     assert!(!orphan.exists());
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_the_song_that_met_it_and_no_other() {
+    if !can_have_own_disk() {
+        eprintln!("skipped: this machine gives no process a disk of its own");
+        return;
+    }
+    let program = Program::start(Settings::default().disk_mb(24));
+    let api = program.api();
+    let too_large = song(60.0, 44_100).wav_float();
+    assert_eq!(Api::problem(api.upload_raw("large.wav", too_large, "centre").await).await.0, 507);
+    // Upload and mix fit, the layers do not.
+    let track = api.accepted("middle.wav", song(40.0, 44_100).wav_16(), "centre").await;
+    let view = until("the disk is full", || async {
+        let view = api.show(&track).await;
+        (view["state"] == "failed").then_some(view)
+    })
+    .await;
+    assert_eq!(view["error"]["status"], 507, "{view}");
+    let small = api.accepted("small.wav", song(10.0, 44_100).wav_16(), "centre").await;
+    api.until_state(&small, "done").await;
 }
