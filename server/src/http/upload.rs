@@ -2,6 +2,7 @@
 
 use super::App;
 use super::auth;
+use crate::live::LiveTrack;
 use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
 use crate::problem::Problem;
 use axum::Json;
@@ -20,6 +21,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// Bytes gathered before they are hashed and written in one go.
 const BATCH: usize = 1 << 20;
@@ -148,9 +150,9 @@ async fn accept(
         model: wishes.model.filter(|m| !m.is_empty()),
         deadline_ms: wishes.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
     };
-    let track = app.pipeline.submit(submission).await?;
     incoming.keep();
-    let orphan = Orphan { pipeline: app.pipeline.clone(), id: Some(id.clone()) };
+    let mut orphan = Orphan::submit(app.pipeline.clone(), submission);
+    let track = orphan.submitted().await?;
     let wait = Duration::try_from_secs_f64(app.pipeline.limits.decode_wait_s).unwrap_or_default();
     let decoded = track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding));
     // Longer songs are decoded after the answer; their track then says how it went.
@@ -192,12 +194,30 @@ impl Drop for Incoming {
 }
 
 /// A track whose passcode nobody has been told yet: if its uploader goes away now, nobody can ever reach it.
+///
+/// It is submitted by a task of its own, because a request that is dropped half-way through would leave half a
+/// track behind.
 struct Orphan {
     pipeline: Arc<Pipeline>,
     id: Option<TrackId>,
+    submission: Option<JoinHandle<Result<Arc<LiveTrack>, Problem>>>,
 }
 
 impl Orphan {
+    fn submit(pipeline: Arc<Pipeline>, submission: Submission) -> Self {
+        let id = Some(submission.id.clone());
+        let me = pipeline.clone();
+        let submission = Some(tokio::spawn(async move { me.submit(submission).await }));
+        Self { pipeline, id, submission }
+    }
+
+    async fn submitted(&mut self) -> Result<Arc<LiveTrack>, Problem> {
+        let Some(task) = &mut self.submission else { return Err(Problem::no_such_track()) };
+        let submitted = task.await;
+        self.submission = None;
+        submitted.map_err(|e| Problem::internal(&e))?
+    }
+
     fn adopted(mut self) {
         self.id = None;
     }
@@ -205,14 +225,17 @@ impl Orphan {
 
 impl Drop for Orphan {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            let pipeline = self.pipeline.clone();
-            tokio::spawn(async move {
-                if let Err(error) = pipeline.delete(&id).await {
-                    tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
-                }
-            });
-        }
+        let Some(id) = self.id.take() else { return };
+        let (pipeline, submission) = (self.pipeline.clone(), self.submission.take());
+        tokio::spawn(async move {
+            if let Some(submission) = submission {
+                // Whatever came of it, it has to be over before it is undone.
+                let _ = submission.await;
+            }
+            if let Err(error) = pipeline.delete(&id).await {
+                tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
+            }
+        });
     }
 }
 
