@@ -76,7 +76,7 @@ async fn only_what_ended_before_then_is_old() {
     assert!(store.fail(&id, &why, 1000).await.unwrap());
     assert!(!store.fail(&id, &why, 2000).await.unwrap());
     assert!(store.ended_before(1000).await.unwrap().is_empty());
-    assert_eq!(store.ended_before(1001).await.unwrap(), [id.clone()]);
+    assert_eq!(store.ended_before(1001).await.unwrap(), std::slice::from_ref(&id));
     assert_eq!(store.track(&id).await.unwrap().unwrap().failure, Some(why));
     assert!(store.delete_track(&id).await.unwrap());
     assert!(!store.delete_track(&id).await.unwrap());
