@@ -38,14 +38,19 @@ async fn killed_in_the_middle_it_finishes_from_what_it_has() {
 
 #[tokio::test]
 async fn killed_while_decoding_it_decodes_again() {
-    let program = Program::start(settings().set("limits.decode_wait_s", 0));
-    let song = song(120.0, 44_100);
-    let track = program.api().accepted("song.wav", song.wav_float(), "identity").await;
+    let program = Program::start(Settings::default().set("limits.decode_wait_s", 0));
+    // Ten minutes that have to be resampled: seconds of decoding, so that the kill falls into it.
+    let song = Sound { rate: 48_000, samples: (0..600 * 96_000).map(|i| (i % 99) as f32 / 200.0).collect() };
+    let track = program.api().accepted("song.wav", song.wav_16(), "identity").await;
+    until("decoding has begun", || async {
+        program.audio_files().iter().any(|p| p.ends_with("mix.f32")).then_some(())
+    })
+    .await;
     let program = program.kill_and_restart();
     let api = program.api();
-    api.until_state(&track, "done").await;
-    let out = Sound::from_wav(&api.stem(&track, "instrumental.wav?bits=float").await);
-    assert!(out.bits() == song.bits());
+    assert!(program.log().contains("state=decoding"), "the kill came too late to show anything");
+    let view = api.until_state(&track, "done").await;
+    assert_eq!(view["samples"], song.frames());
 }
 
 #[tokio::test]
