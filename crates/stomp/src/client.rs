@@ -1,85 +1,169 @@
 //! The client: what a user of a connection calls.
 
-use crate::{Error, Headers, Message, Options};
+use crate::login::{Session, login};
+use crate::reader::Reader;
+use crate::shared::{Receipt, Shared, Waiting};
+use crate::transport::{self, Input, Output};
+use crate::writer::Writer;
+use crate::{AckMode, Command, Error, Headers, Options, Subscription, request};
 use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
-/// A connection to a broker. Clones share it; when the last one is dropped, it is closed.
+/// A silent broker is given up after that many intervals.
+const TOLERANCE: u32 = 2;
+
+/// A connection to a broker, driven by two tasks of the runtime it was made in.
+///
+/// Clones share it. When the last one is dropped, it is closed at once, and what still waits to be written
+/// is lost; [`Client::disconnect`] loses nothing. A connection that has ended stays so: connect anew.
 #[derive(Clone)]
-pub struct Client(());
+pub struct Client(Arc<Handle>);
 
-/// Who acks the messages of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckMode {
-    /// The broker, as soon as it has sent them.
-    Auto,
-    /// The subscriber, each one.
-    ClientIndividual,
+struct Handle {
+    shared: Arc<Shared>,
+    server: String,
+    receipt_timeout: Duration,
+    max_frame_bytes: usize,
 }
 
-/// The messages of one subscription.
-pub struct Subscription(());
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.end(Error::Closed);
+    }
+}
 
 impl Client {
     /// Connects and logs in.
-    pub async fn connect(_options: &Options) -> Result<Self, Error> {
-        Err(Error::Closed)
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        options.check()?;
+        let late = |_| Error::Timeout { what: "connecting to the broker", after: options.connect_timeout };
+        timeout(options.connect_timeout, Self::open(options)).await.map_err(late)?
     }
 
-    /// Hands a message to the writer.
-    pub async fn send(&self, _destination: &str, _headers: Headers, _body: Bytes) -> Result<(), Error> {
-        Err(Error::Closed)
+    async fn open(options: &Options) -> Result<Self, Error> {
+        let (mut input, mut output) = transport::open(options).await?;
+        let session = login(options, &mut input, &mut output).await?;
+        let (shared, waiting) = Shared::new();
+        let handle = Handle {
+            shared: shared.clone(),
+            server: session.server.clone(),
+            receipt_timeout: options.receipt_timeout,
+            max_frame_bytes: options.max_frame_bytes,
+        };
+        start(shared, session, (input, output), waiting, options.write_timeout);
+        Ok(Self(Arc::new(handle)))
     }
 
-    /// Sends a message and waits for the broker's receipt.
-    pub async fn send_with_receipt(&self, _to: &str, _headers: Headers, _body: Bytes) -> Result<(), Error> {
-        Err(Error::Closed)
+    /// Sends a message; returns when it is handed to the writer, which takes a few at a time.
+    ///
+    /// The client says `destination`, `content-length` and `receipt` itself. A message that is larger than
+    /// the largest frame is refused, and the connection stays.
+    pub async fn send(&self, destination: &str, headers: Headers, body: Bytes) -> Result<(), Error> {
+        let request = request::send(destination, &headers, body, None);
+        self.0.shared.request(request.checked(self.0.max_frame_bytes)?).await
     }
 
-    /// Subscribes and waits for the broker's receipt.
+    /// Sends a message; returns when the broker has confirmed it.
+    ///
+    /// After [`Error::NoReceipt`], or if the future is dropped, the message may be there or not.
+    pub async fn send_with_receipt(
+        &self,
+        destination: &str,
+        headers: Headers,
+        body: Bytes,
+    ) -> Result<(), Error> {
+        let receipt = self.0.shared.expect_receipt()?;
+        let request = request::send(destination, &headers, body, Some(receipt.id));
+        self.0.shared.request(request.checked(self.0.max_frame_bytes)?).await?;
+        self.wait(receipt).await
+    }
+
+    /// Subscribes; returns when the broker has confirmed it.
+    ///
+    /// With `prefetch` the broker sends no more than so many messages that are not acked yet (zero: as many
+    /// as there are). It is sent as `prefetch-count`, which is RabbitMQ's name for it.
     pub async fn subscribe(
         &self,
-        _destination: &str,
-        _ack: AckMode,
-        _prefetch: u32,
-        _headers: Headers,
+        destination: &str,
+        ack: AckMode,
+        prefetch: u32,
+        headers: Headers,
     ) -> Result<Subscription, Error> {
-        Err(Error::Closed)
+        let receipt = self.0.shared.expect_receipt()?;
+        let kind = (ack, prefetch);
+        let subscription =
+            Subscription::begin(&self.0.shared, destination, kind, &headers, receipt.id).await?;
+        self.wait(receipt).await?;
+        Ok(subscription)
     }
 
-    /// Acks a message.
-    pub fn ack(&self, _ack_id: &str) -> Result<(), Error> {
-        Err(Error::Closed)
+    /// The message with that [`ack_id`](crate::Message::ack_id) is done with.
+    ///
+    /// Does not wait, and goes before messages that wait to be sent. If the broker takes so little that a
+    /// thousand acks wait, the connection is closed with [`Error::Congested`].
+    pub fn ack(&self, ack_id: &str) -> Result<(), Error> {
+        self.0.shared.urgent(request::about(Command::Ack, ack_id))
     }
 
-    /// Nacks a message.
-    pub fn nack(&self, _ack_id: &str) -> Result<(), Error> {
-        Err(Error::Closed)
+    /// The message could not be dealt with; as [`Client::ack`].
+    pub fn nack(&self, ack_id: &str) -> Result<(), Error> {
+        self.0.shared.urgent(request::about(Command::Nack, ack_id))
     }
 
-    /// Writes what was handed over, says goodbye, and closes.
+    /// Leaves: writes everything that was handed over before, says goodbye, waits until the broker has
+    /// dealt with it all, and closes. Nothing is taken any more from the moment of the call.
     pub async fn disconnect(&self) -> Result<(), Error> {
-        Err(Error::Closed)
+        let shared = &self.0.shared;
+        let left = if shared.leave() { self.leave().await } else { Err(self.closed().await) };
+        match left {
+            Err(Error::Closed) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn leave(&self) -> Result<(), Error> {
+        let shared = &self.0.shared;
+        let _end = shared.end_on_drop();
+        let receipt = shared.expect_receipt()?;
+        shared.say_goodbye(&receipt).await?;
+        let confirmed = self.wait(receipt).await;
+        shared.end(confirmed.clone().err().unwrap_or(Error::Closed));
+        confirmed
     }
 
     /// The connection has ended.
     pub fn is_closed(&self) -> bool {
-        true
+        self.0.shared.reason().is_some()
     }
 
     /// Waits for the end of the connection and says why it came.
     pub async fn closed(&self) -> Error {
-        Error::Closed
+        self.0.shared.over().await;
+        self.0.shared.reason().unwrap_or(Error::Closed)
     }
 
-    /// The broker's name and version, as it says.
+    /// What the broker calls itself, for example `RabbitMQ/3.10.8`; empty if it does not say.
     pub fn server(&self) -> &str {
-        ""
+        &self.0.server
+    }
+
+    async fn wait(&self, receipt: Receipt) -> Result<(), Error> {
+        receipt.wait(self.0.receipt_timeout).await
     }
 }
 
-impl Subscription {
-    /// The next message; none: the connection has ended. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Message> {
-        None
-    }
+/// Starts the two tasks; each ends with the connection.
+fn start(
+    shared: Arc<Shared>,
+    session: Session,
+    (input, output): (Input, Output),
+    waiting: Waiting,
+    patience: Duration,
+) {
+    let Session { beats, codec, buffer, .. } = session;
+    let tolerance = beats.expect.map(|beat| beat * TOLERANCE);
+    tokio::spawn(Reader { shared: shared.clone(), input, codec, buffer, tolerance }.run());
+    tokio::spawn(Writer { shared, output, waiting, beat: beats.send, patience }.run());
 }

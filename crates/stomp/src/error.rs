@@ -1,8 +1,12 @@
 //! What can go wrong, and whether it is worth trying again.
 
+use crate::Frame;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Bytes of an ERROR frame's body that are kept.
+const DETAIL: usize = 1024;
 
 /// Why a connection could not be made, ended, or did not do what was asked.
 ///
@@ -88,4 +92,23 @@ impl From<io::Error> for Error {
 /// ERROR messages of RabbitMQ that say that the request itself is wrong.
 fn is_permanent(message: &str) -> bool {
     ["precondition_failed", "access_refused", "not_allowed", "not_implemented"].contains(&message)
+}
+
+/// What an ERROR frame says.
+pub(crate) fn report(frame: &Frame) -> Error {
+    let message = frame.headers.get("message").unwrap_or("no message").to_owned();
+    let body = &frame.body[..frame.body.len().min(DETAIL)];
+    Error::Broker { message, detail: String::from_utf8_lossy(body).trim().to_owned() }
+}
+
+/// What an ERROR frame says in answer to a login.
+pub(crate) fn refusal(frame: &Frame) -> Error {
+    let error = report(frame);
+    let Error::Broker { message, detail } = &error else { return error };
+    let said = format!("{message}: {detail}");
+    let lower = said.to_lowercase();
+    if ["bad connect", "access refused", "access_refused", "access denied"].iter().any(|s| lower.contains(s)) {
+        return Error::Authentication(said);
+    }
+    error
 }

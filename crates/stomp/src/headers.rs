@@ -10,6 +10,15 @@ impl Headers {
         Self::default()
     }
 
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
+    /// Adds what is text already.
+    pub(crate) fn append(&mut self, name: String, value: String) {
+        self.0.push((name, value));
+    }
+
     /// These headers and one more.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
