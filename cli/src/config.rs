@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use karaoke_models::ModelsConfig;
+use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_server::http::HttpConfig;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig};
 use karaoke_server::store::StoreConfig;
@@ -21,6 +22,7 @@ pub struct Config {
     pub chunking: ChunkingConfig,
     pub dispatch: DispatchConfig,
     pub limits: LimitsConfig,
+    pub broker: BrokerConfig,
     pub worker: WorkerConfig,
     pub simulation: SimulationConfig,
 }
@@ -44,11 +46,16 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.worker.check()?;
+        self.broker.check(self.chunking.max_message_bytes)?;
         self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
         let overlap = self.chunking.overlap;
         ensure!((0.0..0.99).contains(&overlap), "chunking.overlap must be at least 0 and below 0.99");
         ensure!(self.chunking.max_message_bytes >= 1024, "chunking.max_message_bytes must be at least 1024");
         ensure!(self.dispatch.max_attempts >= 1, "dispatch.max_attempts must be at least 1");
+        let lease = self.dispatch.lease_s;
+        ensure!((0.1..=86_400.0).contains(&lease), "dispatch.lease_s must lie between 0.1 and 86400");
+        let straggler = self.dispatch.straggler;
+        ensure!((1.0..=1000.0).contains(&straggler), "dispatch.straggler must lie between 1 and 1000");
         ensure!(self.limits.living_tracks >= 1, "limits.living_tracks must be at least 1");
         ensure!((1..=64).contains(&self.limits.decoders), "limits.decoders must lie between 1 and 64");
         let slow = self.simulation.window_seconds;

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// How long a publisher waits for room in the queue before it looks whether it should go on.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Room in the queue for more than the workers hold: the next job, copies, and what is told of them.
+const SPARE: usize = 8;
+
 /// The rooms that work, without HTTP.
 pub struct House {
     pub pipeline: Arc<Pipeline>,
@@ -26,11 +29,8 @@ impl House {
         let library = &config.worker.onnxruntime;
         let explicit = (!library.as_os_str().is_empty()).then_some(library.as_path());
         let runtime = Runtime::load(explicit)?;
-        let mut dispatch = config.dispatch;
-        if dispatch.in_flight == 0 {
-            dispatch.in_flight = config.worker.sizes(karaoke_worker::config::cores()).workers + 1;
-        }
-        let queue = MemoryQueue::new(dispatch.in_flight, PATIENCE);
+        let workers = config.worker.sizes(karaoke_worker::config::cores()).workers;
+        let queue = MemoryQueue::new(workers.max(config.dispatch.in_flight) + SPARE, PATIENCE);
         let pool = Pool::start(
             &config.worker,
             &config.simulation,
@@ -42,7 +42,7 @@ impl House {
         let parts = Parts {
             store: config.store,
             chunking: config.chunking,
-            dispatch,
+            dispatch: config.dispatch,
             limits: config.limits,
             catalogue,
             default_model: config.models.default,

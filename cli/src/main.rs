@@ -2,8 +2,11 @@
 
 mod config;
 mod house;
+mod log;
 mod models;
 mod separate;
+mod serve;
+mod server;
 mod signals;
 mod up;
 
@@ -26,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Serves the karaoke page, the API and the workers in one process.
     Up(up::Arguments),
+    /// Serves the karaoke page and the API; workers elsewhere do the work, through RabbitMQ.
+    Server(server::Arguments),
     /// Separates songs and writes their stems, without a server.
     Separate(separate::Arguments),
     /// Lists and verifies the models.
@@ -59,6 +64,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = config::Config::read(arguments.config.as_deref())?;
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),
+        Command::Server(server) => server::run(server, config).await.map(|()| ExitCode::SUCCESS),
         Command::Separate(separate) => separate::run(separate, config).await,
         Command::Models(command) => models::run(&command, &config).map(|()| ExitCode::SUCCESS),
     }

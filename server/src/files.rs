@@ -4,10 +4,13 @@ use karaoke_core::TrackId;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The audio folder of a store.
 ///
 /// ```text
+/// lock                          held by the server that works here
+/// server-id                     its name at the broker
 /// incoming/<id>                 an upload that is still arriving
 /// tracks/<id>/upload            the uploaded file, until the track is done
 /// tracks/<id>/cover             the picture from its tags
@@ -20,13 +23,42 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Files {
     root: PathBuf,
+    /// Held for as long as anybody works on the files; the system gives it back when the process dies.
+    _lock: Arc<fs::File>,
+}
+
+/// The name of the server whose store is `dir`: chosen at random once, and kept there.
+pub fn server_id(dir: &Path) -> io::Result<String> {
+    fs::create_dir_all(dir)?;
+    let path = dir.join("server-id");
+    match fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let id = TrackId::from_random(rand::random()).to_string();
+    let part = dir.join("server-id.part");
+    fs::write(&part, &id)?;
+    fs::rename(part, path)?;
+    Ok(id)
+}
+
+/// Makes sure that no other process works in `root`.
+fn lock(root: &Path) -> io::Result<fs::File> {
+    let lock = fs::File::create(root.join("lock"))?;
+    lock.try_lock().map_err(|e| match e {
+        fs::TryLockError::WouldBlock => io::Error::other("another karaoke server works in it"),
+        fs::TryLockError::Error(e) => e,
+    })?;
+    Ok(lock)
 }
 
 impl Files {
     /// Opens the folder, making it if needed, and forgets uploads that a dead server left half-way.
     pub fn open(root: &Path) -> io::Result<Self> {
-        let files = Self { root: root.to_owned() };
         fs::create_dir_all(root.join("tracks"))?;
+        let files = Self { root: root.to_owned(), _lock: Arc::new(lock(root)?) };
         ignore_missing(fs::remove_dir_all(root.join("incoming")))?;
         fs::create_dir(root.join("incoming"))?;
         Ok(files)

@@ -12,5 +12,6 @@ mod layers;
 pub mod live;
 pub mod pipeline;
 pub mod problem;
+pub mod registry;
 pub mod store;
 pub mod view;

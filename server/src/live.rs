@@ -10,7 +10,7 @@ use karaoke_core::{ChunkPlan, Manifest, TrackId, TrackState, WindowPlan};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A track in this server's hands.
 #[derive(Debug)]
@@ -53,8 +53,10 @@ pub struct Chunk {
     pub state: ChunkState,
     /// How often it was handed out.
     pub attempts: u32,
-    /// How often a worker said that it began with it.
+    /// How often a worker said that it began with it, in this life of the server.
     pub starts: u32,
+    /// Workers that died with it, handed it back or replied rubbish, in this life of the server.
+    pub failed: Vec<Arc<str>>,
     /// Who works on it, or did it.
     pub worker: Option<Arc<str>>,
     /// How long that took.
@@ -179,6 +181,13 @@ impl LiveTrack {
         Progress { done: inner.done, total: inner.chunks.len() as u64 }
     }
 
+    /// How long its chunks usually take, once any is done: the median.
+    pub fn typical(&self) -> Option<Duration> {
+        let mut seconds: Vec<f64> = self.lock().chunks.iter().filter_map(|c| c.seconds).collect();
+        seconds.sort_by(f64::total_cmp);
+        Duration::try_from_secs_f64(*seconds.get(seconds.len() / 2)?).ok()
+    }
+
     /// From frame `at` (at the model's rate) on, everything before the returned frame is final.
     pub fn ready_until(&self, at: u64) -> u64 {
         let Some(live) = self.audio.get() else { return at };
@@ -254,6 +263,7 @@ impl LiveTrack {
             state: chunk.state,
             worker: chunk.worker.map(|w| w.to_string()),
             attempt: chunk.attempts,
+            failures: chunk.failed.len(),
             seconds: chunk.seconds,
         })
     }
@@ -282,7 +292,14 @@ impl LiveTrack {
 impl From<ChunkRecord> for Chunk {
     fn from(r: ChunkRecord) -> Self {
         let state = if r.done { ChunkState::Done } else { ChunkState::Pending };
-        Self { state, attempts: r.attempts, starts: 0, worker: r.worker.map(Into::into), seconds: r.seconds }
+        Self {
+            state,
+            attempts: r.attempts,
+            starts: 0,
+            failed: Vec::new(),
+            worker: r.worker.map(Into::into),
+            seconds: r.seconds,
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::problem::Problem;
 use crate::store::TrackRecord;
+use karaoke_core::presence::{InHand, WorkerState};
 use karaoke_core::state::Progress;
-use karaoke_core::{Manifest, TrackState};
+use karaoke_core::{Manifest, TrackId, TrackState};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -94,8 +95,122 @@ pub struct ChunkView {
     pub worker: Option<String>,
     /// How often it was handed out.
     pub attempt: u32,
+    /// Workers that died with it, handed it back or replied rubbish.
+    pub failures: usize,
     /// How long it took.
     pub seconds: Option<f64>,
+}
+
+/// How a worker is, as far as this server can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It has been heard lately.
+    Alive,
+    /// It has missed some announcements.
+    Suspect,
+    /// It has been silent for long.
+    Gone,
+    /// It has left as it should.
+    Left,
+    /// It has died; its pool says so.
+    Crashed,
+}
+
+/// A worker, for everybody.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkerView {
+    /// Its name.
+    pub id: String,
+    /// Its machine.
+    pub host: String,
+    /// Its process there.
+    pub pid: u32,
+    /// How it is.
+    pub health: Health,
+    /// What it does.
+    pub state: WorkerState,
+    /// Why it rests, left or crashed.
+    pub note: Option<String>,
+    /// Models it can run.
+    pub models: Vec<String>,
+    /// Its execution provider.
+    pub provider: String,
+    /// Threads of its sessions.
+    pub threads: u32,
+    /// CPU seconds a second.
+    pub cpu_load: f64,
+    /// Chunks it did for this server.
+    pub served: u64,
+    /// Chunks it did in this life, for whomever.
+    pub done: u64,
+    /// Chunks it failed with in this life.
+    pub failures: u64,
+    /// Replies of it that this server refused as corrupt.
+    pub refused: u64,
+    /// Chunks of this server that it took and never ended.
+    pub lost: u64,
+    /// The chunk in hand.
+    pub current: Option<InHand>,
+    /// When it was last heard, in seconds.
+    pub heard_s_ago: f64,
+    /// How long its process lives, in seconds.
+    pub uptime_s: f64,
+}
+
+/// The queue, for everybody.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueueView {
+    /// There is a connection to the broker (always, in one process).
+    pub connected: bool,
+    /// Tracks in work or waiting.
+    pub tracks: usize,
+    /// Tracks that wait for a decoder.
+    pub undecoded: usize,
+    /// Chunks that wait for their turn.
+    pub backlog: usize,
+    /// Chunks that are out: at the broker or with workers.
+    pub in_flight: usize,
+    /// Of those, chunks that a worker has begun with.
+    pub begun: usize,
+    /// Chunks that may be out at once.
+    pub in_flight_bound: usize,
+}
+
+/// Something that happened to a worker or a chunk.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Happening {
+    /// RFC 3339.
+    pub at: String,
+    /// `joined left crashed suspect gone began done returned lost refused resent spare`.
+    pub what: &'static str,
+    /// The worker it is about.
+    pub worker: Option<String>,
+    /// The chunk's track.
+    pub track: Option<String>,
+    /// The chunk.
+    pub chunk: Option<u64>,
+    /// The same in one sentence.
+    pub text: String,
+}
+
+impl Happening {
+    /// Something that happened now.
+    pub fn now(
+        what: &'static str,
+        worker: Option<&str>,
+        chunk: Option<(&TrackId, u64)>,
+        text: String,
+    ) -> Self {
+        Self {
+            at: rfc3339(crate::pipeline::now_ms()),
+            what,
+            worker: worker.map(str::to_owned),
+            track: chunk.map(|(track, _)| track.to_string()),
+            chunk: chunk.map(|(_, chunk)| chunk),
+            text,
+        }
+    }
 }
 
 impl TrackView {

@@ -2,14 +2,16 @@
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
 //! which windows a track is cut into ([`plan`]), how their outputs join ([`overlap`]), what a model is
-//! ([`manifest`]), what travels between machines ([`wire`]), which chunk is next ([`schedule`]) and what
-//! state a track is in ([`state`]).
+//! ([`manifest`]), what travels between machines ([`wire`], [`presence`]), which chunk is next ([`schedule`]),
+//! when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
+pub mod flight;
 pub mod id;
 pub mod manifest;
 pub mod overlap;
 pub mod plan;
+pub mod presence;
 pub mod schedule;
 pub mod state;
 pub mod wire;

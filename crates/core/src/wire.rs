@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// Version of these messages; another version is refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// A chunk to be separated.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,19 +52,25 @@ pub struct Reply {
     pub attempt: u32,
     /// Who did it.
     pub worker: String,
-    /// Seconds of work, from taking the job to having its samples.
+    /// Seconds of work so far, from taking the job.
     pub seconds: f64,
     /// How it went.
     pub outcome: Outcome,
 }
 
-/// How a job went.
+/// How a job went, or goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
+    /// The worker has begun with it.
+    Started,
+    /// The worker could not do it and hands it back, with the reason: it may succeed elsewhere.
+    Returned(String),
     /// The samples of every window and stem.
     Separated(Separated),
     /// It failed for good: trying again elsewhere would not help.
     Failed(String),
+    /// Never sent: what the receiver makes of a reply that contradicts itself, with the contradiction.
+    Corrupt(String),
 }
 
 /// Samples of a separated chunk.
@@ -97,6 +103,14 @@ pub enum WireError {
         /// Bytes there should be.
         want: usize,
     },
+    /// The body is not the one that was sent.
+    #[error("the body's checksum is {got:08x} where the headers promise {want:08x}")]
+    Checksum {
+        /// CRC-32 of the body.
+        got: u32,
+        /// CRC-32 in the headers.
+        want: u32,
+    },
     /// Another version of the protocol.
     #[error("message of schema {0}, this is schema {SCHEMA}")]
     Schema(u32),
@@ -122,6 +136,7 @@ impl Job {
         put(&mut headers, "gain", self.gain);
         put(&mut headers, "urgent", self.urgent);
         put(&mut headers, "answer-to", &self.reply_to);
+        put(&mut headers, "crc32", crc32fast::hash(&self.body));
         headers
     }
 
@@ -152,6 +167,7 @@ impl Job {
             return Err(WireError::Bad("gain"));
         }
         check_length(&job.body, job.frames().checked_mul(crate::audio::FRAME_BYTES))?;
+        check_sum(headers, &job.body)?;
         Ok(job)
     }
 }
@@ -162,43 +178,58 @@ impl Reply {
         let mut headers = common(&self.track, self.chunk, self.attempt);
         put(&mut headers, "worker", &self.worker);
         put(&mut headers, "seconds", self.seconds);
-        let body = match self.outcome {
+        let (name, body) = match self.outcome {
+            Outcome::Started => ("started", Bytes::new()),
+            Outcome::Returned(reason) => ("returned", Bytes::from(reason)),
             Outcome::Separated(s) => {
                 put(&mut headers, "windows", s.windows);
                 put(&mut headers, "stems", s.stems);
                 put(&mut headers, "window", s.window);
-                s.body
+                ("separated", s.body)
             }
-            Outcome::Failed(reason) => {
-                put(&mut headers, "failed", "true");
-                Bytes::from(reason)
-            }
+            Outcome::Failed(reason) => ("failed", Bytes::from(reason)),
+            Outcome::Corrupt(reason) => ("corrupt", Bytes::from(reason)),
         };
+        put(&mut headers, "outcome", name);
+        put(&mut headers, "crc32", crc32fast::hash(&body));
         (headers, body)
     }
 
-    /// Puts a reply together again.
+    /// Puts a reply together again. One that says whose it is, but contradicts itself, is [`Outcome::Corrupt`].
     pub fn from_message(headers: &Headers, body: Bytes) -> Result<Self, WireError> {
         let (track, chunk, attempt) = parse_common(headers)?;
-        let outcome = if headers.contains_key("failed") {
-            Outcome::Failed(String::from_utf8_lossy(&body).into_owned())
-        } else {
-            let s = Separated {
-                windows: number(headers, "windows")?,
-                stems: number(headers, "stems")?,
-                window: number(headers, "window")?,
-                body,
-            };
-            let want = (s.windows as usize)
-                .checked_mul(s.stems as usize)
-                .and_then(|n| n.checked_mul(s.window))
-                .and_then(|n| n.checked_mul(crate::audio::FRAME_BYTES));
-            check_length(&s.body, want)?;
-            Outcome::Separated(s)
-        };
-        let (worker, seconds) = (text(headers, "worker")?, number(headers, "seconds")?);
-        Ok(Self { track, chunk, attempt, worker, seconds, outcome })
+        let worker = text(headers, "worker")?;
+        let seconds = number(headers, "seconds").ok().filter(|s: &f64| s.is_finite() && *s >= 0.0);
+        let outcome = outcome(headers, body).unwrap_or_else(|e| Outcome::Corrupt(e.to_string()));
+        Ok(Self { track, chunk, attempt, worker, seconds: seconds.unwrap_or(0.0), outcome })
     }
+}
+
+fn outcome(headers: &Headers, body: Bytes) -> Result<Outcome, WireError> {
+    let reason = || String::from_utf8_lossy(&body).into_owned();
+    match text(headers, "outcome")?.as_str() {
+        "started" => Ok(Outcome::Started),
+        "returned" => Ok(Outcome::Returned(reason())),
+        "failed" => Ok(Outcome::Failed(reason())),
+        "separated" => separated(headers, body).map(Outcome::Separated),
+        _ => Err(WireError::Bad("outcome")),
+    }
+}
+
+fn separated(headers: &Headers, body: Bytes) -> Result<Separated, WireError> {
+    let s = Separated {
+        windows: number(headers, "windows")?,
+        stems: number(headers, "stems")?,
+        window: number(headers, "window")?,
+        body,
+    };
+    let want = (s.windows as usize)
+        .checked_mul(s.stems as usize)
+        .and_then(|n| n.checked_mul(s.window))
+        .and_then(|n| n.checked_mul(crate::audio::FRAME_BYTES));
+    check_length(&s.body, want)?;
+    check_sum(headers, &s.body)?;
+    Ok(s)
 }
 
 impl Separated {
@@ -245,6 +276,11 @@ fn check_length(body: &Bytes, want: Option<usize>) -> Result<(), WireError> {
     if body.len() == want { Ok(()) } else { Err(WireError::Length { got: body.len(), want }) }
 }
 
+fn check_sum(headers: &Headers, body: &Bytes) -> Result<(), WireError> {
+    let (want, got) = (number(headers, "crc32")?, crc32fast::hash(body));
+    if got == want { Ok(()) } else { Err(WireError::Checksum { got, want }) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,24 +324,51 @@ mod tests {
         }
 
         #[test]
-        fn replies_round_trip(job in any_job(), stems in 1u32..4, failed in any::<bool>(), seconds in 0f64..1e4) {
+        fn replies_round_trip(job in any_job(), stems in 1u32..4, kind in 0..4, seconds in 0f64..1e4) {
             let separated = Separated {
                 windows: job.windows,
                 stems,
                 window: job.window,
                 body: Bytes::from(vec![1; job.windows as usize * stems as usize * job.window * 8]),
             };
-            let outcome = if failed { Outcome::Failed("Fehler ü".into()) } else { Outcome::Separated(separated) };
+            let outcome = match kind {
+                0 => Outcome::Started,
+                1 => Outcome::Returned("später ü".into()),
+                2 => Outcome::Failed("Fehler ü".into()),
+                _ => Outcome::Separated(separated),
+            };
             let reply = Reply { track: job.track, chunk: job.chunk, attempt: 2, worker: "w".into(), seconds, outcome };
             let (headers, body) = reply.clone().into_message();
             prop_assert_eq!(Reply::from_message(&headers, body), Ok(reply));
         }
 
         #[test]
+        fn a_flipped_bit_is_found(job in any_job(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let mut body = job.body.to_vec();
+            let at = at.index(body.len());
+            body[at] ^= 1 << bit;
+            let refused = Job::from_message(&job.headers(), body.into());
+            let by_checksum = matches!(refused, Err(WireError::Checksum { .. }));
+            prop_assert!(by_checksum);
+        }
+
+        #[test]
+        fn a_reply_that_contradicts_itself_still_says_whose_it_is(job in any_job(), cut in 1usize..8) {
+            let body = Bytes::from(vec![1; job.windows as usize * job.window * 8]);
+            let separated = Separated { windows: job.windows, stems: 1, window: job.window, body };
+            let outcome = Outcome::Separated(separated);
+            let reply = Reply { track: job.track, chunk: job.chunk, attempt: 2, worker: "w".into(), seconds: 0.5, outcome };
+            let (headers, body) = reply.clone().into_message();
+            let got = Reply::from_message(&headers, body.slice(cut..)).unwrap();
+            let corrupt = matches!(got.outcome, Outcome::Corrupt(_));
+            prop_assert!(corrupt && got.worker == "w" && got.chunk == reply.chunk);
+        }
+
+        #[test]
         fn hostile_headers_never_panic(
             pairs in proptest::collection::hash_map(
-                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "answer-to", "worker", "seconds"]),
-                prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc"]), 0..14),
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "answer-to", "worker", "seconds", "outcome", "crc32"]),
+                prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc", "separated"]), 0..14),
         ) {
             let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             let _ = Job::from_message(&headers, Bytes::new());
@@ -315,7 +378,7 @@ mod tests {
 
     #[test]
     fn another_schema_is_refused() {
-        let headers = Headers::from([("schema".into(), "2".into())]);
-        assert_eq!(Job::from_message(&headers, Bytes::new()), Err(WireError::Schema(2)));
+        let headers = Headers::from([("schema".into(), (SCHEMA + 1).to_string())]);
+        assert_eq!(Job::from_message(&headers, Bytes::new()), Err(WireError::Schema(SCHEMA + 1)));
     }
 }

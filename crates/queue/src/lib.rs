@@ -2,14 +2,17 @@
 //!
 //! Two ends of one contract: [`ServerQueue`] publishes jobs and takes replies, [`WorkerQueue`] takes jobs and
 //! publishes replies. Delivery is at least once: what is neither acked nor nacked comes again, and settling a
-//! delivery consumes it, so that a second ack does not compile. [`memory`] is the in-process queue.
+//! delivery consumes it, so that a second ack does not compile. [`memory`] is the in-process queue, [`rabbit`]
+//! the one for many machines.
 
 pub mod memory;
+mod notices;
+pub mod rabbit;
 
 use async_trait::async_trait;
 use karaoke_core::TrackId;
+use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A message of type `T` that has to be settled: acked when its work is safe, nacked to have it done again.
@@ -61,7 +64,7 @@ impl<T> Drop for Delivery<T> {
 }
 
 /// Why the queue did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum QueueError {
     /// The other end is gone for good; nothing will come any more.
     #[error("the queue is closed")]
@@ -69,33 +72,22 @@ pub enum QueueError {
     /// There is no room and none came in time.
     #[error("the queue is full: no room within {0:?}")]
     Full(Duration),
+    /// The broker cannot be reached, or did not say in time that it has the message.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The broker refuses, and will go on refusing until somebody changes something.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl QueueError {
     /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Closed => false,
-            Self::Full(_) => true,
+            Self::Closed | Self::Refused(_) => false,
+            Self::Full(_) | Self::Unreachable(_) => true,
         }
     }
-}
-
-/// What workers tell everyone, on a best-effort basis: news may be lost, results never are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "news", rename_all = "snake_case")]
-pub enum News {
-    /// A worker has begun with a chunk.
-    Started {
-        /// The worker.
-        worker: String,
-        /// The chunk's track.
-        track: TrackId,
-        /// The chunk.
-        chunk: u64,
-        /// The attempt, as in the job.
-        attempt: u32,
-    },
 }
 
 /// The server's end.
@@ -103,14 +95,17 @@ pub enum News {
 pub trait ServerQueue: Send + Sync {
     /// Hands out a job; returns when the queue holds it safely.
     async fn publish(&self, job: Job) -> Result<(), QueueError>;
-    /// Waits for the next reply. Cancel-safe: dropping the future loses no reply.
+    /// Waits for what the next worker says of its job. Cancel-safe: dropping the future loses no reply.
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError>;
-    /// Waits for the next piece of news.
-    async fn next_news(&self) -> Result<News, QueueError>;
-    /// Tells every worker to drop the track's jobs, also those in hand.
-    async fn cancel(&self, track: &TrackId) -> Result<(), QueueError>;
+    /// Waits for the next worker that announces itself. Best effort: announcements may be lost.
+    async fn next_presence(&self) -> Result<Presence, QueueError>;
+    /// Tells every worker; best effort.
+    async fn notify(&self, notice: Notice) -> Result<(), QueueError>;
     /// The address that replies to this server go to, for [`Job::reply_to`].
     fn reply_to(&self) -> &str;
+    /// Which connection to the broker this is: changes when it was lost and made anew, and what was handed
+    /// out before may be handed out again by the broker. 0: there is none at present.
+    fn connection(&self) -> u64;
 }
 
 /// A worker's end.
@@ -120,8 +115,12 @@ pub trait WorkerQueue: Send + Sync {
     async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError>;
     /// Sends a reply to `reply_to`; returns when the queue holds it safely, so that the job may be acked.
     async fn reply(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError>;
-    /// Tells everyone; may be lost.
-    fn tell(&self, news: News);
-    /// Whether the track's jobs are to be dropped.
-    fn is_cancelled(&self, track: &TrackId) -> bool;
+    /// Announces a worker to every server; best effort.
+    async fn announce(&self, presence: Presence) -> Result<(), QueueError>;
+    /// Whether nobody wants the chunk any more: its track was cancelled, or another copy was faster.
+    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool;
+    /// How many replies of this worker were refused as corrupt, as far as was heard.
+    fn refusals(&self, worker: &str) -> u64;
+    /// Deliveries that a worker may hold at once.
+    fn prefetch(&self) -> u32;
 }

@@ -1,18 +1,18 @@
 //! The in-process queue: the broker's twin for one computer, with the same acks, nacks and redeliveries.
 
-use crate::{Delivery, News, QueueError, ServerQueue, Settle, WorkerQueue};
+use crate::notices::Notices;
+use crate::{Delivery, QueueError, ServerQueue, Settle, WorkerQueue};
 use async_trait::async_trait;
 use karaoke_core::TrackId;
+use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 
-/// How many cancelled tracks are remembered: far more than can have jobs in flight.
-const CANCELLED: usize = 4096;
-/// News that may wait for a slow listener before the oldest are lost.
-const NEWS: usize = 1024;
+/// Announcements that may wait for a slow listener before the oldest are lost.
+const ANNOUNCEMENTS: usize = 1024;
 
 /// One queue, both ends; clones share it.
 #[derive(Clone)]
@@ -23,9 +23,9 @@ pub struct MemoryQueue {
 struct Shared {
     jobs: Lane<Job>,
     replies: Lane<Reply>,
-    cancelled: Mutex<VecDeque<TrackId>>,
-    news: broadcast::Sender<News>,
-    heard: tokio::sync::Mutex<broadcast::Receiver<News>>,
+    notices: Notices,
+    announced: broadcast::Sender<Presence>,
+    heard: tokio::sync::Mutex<broadcast::Receiver<Presence>>,
 }
 
 /// A bounded first-in-first-out of messages that come back when they are not acked.
@@ -46,12 +46,12 @@ impl MemoryQueue {
     /// A queue in which at most `capacity` jobs, and as many replies, wait; a publisher waits up to
     /// `patience` for room.
     pub fn new(capacity: usize, patience: Duration) -> Self {
-        let (news, heard) = broadcast::channel(NEWS);
+        let (announced, heard) = broadcast::channel(ANNOUNCEMENTS);
         let shared = Shared {
             jobs: Lane::new(capacity, patience),
             replies: Lane::new(capacity, patience),
-            cancelled: Mutex::default(),
-            news,
+            notices: Notices::default(),
+            announced,
             heard: tokio::sync::Mutex::new(heard),
         };
         Self { shared: Arc::new(shared) }
@@ -83,30 +83,29 @@ impl ServerQueue for MemoryQueue {
         Ok(Delivery::new(message, redelivered, Box::new(settle)))
     }
 
-    async fn next_news(&self) -> Result<News, QueueError> {
+    async fn next_presence(&self) -> Result<Presence, QueueError> {
         let mut heard = self.shared.heard.lock().await;
         loop {
             match heard.recv().await {
-                Ok(news) => return Ok(news),
+                Ok(presence) => return Ok(presence),
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return Err(QueueError::Closed),
             }
         }
     }
 
-    async fn cancel(&self, track: &TrackId) -> Result<(), QueueError> {
-        let mut cancelled = lock(&self.shared.cancelled);
-        if cancelled.len() == CANCELLED {
-            cancelled.pop_front();
-        }
-        cancelled.push_back(track.clone());
-        drop(cancelled);
-        self.shared.jobs.retain(|job| job.track != *track);
+    async fn notify(&self, notice: Notice) -> Result<(), QueueError> {
+        self.shared.notices.hear(notice);
+        self.shared.jobs.retain(|job| !self.shared.notices.is_unwanted(&job.track, job.chunk));
         Ok(())
     }
 
     fn reply_to(&self) -> &str {
         "memory"
+    }
+
+    fn connection(&self) -> u64 {
+        1
     }
 }
 
@@ -122,13 +121,22 @@ impl WorkerQueue for MemoryQueue {
         self.shared.replies.push(reply, false).await
     }
 
-    fn tell(&self, news: News) {
-        // Nobody listening is fine: news are best effort.
-        let _ = self.shared.news.send(news);
+    async fn announce(&self, presence: Presence) -> Result<(), QueueError> {
+        // Nobody listening is fine: announcements are best effort.
+        let _ = self.shared.announced.send(presence);
+        Ok(())
     }
 
-    fn is_cancelled(&self, track: &TrackId) -> bool {
-        lock(&self.shared.cancelled).contains(track)
+    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+        self.shared.notices.is_unwanted(track, chunk)
+    }
+
+    fn refusals(&self, worker: &str) -> u64 {
+        self.shared.notices.refusals(worker)
+    }
+
+    fn prefetch(&self) -> u32 {
+        1
     }
 }
 
@@ -310,9 +318,9 @@ mod tests {
         q.publish(job(1, "a")).await.unwrap();
         q.publish(job(2, "a")).await.unwrap();
         let track = TrackId::from_random(1);
-        q.cancel(&track).await.unwrap();
+        q.notify(Notice::Cancelled { track: track.clone() }).await.unwrap();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
-        assert!(q.is_cancelled(&track) && !q.is_cancelled(&TrackId::from_random(2)));
+        assert!(q.is_unwanted(&track, 1) && !q.is_unwanted(&TrackId::from_random(2), 2));
     }
 
     #[tokio::test]

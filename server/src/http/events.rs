@@ -1,43 +1,69 @@
-//! A track's server-sent events: a snapshot first, then every change; resumable.
+//! Server-sent events: a snapshot first, then every change; resumable.
 
 use super::App;
 use super::auth::Owned;
+use crate::events::EventLog;
 use crate::live::LiveTrack;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
+use axum::response::{IntoResponse, Response};
 use futures::stream::unfold;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-struct Listener {
-    app: App,
-    track: Arc<LiveTrack>,
+/// What can be listened to.
+pub(super) trait Source: Send + Sync + 'static {
+    /// What happens to it.
+    fn log(&self) -> &EventLog;
+    /// How it is now, as JSON.
+    fn snapshot(&self) -> String;
+    /// Nothing more will happen.
+    fn is_over(&self) -> bool;
+}
+
+impl Source for LiveTrack {
+    fn log(&self) -> &EventLog {
+        &self.events
+    }
+
+    fn snapshot(&self) -> String {
+        LiveTrack::snapshot(self)
+    }
+
+    fn is_over(&self) -> bool {
+        self.state().is_terminal()
+    }
+}
+
+struct Listener<S> {
+    boot: u64,
+    source: Arc<S>,
     /// The last event told; `None` before a snapshot.
     told: Option<u64>,
     waiting: VecDeque<Event>,
     ended: bool,
 }
 
-pub(super) async fn events(
-    State(app): State<App>,
-    owned: Owned,
-    headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
-    let told = last.and_then(|id| number_of(app.boot, id));
-    let listener = Listener { app, track: owned.track, told, waiting: VecDeque::new(), ended: false };
-    let stream = unfold(listener, |mut listener| async {
-        let event = listener.next().await?;
-        Some((Ok(event), listener))
-    });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+pub(super) async fn events(State(app): State<App>, owned: Owned, headers: HeaderMap) -> Response {
+    stream(&app, owned.track, &headers)
 }
 
-impl Listener {
+/// The events of a source, from where the listener says that it was.
+pub(super) fn stream<S: Source>(app: &App, source: Arc<S>, headers: &HeaderMap) -> Response {
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
+    let told = last.and_then(|id| number_of(app.boot, id));
+    let listener = Listener { boot: app.boot, source, told, waiting: VecDeque::new(), ended: false };
+    let stream = unfold(listener, |mut listener| async {
+        let event = listener.next().await?;
+        Some((Ok::<_, Infallible>(event), listener))
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+}
+
+impl<S: Source> Listener<S> {
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -46,9 +72,9 @@ impl Listener {
             if self.ended {
                 return None;
             }
-            let mut signal = self.track.events.signal();
+            let mut signal = self.source.log().signal();
             signal.mark_unchanged();
-            let missed = self.told.and_then(|told| self.track.events.since(told));
+            let missed = self.told.and_then(|told| self.source.log().since(told));
             match missed {
                 None => self.snapshot(),
                 Some(events) if events.is_empty() => signal.changed().await.ok()?,
@@ -64,9 +90,9 @@ impl Listener {
     }
 
     fn snapshot(&mut self) {
-        let number = self.track.events.latest();
-        let ended = self.track.state().is_terminal();
-        self.tell(number, "snapshot", self.track.snapshot());
+        let number = self.source.log().latest();
+        let ended = self.source.is_over();
+        self.tell(number, "snapshot", self.source.snapshot());
         self.told = Some(number);
         if ended {
             self.tell(number, "end", "{}".into());
@@ -75,7 +101,7 @@ impl Listener {
     }
 
     fn tell(&mut self, number: u64, name: &str, data: String) {
-        let id = format!("{:x}-{number}", self.app.boot);
+        let id = format!("{:x}-{number}", self.boot);
         self.waiting.push_back(Event::default().id(id).event(name).data(data));
     }
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod machines;
 mod page;
 mod range;
 mod respond;
@@ -33,11 +34,13 @@ pub struct HttpConfig {
     pub port: u16,
     /// Key (header `X-Admin-Key`) that opens every track and the list of all; empty: there is none.
     pub admin_key: String,
+    /// Anyone may see the workers and the queue; otherwise only who has the admin key.
+    pub public_workers: bool,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new() }
+        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new(), public_workers: true }
     }
 }
 
@@ -66,6 +69,9 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/models", get(system::models))
+        .route("/workers", get(machines::workers))
+        .route("/workers/events", get(machines::events))
+        .route("/queue", get(machines::queue))
         .fallback(respond::no_such_address);
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());

@@ -38,5 +38,9 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Response, Problem> 
         return Err(Problem::new(503, "Not ready", "The database does not answer."));
     }
     app.pipeline.admit()?;
+    if !app.pipeline.is_connected() {
+        let detail = "The broker cannot be reached; songs are taken and wait until it can.";
+        return Err(Problem::new(503, "Not ready", detail));
+    }
     Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], "ready\n").into_response())
 }

@@ -62,7 +62,7 @@ pub(super) async fn cover(State(app): State<App>, owned: Owned) -> Result<Respon
     Ok((headers, Body::from(bytes)).into_response())
 }
 
-fn no_store(mut response: Response) -> Response {
+pub(super) fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -6,6 +6,7 @@ use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
 use karaoke_core::TrackState;
+use karaoke_core::presence::Notice;
 use karaoke_core::wire::{Outcome, Reply, Separated};
 use karaoke_queue::Delivery;
 use std::sync::Arc;
@@ -20,6 +21,11 @@ impl Pipeline {
         loop {
             let Ok(writer) = writers.clone().acquire_owned().await else { return };
             let Ok(delivery) = self.queue.next_reply().await else { return };
+            if !matches!(delivery.message.outcome, Outcome::Separated(_)) {
+                // In order: that a chunk was begun is told before it is done.
+                self.collect(delivery).await;
+                continue;
+            }
             let me = self.clone();
             self.tasks.spawn(async move {
                 me.collect(delivery).await;
@@ -32,14 +38,11 @@ impl Pipeline {
         let reply = &delivery.message;
         let Some(track) = self.live(&reply.track) else {
             // Late: the track is done, cancelled or deleted.
-            self.in_flight.release(&reply.track, reply.chunk);
+            self.too_late(reply);
             return delivery.ack();
         };
-        match self.keep(&track, reply).await {
-            Ok(()) => {
-                self.in_flight.release(&reply.track, reply.chunk);
-                delivery.ack();
-            }
+        match self.take(&track, reply).await {
+            Ok(()) => delivery.ack(),
             Err(_) if track.is_called_off() => delivery.ack(),
             Err(problem) => {
                 let id = track.id.clone();
@@ -51,27 +54,51 @@ impl Pipeline {
         }
     }
 
+    fn too_late(&self, reply: &Reply) {
+        self.flights.remove(&reply.track, reply.chunk);
+        match reply.outcome {
+            Outcome::Started => self.notify(Notice::Cancelled { track: reply.track.clone() }),
+            _ => self.registry.free(&reply.worker, (&reply.track, reply.chunk), false),
+        }
+    }
+
+    async fn take(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
+        match &reply.outcome {
+            Outcome::Started => self.begun(track, reply).await,
+            Outcome::Returned(why) => self.returned(track, reply, why).await,
+            Outcome::Corrupt(why) => self.refused(track, reply, why).await,
+            Outcome::Failed(why) => {
+                self.registry.free(&reply.worker, (&track.id, reply.chunk), false);
+                if track.chunk(reply.chunk).is_some_and(|c| c.state != ChunkState::Done) {
+                    self.give_up(track, reply.chunk, &format!("{} says: {why}", reply.worker)).await;
+                }
+            }
+            Outcome::Separated(separated) => self.keep(track, reply, separated).await?,
+        }
+        Ok(())
+    }
+
     /// Makes a reply's work safe. An error ends the track.
-    async fn keep(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn keep(
+        self: &Arc<Self>,
+        track: &Arc<LiveTrack>,
+        reply: &Reply,
+        separated: &Separated,
+    ) -> Result<(), Problem> {
         match track.chunk(reply.chunk) {
             // A second reply for the same chunk changes nothing.
-            Some(chunk) if chunk.state == ChunkState::Done => return Ok(()),
             None => return Ok(()),
-            Some(_) => {}
-        }
-        let separated = match &reply.outcome {
-            Outcome::Separated(separated) => separated.clone(),
-            Outcome::Failed(reason) => {
-                self.give_up(track, reply.chunk, reason).await;
+            Some(chunk) if chunk.state == ChunkState::Done => {
+                self.registry.free(&reply.worker, (&track.id, reply.chunk), false);
                 return Ok(());
             }
-        };
-        match self.write(track, reply.chunk, separated).await? {
+            Some(_) => {}
+        }
+        match self.write(track, reply.chunk, separated.clone()).await? {
             Ok(()) => self.record(track, reply).await,
             Err(LayerError::Io(e)) => Err(Problem::disk(&e)),
-            Err(corrupt) => {
-                tracing::warn!(track = %track.id, chunk = reply.chunk, worker = %reply.worker, error = %corrupt, "reply refused");
-                self.ask_again(track, reply).await;
+            Err(LayerError::Corrupt(why)) => {
+                self.refused(track, reply, why).await;
                 Ok(())
             }
         }
@@ -96,16 +123,24 @@ impl Pipeline {
     async fn record(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
         let (id, chunk) = (&track.id, reply.chunk);
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
+        self.flights.remove(id, chunk);
+        self.registry.free(&reply.worker, (id, chunk), new);
         if !new {
             return Ok(());
         }
         lock(&self.schedule).drop_chunk(id, chunk);
-        track.update_chunk(chunk, |c| {
+        let copies = track.update_chunk(chunk, |c| {
             c.state = ChunkState::Done;
             c.worker = Some(reply.worker.as_str().into());
             c.seconds = Some(reply.seconds);
+            c.attempts.max(c.starts)
         });
+        if copies > Some(1) {
+            self.tell_settled(track, chunk);
+        }
         track.tell_track();
+        let text = format!("{} has done chunk {chunk} in {:.1} s.", reply.worker, reply.seconds);
+        self.tell("done", Some(&reply.worker), Some((track, chunk)), text);
         let progress = track.progress();
         let percent = 100 * progress.done / progress.total.max(1);
         tracing::info!(track = %id, chunk, worker = %reply.worker, seconds = format!("{:.2}", reply.seconds), "chunk done, progress {percent} %");
@@ -116,15 +151,5 @@ impl Pipeline {
             });
         }
         Ok(())
-    }
-
-    /// Puts a chunk back on the schedule, unless it has been asked for too often.
-    async fn ask_again(&self, track: &LiveTrack, reply: &Reply) {
-        if reply.attempt >= self.dispatch.max_attempts {
-            return self.give_up(track, reply.chunk, "its replies were corrupt").await;
-        }
-        track.update_chunk(reply.chunk, |c| c.state = ChunkState::Pending);
-        lock(&self.schedule).put_back(&track.id, reply.chunk);
-        self.scheduled.notify_one();
     }
 }

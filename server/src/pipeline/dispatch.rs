@@ -8,56 +8,32 @@ use crate::view::ChunkState;
 use bytes::Bytes;
 use karaoke_core::TrackId;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
+use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
-use karaoke_queue::News;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-/// Which chunks are out, and room for more.
-pub(super) struct InFlight {
-    room: Arc<Semaphore>,
-    out: Mutex<HashMap<(TrackId, u64), OwnedSemaphorePermit>>,
-}
-
-impl InFlight {
-    pub(super) fn new(bound: usize) -> Self {
-        Self { room: Arc::new(Semaphore::new(bound)), out: Mutex::default() }
-    }
-
-    /// A chunk is no longer out.
-    pub(super) fn release(&self, track: &TrackId, chunk: u64) {
-        lock(&self.out).remove(&(track.clone(), chunk));
-    }
-
-    /// Nothing of a track is out any more.
-    pub(super) fn release_track(&self, track: &TrackId) {
-        lock(&self.out).retain(|(t, _), _| t != track);
-    }
-}
+/// Jobs that may be on their way to the queue at once: enough to hide the time to a receipt, few enough to
+/// bound memory and to keep the order that the schedule means.
+const PUBLISHERS: usize = 4;
+/// Rest before a queue that takes nothing is tried again.
+const REST: Duration = Duration::from_millis(500);
 
 impl Pipeline {
     pub(super) async fn dispatch_loop(self: Arc<Self>) {
+        let publishers = Arc::new(Semaphore::new(PUBLISHERS));
         loop {
-            let Ok(permit) = self.in_flight.room.clone().acquire_owned().await else { return };
+            let Ok(publisher) = publishers.clone().acquire_owned().await else { return };
+            self.flights.room().await;
             let Next { track: id, chunk, urgent } = self.next_chunk().await;
             let Some(track) = self.live(&id) else { continue };
-            lock(&self.in_flight.out).insert((id.clone(), chunk), permit);
-            if self.live(&id).is_none() {
-                self.in_flight.release(&id, chunk);
-                continue;
-            }
-            if let Err(problem) = self.dispatch(&track, chunk, urgent).await {
-                self.in_flight.release(&id, chunk);
-                // The track may just have been called off; its files are gone then.
-                if !track.is_called_off()
-                    && let Err(e) = self.fail(&id, problem).await
-                {
-                    tracing::error!(track = %id, error = %e, "could not record a failure");
-                }
-            }
+            let Some(attempt) = self.go_out(&track, chunk) else { continue };
+            self.spawn(move |me| async move {
+                me.dispatch(&track, chunk, attempt, urgent).await;
+                drop(publisher);
+            });
         }
     }
 
@@ -70,19 +46,54 @@ impl Pipeline {
         }
     }
 
-    async fn dispatch(
-        self: &Arc<Self>,
-        track: &Arc<LiveTrack>,
-        chunk: u64,
-        urgent: bool,
-    ) -> Result<(), Problem> {
-        let body = self.job_body(track, chunk).await?;
+    /// A chunk takes its place among those that are out; none when it is not wanted any more.
+    fn go_out(&self, track: &LiveTrack, chunk: u64) -> Option<u32> {
         let attempt = track.update_chunk(chunk, |c| {
             (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
             c.attempts
+        })?;
+        self.flights.add(&track.id, chunk, Flight::new(attempt, self.registry.now()));
+        if self.live(&track.id).is_none() {
+            self.flights.remove(&track.id, chunk);
+            return None;
+        }
+        Some(attempt)
+    }
+
+    /// Sends another copy of a chunk that is out already; its place stays its own.
+    pub(super) fn send_copy(self: &Arc<Self>, track: Arc<LiveTrack>, chunk: u64) {
+        let attempt = track.update_chunk(chunk, |c| {
+            c.attempts += 1;
+            c.attempts
         });
-        let (Some(attempt), Some(live)) = (attempt, track.audio()) else { return Ok(()) };
+        let now = self.registry.now();
+        let Some(attempt) = attempt else { return };
+        if self.flights.with(&track.id, chunk, |flight| flight.copied(attempt, now)).is_some() {
+            self.spawn(move |me| async move { me.dispatch(&track, chunk, attempt, true).await });
+        }
+    }
+
+    async fn dispatch(self: &Arc<Self>, track: &Arc<LiveTrack>, chunk: u64, attempt: u32, urgent: bool) {
+        if let Err(problem) = self.publish(track, chunk, attempt, urgent).await {
+            self.flights.remove(&track.id, chunk);
+            // The track may just have been called off; its files are gone then.
+            if !track.is_called_off()
+                && let Err(e) = self.fail(&track.id, problem).await
+            {
+                tracing::error!(track = %track.id, error = %e, "could not record a failure");
+            }
+        }
+    }
+
+    async fn publish(
+        self: &Arc<Self>,
+        track: &Arc<LiveTrack>,
+        chunk: u64,
+        attempt: u32,
+        urgent: bool,
+    ) -> Result<(), Problem> {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
+        let Some(live) = track.audio() else { return Ok(()) };
         let windows = live.plan.windows_of(chunk);
         let job = Job {
             track: track.id.clone(),
@@ -96,19 +107,25 @@ impl Pipeline {
             gain: live.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
-            body,
+            body: self.job_body(track, chunk).await?,
         };
         tracing::debug!(track = %track.id, chunk, attempt, bytes = job.body.len(), "chunk dispatched");
         loop {
             match self.queue.publish(job.clone()).await {
                 Ok(()) => return Ok(()),
-                Err(e) if e.retryable() && !track.is_called_off() => {
+                // Done meanwhile, by another copy or by what a former life of this server had sent.
+                Err(e) if e.retryable() && !self.is_out(&track.id, chunk) => return Ok(()),
+                Err(e) if e.retryable() => {
                     tracing::warn!(track = %track.id, chunk, error = %e, "the queue takes nothing; trying again");
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    tokio::time::sleep(REST).await;
                 }
                 Err(e) => return Err(Problem::internal(&e)),
             }
         }
+    }
+
+    fn is_out(&self, track: &TrackId, chunk: u64) -> bool {
+        self.flights.with(track, chunk, |_| ()).is_some()
     }
 
     /// The samples of a chunk's windows at the model's rate, planar; silence outside the track.
@@ -126,33 +143,5 @@ impl Pipeline {
             Ok(Bytes::from(to_le_bytes(&planar)))
         };
         super::blocking(read).await.map_err(|e| Problem::disk(&e))
-    }
-
-    /// Workers tell who has begun with what; a chunk begun too often is what kills them.
-    pub(super) async fn news_loop(self: Arc<Self>) {
-        while let Ok(news) = self.queue.next_news().await {
-            let News::Started { worker, track, chunk, .. } = news;
-            let Some(live) = self.live(&track) else { continue };
-            let starts = live.update_chunk(chunk, |c| {
-                if c.state != ChunkState::Done {
-                    (c.state, c.worker) = (ChunkState::Working, Some(worker.as_str().into()));
-                }
-                c.starts += 1;
-                c.starts
-            });
-            tracing::debug!(%track, chunk, worker, "chunk begun");
-            if starts > Some(self.dispatch.max_attempts) {
-                self.give_up(&live, chunk, "every worker that began with it failed or died").await;
-            }
-        }
-    }
-
-    /// A chunk cannot be done: its track ends, all others go on.
-    pub(super) async fn give_up(&self, track: &LiveTrack, chunk: u64, why: &str) {
-        let detail =
-            format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
-        if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {
-            tracing::error!(track = %track.id, error = %e, "could not record a failure");
-        }
     }
 }

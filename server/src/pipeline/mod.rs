@@ -1,13 +1,16 @@
 //! The pipeline: a song goes in, is decoded, dispatched, collected and finished; stems can be read all the while.
 
+mod attempts;
 mod collect;
 mod dispatch;
 mod expire;
 mod export;
 mod finish;
+mod flights;
 mod listen;
 mod prepare;
 mod recover;
+mod watch;
 
 pub use export::download_name;
 pub use listen::StemReader;
@@ -15,8 +18,11 @@ pub use listen::StemReader;
 use crate::files::Files;
 use crate::live::LiveTrack;
 use crate::problem::Problem;
+use crate::registry::Registry;
 use crate::store::{NewTrack, Store, StoreConfig};
-use dispatch::InFlight;
+use flights::Flights;
+use karaoke_core::flight::Patience;
+use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
 use karaoke_core::{TrackId, TrackState};
 use karaoke_models::Catalogue;
@@ -24,6 +30,7 @@ use karaoke_queue::ServerQueue;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,15 +58,26 @@ impl Default for ChunkingConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DispatchConfig {
-    /// Chunks in flight at the queue; 0 takes one more than there are workers in this process.
+    /// Chunks in flight at the queue; 0 takes what the workers hold, and one more.
     pub in_flight: usize,
-    /// How often a chunk may be begun before its track is given up.
+    /// How often a chunk may fail before its track is given up.
     pub max_attempts: u32,
+    /// A chunk of which nothing is heard for so many seconds is asked for again.
+    pub lease_s: f64,
+    /// While workers are idle, a chunk that takes so many times as long as usual gets a spare copy.
+    pub straggler: f64,
 }
 
 impl Default for DispatchConfig {
     fn default() -> Self {
-        Self { in_flight: 0, max_attempts: 4 }
+        Self { in_flight: 0, max_attempts: 4, lease_s: 15.0, straggler: 2.0 }
+    }
+}
+
+impl DispatchConfig {
+    fn patience(&self) -> Patience {
+        let lease = Duration::try_from_secs_f64(self.lease_s).unwrap_or(Duration::MAX);
+        Patience { lease, straggler: self.straggler.max(1.0), ..Patience::default() }
     }
 }
 
@@ -93,6 +111,11 @@ impl Default for LimitsConfig {
         }
     }
 }
+
+/// Chunks that go out before any worker has been heard of.
+const FIRST_BOUND: usize = 2;
+/// Cancelled tracks that workers who join are told of: more than can have jobs with the queue.
+const CANCELLED: usize = 64;
 
 /// What the pipeline is made of.
 pub struct Parts {
@@ -151,7 +174,11 @@ pub struct Pipeline {
     uploaded: Notify,
     schedule: Mutex<Schedule>,
     scheduled: Notify,
-    in_flight: InFlight,
+    flights: Flights,
+    /// The workers.
+    pub registry: Registry,
+    /// Tracks cancelled lately, whose jobs may still be with the queue.
+    cancelled: Mutex<VecDeque<TrackId>>,
     keep_hours: u32,
     /// Encodings and reads of stems that may run at once: each holds a blocking thread.
     pub(crate) encoders: Arc<Semaphore>,
@@ -181,7 +208,9 @@ impl Pipeline {
             default_model: parts.default_model,
             limits: parts.limits,
             chunking: parts.chunking,
-            in_flight: InFlight::new(parts.dispatch.in_flight.max(1)),
+            flights: Flights::new(parts.dispatch.in_flight.max(FIRST_BOUND)),
+            registry: Registry::default(),
+            cancelled: Mutex::default(),
             dispatch: parts.dispatch,
             keep_hours: parts.store.keep_hours,
             queue: parts.queue,
@@ -205,7 +234,8 @@ impl Pipeline {
         }
         self.spawn(Self::dispatch_loop);
         self.spawn(Self::collect_loop);
-        self.spawn(Self::news_loop);
+        self.spawn(Self::presence_loop);
+        self.spawn(Self::watch_loop);
         self.spawn(Self::expire_loop);
     }
 
@@ -331,15 +361,28 @@ impl Pipeline {
         // In this order: a dispatch that still finds the track gives its place back itself.
         let track = lock(&self.live).remove(id);
         lock(&self.schedule).remove(id);
-        self.in_flight.release_track(id);
+        self.flights.remove_track(id);
         if let Some(track) = &track {
             track.update(change);
         }
-        if let Err(e) = self.queue.cancel(id).await {
-            tracing::warn!(track = %id, error = %e, "could not tell the workers of a cancel");
-        }
+        self.call_off(id);
         lock(&self.undecoded).retain(|t| t.id != *id);
         self.remove_files(id).await
+    }
+
+    /// Tells the workers to drop a track's jobs, also those in hand.
+    fn call_off(&self, id: &TrackId) {
+        let mut cancelled = lock(&self.cancelled);
+        if cancelled.len() == CANCELLED {
+            cancelled.pop_front();
+        }
+        cancelled.push_back(id.clone());
+        self.notify(Notice::Cancelled { track: id.clone() });
+    }
+
+    /// Whether the queue can be reached.
+    pub fn is_connected(&self) -> bool {
+        self.queue.connection() != 0
     }
 
     /// Forgets a track and removes all that is kept of it; false when there was none.

@@ -1,0 +1,56 @@
+//! `karaoke server`: the page and the API; the workers are elsewhere, behind the broker.
+
+use crate::config::Config;
+use crate::serve::{self, Address};
+use anyhow::{Context, ensure};
+use karaoke_core::ChunkPlan;
+use karaoke_models::Catalogue;
+use karaoke_queue::rabbit::RabbitServer;
+use karaoke_server::files::server_id;
+use karaoke_server::pipeline::{Parts, Pipeline};
+use std::sync::Arc;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    address: Address,
+}
+
+pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    crate::log::start();
+    let catalogue = Catalogue::open(&config.models.dir)?;
+    check_sizes(&config, &catalogue)?;
+    let listener = arguments.address.listen(&config.http).await?;
+    let id = server_id(&config.store.dir)
+        .with_context(|| format!("cannot use the folder {} (store.dir)", config.store.dir.display()))?;
+    let queue = Arc::new(RabbitServer::connect(&config.broker, &id).await.context("broker")?);
+    tracing::info!(server = id, "this server's results come to karaoke.results.{id}");
+    let parts = Parts {
+        store: config.store,
+        chunking: config.chunking,
+        dispatch: config.dispatch,
+        limits: config.limits,
+        catalogue,
+        default_model: config.models.default,
+        queue: queue.clone(),
+    };
+    let pipeline = Pipeline::start(parts).await?;
+    serve::until_stopped(listener, &pipeline, config.http).await?;
+    pipeline.shutdown().await;
+    queue.leave().await;
+    Ok(())
+}
+
+/// The default model's smallest job and reply must fit into a message; of others it is said which do not.
+fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
+    let limit = config.chunking.max_message_bytes;
+    for manifest in catalogue.installed() {
+        let overlap = if config.chunking.overlap == 0.0 { manifest.overlap } else { config.chunking.overlap };
+        let fits = ChunkPlan::largest(&manifest.windowing(overlap), manifest.stems.len(), limit);
+        if let Err(error) = fits {
+            ensure!(manifest.name != config.models.default, "model {}: {error}", manifest.name);
+            tracing::warn!(model = manifest.name, %error, "this model cannot be used");
+        }
+    }
+    Ok(())
+}

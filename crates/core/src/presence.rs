@@ -1,0 +1,98 @@
+//! What workers say of themselves to every server, again and again; a worker that falls silent is missed.
+
+use crate::id::TrackId;
+use serde::{Deserialize, Serialize};
+
+/// One announcement of a worker. May be lost: the next one says it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    /// The worker's name, unique among all machines.
+    pub worker: String,
+    /// Another number in each of its lives: a worker that was started again is a new one of the same name.
+    pub life: u64,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process there.
+    pub pid: u32,
+    /// The models it can run.
+    pub models: Vec<String>,
+    /// The execution provider of its sessions.
+    pub provider: String,
+    /// Threads of its sessions.
+    pub threads: u32,
+    /// Deliveries it may hold at once, the one in work included.
+    pub prefetch: u32,
+    /// What it is doing.
+    pub state: WorkerState,
+    /// Why it rests, left or crashed.
+    pub note: Option<String>,
+    /// CPU seconds its process used per second since the last announcement.
+    pub cpu_load: f64,
+    /// Chunks done in this life.
+    pub done: u64,
+    /// Chunks it failed with in this life.
+    pub failures: u64,
+    /// The chunk in hand.
+    pub current: Option<InHand>,
+    /// Seconds since this life began.
+    pub uptime_s: f64,
+    /// Seconds until the next announcement.
+    pub every_s: f64,
+}
+
+/// What a worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkerState {
+    /// Waits for a job.
+    Idle,
+    /// Separates a chunk.
+    Working,
+    /// Takes nothing for a while, after failures.
+    Resting,
+    /// Has left as it should.
+    Left,
+    /// Has died; its pool says so.
+    Crashed,
+}
+
+impl WorkerState {
+    /// It will not say anything more in this life.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Left | Self::Crashed)
+    }
+}
+
+/// A chunk in a worker's hands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InHand {
+    /// Its track.
+    pub track: TrackId,
+    /// The chunk.
+    pub chunk: u64,
+    /// The attempt, as in the job.
+    pub attempt: u32,
+}
+
+/// What a server tells every worker. May be lost: then a worker does work that nobody needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "lowercase")]
+pub enum Notice {
+    /// Nobody wants the track any more.
+    Cancelled {
+        /// The track.
+        track: TrackId,
+    },
+    /// The chunk is done; other copies of it are not needed.
+    Settled {
+        /// Its track.
+        track: TrackId,
+        /// The chunk.
+        chunk: u64,
+    },
+    /// A reply of this worker was corrupt: it should rest before it takes more.
+    Refused {
+        /// The worker.
+        worker: String,
+    },
+}

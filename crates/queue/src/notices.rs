@@ -1,0 +1,101 @@
+//! What servers told the workers lately: which chunks nobody wants, and whose replies were refused.
+
+use karaoke_core::TrackId;
+use karaoke_core::presence::Notice;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+/// How many cancelled tracks, and how many settled chunks, are remembered: far more than can be in flight.
+const KEPT: usize = 4096;
+
+/// The notices heard so far.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    cancelled: Recent<TrackId>,
+    settled: Recent<(TrackId, u64)>,
+    refusals: HashMap<String, u64>,
+}
+
+impl Notices {
+    pub(crate) fn hear(&self, notice: Notice) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match notice {
+            Notice::Cancelled { track } => heard.cancelled.insert(track),
+            Notice::Settled { track, chunk } => heard.settled.insert((track, chunk)),
+            Notice::Refused { worker } => *heard.refusals.entry(worker).or_default() += 1,
+        }
+    }
+
+    pub(crate) fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.cancelled.contains(track) || heard.settled.contains(&(track.clone(), chunk))
+    }
+
+    pub(crate) fn refusals(&self, worker: &str) -> u64 {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.refusals.get(worker).copied().unwrap_or(0)
+    }
+}
+
+/// A set that forgets its oldest member when it is full.
+#[derive(Debug)]
+struct Recent<T> {
+    order: VecDeque<T>,
+    members: HashSet<T>,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self { order: VecDeque::new(), members: HashSet::new() }
+    }
+}
+
+impl<T: Eq + Hash + Clone> Recent<T> {
+    fn insert(&mut self, member: T) {
+        if !self.members.insert(member.clone()) {
+            return;
+        }
+        self.order.push_back(member);
+        if self.order.len() > KEPT {
+            self.order.pop_front().inspect(|oldest| {
+                self.members.remove(oldest);
+            });
+        }
+    }
+
+    fn contains(&self, member: &T) -> bool {
+        self.members.contains(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_is_for_all_chunks_a_settlement_for_one() {
+        let notices = Notices::default();
+        let [a, b] = [1, 2].map(TrackId::from_random);
+        notices.hear(Notice::Cancelled { track: a.clone() });
+        notices.hear(Notice::Settled { track: b.clone(), chunk: 3 });
+        assert!(notices.is_unwanted(&a, 0) && notices.is_unwanted(&b, 3) && !notices.is_unwanted(&b, 2));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let notices = Notices::default();
+        let track = TrackId::from_random(1);
+        for chunk in 0..2 * KEPT as u64 {
+            notices.hear(Notice::Settled { track: track.clone(), chunk });
+            notices.hear(Notice::Settled { track: track.clone(), chunk });
+        }
+        assert!(!notices.is_unwanted(&track, KEPT as u64 - 1) && notices.is_unwanted(&track, KEPT as u64));
+        assert_eq!(notices.heard.lock().unwrap().settled.members.len(), KEPT);
+    }
+}

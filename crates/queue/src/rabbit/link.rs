@@ -1,0 +1,215 @@
+//! A connection to the broker that is made again, with its subscriptions, whenever it is lost.
+
+use super::BrokerConfig;
+use super::topology::Queue;
+use crate::QueueError;
+use karaoke_stomp::{AckMode, Client, Error, Headers, Message, Options, Subscription, Tls};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// The first pause before another attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// A connection that held so long was healthy: the next loss begins with the first pause again.
+const HEALTHY: Duration = Duration::from_secs(5);
+
+/// A connection that comes back.
+pub(super) struct Link {
+    now: watch::Receiver<Option<Live>>,
+    keeper: JoinHandle<()>,
+}
+
+/// The connection as it is at present.
+#[derive(Clone)]
+struct Live {
+    client: Client,
+    /// Counts the connections of this link, from 1.
+    number: u64,
+}
+
+/// A message and the connection it came by.
+pub(super) struct Arrived {
+    pub(super) client: Client,
+    pub(super) message: Message,
+}
+
+/// What a link subscribes to on every new connection.
+pub(super) struct Wanted {
+    destination: String,
+    ack: AckMode,
+    prefetch: u32,
+    headers: Headers,
+    to: mpsc::Sender<Arrived>,
+}
+
+impl Wanted {
+    /// The messages of a queue, each to be settled, at most `prefetch` at a time.
+    pub(super) fn queue(queue: Queue, prefetch: u32, to: mpsc::Sender<Arrived>) -> Self {
+        let Queue { destination, arguments } = queue;
+        Self { destination, ack: AckMode::ClientIndividual, prefetch, headers: arguments, to }
+    }
+
+    /// Whatever is said on a topic while we listen.
+    pub(super) fn topic(destination: &str, to: mpsc::Sender<Arrived>) -> Self {
+        let destination = destination.to_owned();
+        Self { destination, ack: AckMode::Auto, prefetch: 0, headers: Headers::new(), to }
+    }
+}
+
+impl Link {
+    /// Connects, and keeps connected until it is dropped. `purpose` is for the log.
+    ///
+    /// A broker that cannot be reached is no error: it is tried again and again. One that refuses the login, or
+    /// a configuration that cannot be, is.
+    pub(super) async fn start(
+        purpose: &'static str,
+        config: &BrokerConfig,
+        wanted: Vec<Wanted>,
+    ) -> Result<Self, QueueError> {
+        let options = options(config)?;
+        let (live, now) = watch::channel(None);
+        let max_pause = Duration::from_secs_f64(config.reconnect_s);
+        let keeper = Keeper { purpose, options, max_pause, wanted, live, connections: 0 };
+        let first = keeper.connect().await;
+        if let Err(error) = &first
+            && !error.retryable()
+        {
+            return Err(QueueError::Refused(format!("the broker refuses: {error}")));
+        }
+        Ok(Self { now, keeper: tokio::spawn(keeper.run(first)) })
+    }
+
+    /// The connection, if there is one now.
+    pub(super) fn client(&self) -> Option<Client> {
+        self.now.borrow().as_ref().map(|live| live.client.clone()).filter(|client| !client.is_closed())
+    }
+
+    /// The number of the connection; 0 when there is none now.
+    pub(super) fn number(&self) -> u64 {
+        self.now.borrow().as_ref().filter(|live| !live.client.is_closed()).map_or(0, |live| live.number)
+    }
+
+    /// The connection, once there is one.
+    pub(super) async fn connected(&self, patience: Duration) -> Result<Client, QueueError> {
+        let mut now = self.now.clone();
+        let connected = async {
+            loop {
+                if let Some(client) = self.client() {
+                    return Ok(client);
+                }
+                now.changed().await.map_err(|_| QueueError::Closed)?;
+            }
+        };
+        let late = || QueueError::Unreachable(format!("no connection to the broker within {patience:?}"));
+        tokio::time::timeout(patience, connected).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Leaves as it should: what was handed over is written first.
+    pub(super) async fn leave(&self) {
+        self.keeper.abort();
+        if let Some(client) = self.client()
+            && let Err(error) = client.disconnect().await
+        {
+            tracing::debug!(%error, "the broker did not say goodbye");
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// Keeps a link connected.
+struct Keeper {
+    purpose: &'static str,
+    options: Options,
+    max_pause: Duration,
+    wanted: Vec<Wanted>,
+    live: watch::Sender<Option<Live>>,
+    connections: u64,
+}
+
+impl Keeper {
+    async fn run(mut self, first: Result<(Client, Vec<Subscription>), Error>) {
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = first;
+        loop {
+            match attempt {
+                Ok((client, subscriptions)) => {
+                    let began = Instant::now();
+                    self.serve(client, subscriptions).await;
+                    if began.elapsed() > HEALTHY {
+                        pause = FIRST_PAUSE;
+                    }
+                }
+                Err(error) => self.failed(&error, pause),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(self.max_pause);
+            attempt = self.connect().await;
+        }
+    }
+
+    /// A connection with its subscriptions.
+    async fn connect(&self) -> Result<(Client, Vec<Subscription>), Error> {
+        let client = Client::connect(&self.options).await?;
+        let mut subscriptions = Vec::with_capacity(self.wanted.len());
+        for w in &self.wanted {
+            let subscribed = client.subscribe(&w.destination, w.ack, w.prefetch, w.headers.clone());
+            subscriptions.push(subscribed.await?);
+        }
+        Ok((client, subscriptions))
+    }
+
+    /// Passes messages on until the connection is lost.
+    async fn serve(&mut self, client: Client, subscriptions: Vec<Subscription>) {
+        self.connections += 1;
+        let (purpose, host, port) = (self.purpose, &self.options.host, self.options.port);
+        tracing::info!(purpose, connection = self.connections, "connected to the broker at {host}:{port}");
+        let live = Live { client: client.clone(), number: self.connections };
+        self.live.send_replace(Some(live));
+        let mut pumps = tokio::task::JoinSet::new();
+        for (subscription, wanted) in subscriptions.into_iter().zip(&self.wanted) {
+            pumps.spawn(pump(client.clone(), subscription, wanted.to.clone()));
+        }
+        let why = client.closed().await;
+        self.live.send_replace(None);
+        tracing::warn!(purpose, error = %why, "lost the broker; connecting again");
+    }
+
+    fn failed(&self, error: &Error, pause: Duration) {
+        let (purpose, host, port) = (self.purpose, &self.options.host, self.options.port);
+        tracing::warn!(purpose, %error, "cannot reach the broker at {host}:{port}; again in {pause:?}");
+    }
+}
+
+async fn pump(client: Client, mut subscription: Subscription, to: mpsc::Sender<Arrived>) {
+    while let Some(message) = subscription.next().await {
+        if to.send(Arrived { client: client.clone(), message }).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
+    let mut options =
+        Options::from_url(&config.url).map_err(|e| QueueError::Refused(format!("broker.url: {e}")))?;
+    if !config.ca_file.as_os_str().is_empty() {
+        let tls = options.tls.get_or_insert_with(Tls::default);
+        tls.ca_file = Some(config.ca_file.clone());
+    }
+    options.heartbeat = Duration::from_millis(config.heartbeat_ms);
+    options.receipt_timeout = Duration::from_secs_f64(config.receipt_s);
+    options.max_frame_bytes = config.max_frame_bytes;
+    Ok(options)
+}
+
+/// What a failed call to the broker means to the caller.
+pub(super) fn queue_error(error: &Error) -> QueueError {
+    match error.retryable() {
+        true => QueueError::Unreachable(format!("the broker: {error}")),
+        false => QueueError::Refused(format!("the broker refuses: {error}")),
+    }
+}

@@ -1,0 +1,115 @@
+//! The server's end of the queue over RabbitMQ.
+
+use super::BrokerConfig;
+use super::link::{Arrived, Link, Wanted, queue_error};
+use super::settle::{delivery, headers};
+use super::topology;
+use crate::{Delivery, QueueError, ServerQueue};
+use async_trait::async_trait;
+use bytes::Bytes;
+use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::wire::{Job, Reply};
+use karaoke_stomp::Headers;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+
+/// Replies that may be unacked at once: some on the way while others are written, and no more than that in
+/// memory.
+const REPLIES: u32 = 8;
+/// Announcements that may wait to be heard.
+const ANNOUNCEMENTS: usize = 256;
+
+/// A server's connections to the broker: one to publish, one to consume.
+pub struct RabbitServer {
+    publish: Link,
+    consume: Link,
+    replies: Mutex<mpsc::Receiver<Arrived>>,
+    presence: Mutex<mpsc::Receiver<Arrived>>,
+    reply_to: String,
+    patience: Duration,
+}
+
+impl RabbitServer {
+    /// Connects as the server `id`, whose results are its own. A broker that cannot be reached yet is no error.
+    pub async fn connect(config: &BrokerConfig, id: &str) -> Result<Self, QueueError> {
+        if !topology::is_plain(id) {
+            return Err(QueueError::Refused(format!("`{id}` cannot be a server's name")));
+        }
+        let (to_replies, replies) = mpsc::channel(REPLIES as usize);
+        let (to_presence, presence) = mpsc::channel(ANNOUNCEMENTS);
+        let wanted = vec![
+            Wanted::queue(topology::results(id, config.results_days), REPLIES, to_replies),
+            Wanted::topic(topology::PRESENCE, to_presence),
+        ];
+        Ok(Self {
+            publish: Link::start("publish", config, Vec::new()).await?,
+            consume: Link::start("consume", config, wanted).await?,
+            replies: Mutex::new(replies),
+            presence: Mutex::new(presence),
+            reply_to: id.to_owned(),
+            patience: Duration::from_secs_f64(config.receipt_s),
+        })
+    }
+
+    /// Leaves as it should: what was acked is acked.
+    pub async fn leave(&self) {
+        self.consume.leave().await;
+        self.publish.leave().await;
+    }
+}
+
+#[async_trait]
+impl ServerQueue for RabbitServer {
+    async fn publish(&self, job: Job) -> Result<(), QueueError> {
+        let queue = topology::jobs(&job.model);
+        let mut headers = queue.arguments.with("persistent", "true");
+        for (name, value) in job.headers() {
+            headers.push(name, value);
+        }
+        headers.push("priority", if job.urgent { "1" } else { "0" });
+        let client = self.publish.connected(self.patience).await?;
+        client.send_with_receipt(&queue.destination, headers, job.body).await.map_err(|e| queue_error(&e))
+    }
+
+    async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
+        let mut replies = self.replies.lock().await;
+        loop {
+            let arrived = replies.recv().await.ok_or(QueueError::Closed)?;
+            match Reply::from_message(&headers(&arrived), arrived.message.body.clone()) {
+                Ok(reply) => return Ok(delivery(&arrived, reply)),
+                Err(error) => {
+                    // Nobody can tell what it belongs to; the chunk's lease will.
+                    tracing::warn!(%error, "a reply makes no sense; dropped");
+                    delivery(&arrived, ()).ack();
+                }
+            }
+        }
+    }
+
+    async fn next_presence(&self) -> Result<Presence, QueueError> {
+        let mut presence = self.presence.lock().await;
+        loop {
+            let arrived = presence.recv().await.ok_or(QueueError::Closed)?;
+            match serde_json::from_slice(&arrived.message.body) {
+                Ok(presence) => return Ok(presence),
+                Err(error) => tracing::debug!(%error, "an announcement makes no sense"),
+            }
+        }
+    }
+
+    async fn notify(&self, notice: Notice) -> Result<(), QueueError> {
+        let none = || QueueError::Unreachable("no connection to the broker".into());
+        let client = self.publish.client().ok_or_else(none)?;
+        let body = serde_json::to_vec(&notice).map_err(|e| QueueError::Refused(e.to_string()))?;
+        let sent = client.send(topology::NOTICES, Headers::new(), Bytes::from(body));
+        sent.await.map_err(|e| queue_error(&e))
+    }
+
+    fn reply_to(&self) -> &str {
+        &self.reply_to
+    }
+
+    fn connection(&self) -> u64 {
+        if self.publish.number() == 0 { 0 } else { self.consume.number() }
+    }
+}

@@ -1,0 +1,70 @@
+//! What there is at the broker: every destination and its arguments, here and nowhere else.
+//!
+//! | destination | who sends | who reads |
+//! |---|---|---|
+//! | `/queue/karaoke.jobs.<model>` | servers | workers that can run the model |
+//! | `/queue/karaoke.results.<server>` | workers | that server |
+//! | `/topic/karaoke.presence` | workers | every server |
+//! | `/topic/karaoke.notices` | servers | every worker |
+//!
+//! A queue is declared by whoever names it first, sender or reader, so that all must name the same arguments.
+//! Jobs and results are persistent: a broker that dies loses neither, and nothing has to be done twice.
+
+use karaoke_stomp::Headers;
+
+const JOBS: &str = "/queue/karaoke.jobs.";
+const RESULTS: &str = "/queue/karaoke.results.";
+
+/// Workers announce themselves here.
+pub(super) const PRESENCE: &str = "/topic/karaoke.presence";
+/// Servers tell the workers what is no longer wanted.
+pub(super) const NOTICES: &str = "/topic/karaoke.notices";
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A queue's destination, and the arguments that it is declared with.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) destination: String,
+    pub(super) arguments: Headers,
+}
+
+/// The queue of jobs for a model. Urgent jobs (priority 1) overtake the others.
+pub(super) fn jobs(model: &str) -> Queue {
+    Queue {
+        destination: format!("{JOBS}{model}"),
+        arguments: Headers::new().with("durable", "true").with("x-max-priority", "1"),
+    }
+}
+
+/// The queue of replies to a server, by its address.
+///
+/// It goes away `days` after its server has stopped reading it.
+pub(super) fn results(reply_to: &str, days: u32) -> Queue {
+    Queue {
+        destination: format!("{RESULTS}{reply_to}"),
+        arguments: Headers::new()
+            .with("durable", "true")
+            .with("auto-delete", "false")
+            .with("x-expires", (u64::from(days) * DAY_MS).to_string()),
+    }
+}
+
+/// Whether a text may be part of a destination: servers and models name queues with it.
+pub(super) fn is_plain(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= 128 && name.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_lead_elsewhere_are_no_names() {
+        assert!(is_plain("mdx-net.2048_v1"));
+        for name in ["", "a/b", "a b", "../x", "ü", &"x".repeat(129)] {
+            assert!(!is_plain(name), "{name}");
+        }
+    }
+}

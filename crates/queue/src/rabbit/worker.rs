@@ -1,0 +1,151 @@
+//! A worker's end of the queue over RabbitMQ.
+
+use super::BrokerConfig;
+use super::link::{Arrived, Link, Wanted, queue_error};
+use super::settle::{delivery, headers};
+use super::topology;
+use crate::notices::Notices;
+use crate::{Delivery, QueueError, WorkerQueue};
+use async_trait::async_trait;
+use bytes::Bytes;
+use karaoke_core::TrackId;
+use karaoke_core::presence::Presence;
+use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_stomp::Headers;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+/// Notices that may wait to be heard.
+const NOTICES: usize = 256;
+
+/// One worker's connections to the broker: one to consume, one to publish.
+pub struct RabbitWorker {
+    publish: Link,
+    consume: Option<Link>,
+    jobs: Mutex<mpsc::Receiver<Arrived>>,
+    notices: Arc<Notices>,
+    listener: JoinHandle<()>,
+    prefetch: u32,
+    patience: Duration,
+    results_days: u32,
+}
+
+impl RabbitWorker {
+    /// Connects as `name` and asks for jobs of `models`; without models it can only announce.
+    ///
+    /// A broker that cannot be reached yet is no error; one that refuses the login is.
+    pub async fn connect(config: &BrokerConfig, name: &str, models: &[String]) -> Result<Self, QueueError> {
+        tracing::debug!(worker = name, ?models, "connecting");
+        let (to_jobs, jobs) = mpsc::channel(config.prefetch as usize);
+        let (to_notices, heard) = mpsc::channel(NOTICES);
+        let mut wanted = vec![Wanted::topic(topology::NOTICES, to_notices)];
+        for model in models {
+            if !topology::is_plain(model) {
+                return Err(QueueError::Refused(format!("a model named `{model}` can have no queue")));
+            }
+            wanted.push(Wanted::queue(topology::jobs(model), config.prefetch, to_jobs.clone()));
+        }
+        let publish = Link::start("publish", config, Vec::new()).await?;
+        let consume = match models.is_empty() {
+            true => None,
+            false => Some(Link::start("consume", config, wanted).await?),
+        };
+        let notices = Arc::new(Notices::default());
+        Ok(Self {
+            publish,
+            consume,
+            jobs: Mutex::new(jobs),
+            listener: tokio::spawn(listen(heard, notices.clone())),
+            notices,
+            prefetch: config.prefetch,
+            patience: Duration::from_secs_f64(config.receipt_s),
+            results_days: config.results_days,
+        })
+    }
+
+    /// Leaves as it should: what was settled is settled, jobs that wait here go back at once.
+    pub async fn leave(&self) {
+        if let Some(consume) = &self.consume {
+            consume.leave().await;
+        }
+        self.publish.leave().await;
+    }
+}
+
+impl Drop for RabbitWorker {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+async fn listen(mut heard: mpsc::Receiver<Arrived>, notices: Arc<Notices>) {
+    while let Some(arrived) = heard.recv().await {
+        match serde_json::from_slice(&arrived.message.body) {
+            Ok(notice) => notices.hear(notice),
+            Err(error) => tracing::debug!(%error, "a notice makes no sense"),
+        }
+    }
+}
+
+#[async_trait]
+impl WorkerQueue for RabbitWorker {
+    async fn next_job(&self, _models: &[String]) -> Result<Delivery<Job>, QueueError> {
+        let mut jobs = self.jobs.lock().await;
+        loop {
+            let arrived = jobs.recv().await.ok_or(QueueError::Closed)?;
+            if arrived.client.is_closed() {
+                // The broker has given it to somebody else by now.
+                continue;
+            }
+            match Job::from_message(&headers(&arrived), arrived.message.body.clone()) {
+                Ok(job) => return Ok(delivery(&arrived, job)),
+                Err(error) => {
+                    // It would make no more sense to the next worker; the chunk's lease brings a new one.
+                    tracing::warn!(%error, "a job makes no sense; dropped");
+                    delivery(&arrived, ()).ack();
+                }
+            }
+        }
+    }
+
+    async fn reply(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        if !topology::is_plain(reply_to) {
+            return Err(QueueError::Refused(format!("`{reply_to}` is no server's name")));
+        }
+        // That somebody has begun is worth nothing after the broker's death; the rest is.
+        let lasting = !matches!(reply.outcome, Outcome::Started);
+        let queue = topology::results(reply_to, self.results_days);
+        let mut headers = queue.arguments;
+        if lasting {
+            headers.push("persistent", "true");
+        }
+        let (fields, body) = reply.into_message();
+        for (name, value) in fields {
+            headers.push(name, value);
+        }
+        let client = self.publish.connected(self.patience).await?;
+        client.send_with_receipt(&queue.destination, headers, body).await.map_err(|e| queue_error(&e))
+    }
+
+    async fn announce(&self, presence: Presence) -> Result<(), QueueError> {
+        let none = || QueueError::Unreachable("no connection to the broker".into());
+        let client = self.publish.client().ok_or_else(none)?;
+        let body = serde_json::to_vec(&presence).map_err(|e| QueueError::Refused(e.to_string()))?;
+        let sent = client.send(topology::PRESENCE, Headers::new(), Bytes::from(body));
+        sent.await.map_err(|e| queue_error(&e))
+    }
+
+    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+        self.notices.is_unwanted(track, chunk)
+    }
+
+    fn refusals(&self, worker: &str) -> u64 {
+        self.notices.refusals(worker)
+    }
+
+    fn prefetch(&self) -> u32 {
+        self.prefetch
+    }
+}

@@ -1,0 +1,158 @@
+//! What becomes of attempts that bring no samples: begun, handed back, lost with their worker, corrupt.
+
+use super::Pipeline;
+use crate::live::LiveTrack;
+use crate::problem::Problem;
+use crate::view::{ChunkState, Happening};
+use karaoke_core::flight::{Flight, is_poison};
+use karaoke_core::presence::{InHand, Notice};
+use karaoke_core::schedule::Schedule;
+use karaoke_core::wire::Reply;
+use std::sync::Arc;
+
+impl Pipeline {
+    /// A worker has begun with a chunk. One that it was handed after another worker comes from a worker that
+    /// died with it or was cut off.
+    pub(super) async fn begun(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) {
+        let (chunk, worker, now) = (reply.chunk, reply.worker.as_str(), self.registry.now());
+        let hand = InHand { track: track.id.clone(), chunk, attempt: reply.attempt };
+        self.registry.busy(worker, hand);
+        let is_new = track.update_chunk(chunk, |c| {
+            c.starts += 1;
+            if c.state != ChunkState::Done {
+                (c.state, c.worker) = (ChunkState::Working, Some(worker.into()));
+            }
+            c.state != ChunkState::Done
+        });
+        if is_new != Some(true) {
+            return self.tell_settled(track, chunk);
+        }
+        self.adopt(track, reply);
+        let before = self.flights.with(&track.id, chunk, |f| f.begun(worker, reply.attempt, now)).flatten();
+        let lost = before.filter(|before| before != worker);
+        let text = match &lost {
+            Some(lost) => format!("Chunk {chunk} came back from {lost}; {worker} has taken it."),
+            None => format!("{worker} has begun with chunk {chunk}."),
+        };
+        tracing::debug!(track = %track.id, chunk, worker, attempt = reply.attempt, "chunk begun");
+        self.tell("began", Some(worker), Some((track, chunk)), text);
+        if let Some(lost) = lost {
+            tracing::warn!(track = %track.id, chunk, worker = lost, "chunk came back; {worker} has taken it");
+            self.registry.lost(&lost);
+            self.failed_with(track, chunk, &lost, "it died, or was cut off").await;
+        }
+    }
+
+    /// A chunk that a former life of this server sent out is out all the same.
+    fn adopt(&self, track: &LiveTrack, reply: &Reply) {
+        if self.flights.with(&track.id, reply.chunk, |_| ()).is_none() {
+            let flight = Flight::new(reply.attempt, self.registry.now());
+            self.flights.add(&track.id, reply.chunk, flight);
+            self.schedule(|s| s.drop_chunk(&track.id, reply.chunk));
+            if self.live(&track.id).is_none() {
+                self.flights.remove(&track.id, reply.chunk);
+            }
+        }
+    }
+
+    /// A worker could not do it and has handed it back: the queue gives it to another.
+    pub(super) async fn returned(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
+        let (chunk, worker) = (reply.chunk, reply.worker.as_str());
+        self.registry.free(worker, (&track.id, chunk), false);
+        self.flights.with(&track.id, chunk, |f| f.let_go(worker));
+        track.update_chunk(chunk, |c| {
+            if c.state == ChunkState::Working {
+                c.state = ChunkState::Queued;
+            }
+        });
+        tracing::warn!(track = %track.id, chunk, worker, reason = why, "chunk handed back");
+        let text = format!("{worker} handed chunk {chunk} back: {why}.");
+        self.tell("returned", Some(worker), Some((track, chunk)), text);
+        self.failed_with(track, chunk, worker, why).await;
+    }
+
+    /// A reply that cannot be used: counted, and the chunk is asked for again.
+    pub(super) async fn refused(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
+        let (chunk, worker) = (reply.chunk, reply.worker.as_str());
+        self.registry.free(worker, (&track.id, chunk), false);
+        self.registry.refused(worker);
+        tracing::warn!(track = %track.id, chunk, worker, error = why, "corrupt reply refused");
+        let text =
+            format!("A corrupt reply of {worker} for chunk {chunk} was refused; it is asked for again.");
+        self.tell("refused", Some(worker), Some((track, chunk)), text);
+        self.notify(Notice::Refused { worker: worker.to_owned() });
+        let latest = self.flights.with(&track.id, chunk, |f| {
+            f.let_go(worker);
+            f.attempt() == reply.attempt
+        });
+        self.failed_with(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
+        if track.is_called_off() {
+            return;
+        }
+        match latest {
+            // A later copy is on its way.
+            Some(false) => {}
+            Some(true) => {
+                track.update_chunk(chunk, |c| c.state = ChunkState::Queued);
+                self.send_copy(track.clone(), chunk);
+            }
+            // It was asked for by a former life, and waits for its turn.
+            None => {}
+        }
+    }
+
+    /// A worker's failure counts against the chunk, which is given up when it has failed too often.
+    pub(super) async fn failed_with(&self, track: &LiveTrack, chunk: u64, worker: &str, why: &str) {
+        let failed = track.update_chunk(chunk, |c| {
+            c.failed.push(worker.into());
+            c.failed.clone()
+        });
+        let Some(failed) = failed else { return };
+        let others = self.registry.has_others(&track.manifest.name, worker);
+        if is_poison(&failed, self.dispatch.max_attempts, others) {
+            let times = failed.len();
+            let why = format!("{times} attempts failed; the last was {worker}'s: {why}");
+            self.give_up(track, chunk, &why).await;
+        }
+    }
+
+    /// A chunk cannot be done: its track ends, all others go on.
+    pub(super) async fn give_up(&self, track: &LiveTrack, chunk: u64, why: &str) {
+        let detail =
+            format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
+        if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {
+            tracing::error!(track = %track.id, error = %e, "could not record a failure");
+        }
+    }
+
+    /// Other copies of a chunk that is done need not be done as well.
+    pub(super) fn tell_settled(&self, track: &LiveTrack, chunk: u64) {
+        self.notify(Notice::Settled { track: track.id.clone(), chunk });
+    }
+
+    /// Tells every worker, in the background: a broker that does not listen must not hold anything up.
+    pub(super) fn notify(&self, notice: Notice) {
+        let queue = self.queue.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = queue.notify(notice).await {
+                tracing::debug!(%error, "the workers were not told");
+            }
+        });
+    }
+
+    /// Tells whoever watches the machine room.
+    pub(super) fn tell(
+        &self,
+        what: &'static str,
+        worker: Option<&str>,
+        chunk: Option<(&Arc<LiveTrack>, u64)>,
+        text: String,
+    ) {
+        let chunk = chunk.map(|(track, chunk)| (&track.id, chunk));
+        self.registry.happened(Happening::now(what, worker, chunk, text));
+    }
+
+    fn schedule<T>(&self, f: impl FnOnce(&mut Schedule) -> T) -> T {
+        f(&mut super::lock(&self.schedule))
+    }
+}

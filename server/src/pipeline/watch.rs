@@ -1,0 +1,192 @@
+//! Watches over what is out: leases that run out, stragglers, workers that fall silent.
+
+use super::{Pipeline, lock};
+use crate::live::LiveTrack;
+use crate::registry::Heard;
+use crate::view::{Health, QueueView};
+use karaoke_core::TrackId;
+use karaoke_core::flight::{Flight, Patience};
+use karaoke_core::presence::{Notice, Presence};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Why a chunk is sent again.
+#[derive(Clone, Copy, PartialEq)]
+enum Again {
+    Overdue,
+    Straggler,
+}
+
+impl Pipeline {
+    /// Workers announce themselves.
+    pub(super) async fn presence_loop(self: Arc<Self>) {
+        while let Ok(presence) = self.queue.next_presence().await {
+            self.heard(presence);
+        }
+    }
+
+    fn heard(&self, presence: Presence) {
+        let (name, note) = (presence.worker.clone(), presence.note.clone());
+        let hand = presence.current.clone();
+        let heard = self.registry.hear(presence);
+        let told = |what, text| self.tell(what, Some(&name), None, text);
+        match heard {
+            Heard::Again => {}
+            Heard::Joined => {
+                tracing::info!(worker = name, "worker joined");
+                told("joined", format!("{name} has joined."));
+                self.tell_cancelled();
+            }
+            Heard::Left => {
+                tracing::info!(worker = name, "worker left");
+                told("left", format!("{name} has left."));
+            }
+            Heard::Crashed => {
+                let why = note.unwrap_or_else(|| "it died".into());
+                tracing::warn!(worker = name, why, "worker crashed");
+                told("crashed", format!("{name} has crashed: {why}."));
+            }
+        }
+        if let (Heard::Again, Some(hand), now) = (heard, hand, self.registry.now()) {
+            self.flights.with(&hand.track, hand.chunk, |flight| flight.seen(&name, now));
+        }
+        self.follow_workers();
+    }
+
+    /// Who has just joined may be handed jobs of tracks that were cancelled before it could hear of it.
+    fn tell_cancelled(&self) {
+        for track in lock(&self.cancelled).iter() {
+            self.notify(Notice::Cancelled { track: track.clone() });
+        }
+    }
+
+    /// As many chunks are out as the workers can hold, unless the configuration says how many.
+    fn follow_workers(&self) {
+        if self.dispatch.in_flight == 0 {
+            let bound = self.registry.capacity().max(2);
+            if bound != self.flights.bound() {
+                self.flights.set_bound(bound);
+            }
+        }
+    }
+
+    pub(super) async fn watch_loop(self: Arc<Self>) {
+        let mut connection = self.queue.connection();
+        let mut shown = None;
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let now = self.queue.connection();
+            if now != 0 && now != connection {
+                // The broker hands out again what was unacked, and no worker is to blame.
+                let at = self.registry.now();
+                self.flights.each(|_, flight| flight.forget_hands(at));
+                self.tell_cancelled();
+            }
+            connection = if now == 0 { connection } else { now };
+            self.look_at_workers();
+            self.send_again();
+            let view = self.queue_view();
+            if shown.as_ref() != Some(&view) {
+                self.registry.events.push("queue", crate::live::json(&view));
+                shown = Some(view);
+            }
+        }
+    }
+
+    fn look_at_workers(&self) {
+        for (worker, health) in self.registry.look() {
+            let (what, text) = match health {
+                Health::Suspect => ("suspect", format!("{worker} has fallen silent.")),
+                Health::Gone => ("gone", format!("{worker} is gone.")),
+                _ => continue,
+            };
+            tracing::warn!(worker, "worker is {what}");
+            self.tell(what, Some(&worker), None, text);
+        }
+        self.follow_workers();
+    }
+
+    /// Sends copies of chunks that are lost, or that spare workers would bring back sooner.
+    fn send_again(self: &Arc<Self>) {
+        if self.queue.connection() == 0 {
+            return;
+        }
+        let mut tracks: HashMap<TrackId, Option<Watched>> = HashMap::new();
+        let mut again: Vec<(Arc<LiveTrack>, u64, Again)> = Vec::new();
+        let (patience, now) = (self.dispatch.patience(), self.registry.now());
+        self.flights.each(|(id, chunk), flight| {
+            let watched = tracks.entry(id.clone()).or_insert_with(|| self.watched(id));
+            let Some(watched) = watched else { return };
+            if let Some(why) = watched.why_again(flight, now, &patience, &self.registry) {
+                if why == Again::Straggler {
+                    watched.idle -= 1;
+                }
+                again.push((watched.track.clone(), *chunk, why));
+            }
+        });
+        for (track, chunk, why) in again {
+            let (what, text) = match why {
+                Again::Overdue => ("resent", format!("Nothing is heard of chunk {chunk}; it is sent again.")),
+                Again::Straggler => ("spare", format!("Chunk {chunk} takes long; a spare copy is sent.")),
+            };
+            tracing::info!(track = %track.id, chunk, "{text}");
+            self.tell(what, None, Some((&track, chunk)), text);
+            self.send_copy(track, chunk);
+        }
+    }
+
+    fn watched(&self, id: &TrackId) -> Option<Watched> {
+        let track = self.live(id)?;
+        Some(Watched { idle: self.registry.idle(&track.manifest.name), typical: track.typical(), track })
+    }
+
+    /// The queue as it is.
+    pub fn queue_view(&self) -> QueueView {
+        let (in_flight, begun) = self.flights.count();
+        QueueView {
+            connected: self.queue.connection() != 0,
+            tracks: lock(&self.live).len(),
+            undecoded: lock(&self.undecoded).len(),
+            backlog: lock(&self.schedule).backlog(),
+            in_flight,
+            begun,
+            in_flight_bound: self.flights.bound(),
+        }
+    }
+}
+
+/// A track some of whose chunks are out.
+struct Watched {
+    track: Arc<LiveTrack>,
+    /// Workers that wait for its chunks and get none.
+    idle: usize,
+    typical: Option<Duration>,
+}
+
+impl Watched {
+    fn why_again(
+        &self,
+        flight: &mut Flight,
+        now: Duration,
+        patience: &Patience,
+        registry: &crate::registry::Registry,
+    ) -> Option<Again> {
+        if self.idle == 0 {
+            // It waits its turn behind others.
+            flight.waits(now);
+        }
+        if flight.is_overdue(now, patience) {
+            return Some(Again::Overdue);
+        }
+        if self.idle == 0 || flight.copies() > 0 {
+            return None;
+        }
+        let silent = flight.is_begun() && flight.workers().all(|w| registry.health(w) != Some(Health::Alive));
+        let slow = self.typical.is_some_and(|typical| flight.is_straggler(now, typical, patience));
+        (silent || slow).then_some(Again::Straggler)
+    }
+}

@@ -1,0 +1,380 @@
+//! The workers that this server has heard of: who is well, who does what, who has failed at what.
+//!
+//! Fed by their announcements and by their replies; never asked whether work may be done, only which workers
+//! are free to do it. Times are durations since the registry began.
+
+use crate::events::EventLog;
+use crate::live::json;
+use crate::view::{Happening, Health, WorkerView};
+use karaoke_core::presence::{InHand, Presence, WorkerState};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Announcements that a worker may miss before it is suspected, and before it is taken for gone.
+const SUSPECT_AFTER: f64 = 3.0;
+const GONE_AFTER: f64 = 10.0;
+/// Workers that are gone are shown for so long.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// A worker without a job for so long is idle; shorter is the way to its next one.
+const IDLE_AFTER: Duration = Duration::from_millis(300);
+/// Deliveries of one worker that count for the number in flight; pushing many ahead is asked for by number.
+const PREFETCH_COUNTED: u32 = 4;
+/// Happenings kept for listeners that come later.
+const STORY: usize = 100;
+
+/// All workers heard of.
+pub struct Registry {
+    inner: Mutex<Inner>,
+    /// What happens to them: `worker`, `queue` and `happening`.
+    pub events: EventLog,
+    began: Instant,
+}
+
+#[derive(Default)]
+struct Inner {
+    workers: BTreeMap<String, Known>,
+    story: VecDeque<Happening>,
+}
+
+struct Known {
+    presence: Presence,
+    health: Health,
+    heard: Duration,
+    /// When it became idle or gone.
+    since: Duration,
+    served: u64,
+    refused: u64,
+    lost: u64,
+}
+
+/// What a listener missed or should know of a worker that has just announced itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It was not there before, or it is back in a new life.
+    Joined,
+    /// It was there.
+    Again,
+    /// It has died, as its pool says.
+    Crashed,
+    /// It has left.
+    Left,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), events: EventLog::default(), began: Instant::now() }
+    }
+}
+
+impl Registry {
+    /// Now.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// A worker announces itself.
+    pub fn hear(&self, presence: Presence) -> Heard {
+        let (now, name) = (self.now(), presence.worker.clone());
+        let mut inner = self.lock();
+        let before = inner.workers.get(&name);
+        // A pool tells of a death that a new life has already followed.
+        if before.is_some_and(|k| k.presence.life != presence.life && presence.state == WorkerState::Crashed)
+        {
+            return Heard::Crashed;
+        }
+        let lives = before.is_some_and(|k| k.presence.life == presence.life && k.health.is_here());
+        let heard = match presence.state {
+            WorkerState::Crashed => Heard::Crashed,
+            WorkerState::Left => Heard::Left,
+            _ if lives => Heard::Again,
+            _ => Heard::Joined,
+        };
+        let counted = before.map_or((0, 0, 0), |k| (k.served, k.refused, k.lost));
+        let was_idle = before.filter(|k| lives && k.is_free()).map(|k| k.since);
+        let known = Known {
+            health: Health::of(presence.state),
+            heard: now,
+            since: was_idle.unwrap_or(now),
+            presence,
+            served: counted.0,
+            refused: counted.1,
+            lost: counted.2,
+        };
+        inner.workers.insert(name.clone(), known);
+        self.tell(&inner, &name);
+        heard
+    }
+
+    /// A worker has begun with a chunk.
+    pub fn busy(&self, worker: &str, hand: InHand) {
+        self.change(worker, |known, now| {
+            (known.heard, known.health) = (now, Health::Alive);
+            (known.presence.state, known.presence.current) = (WorkerState::Working, Some(hand));
+        });
+    }
+
+    /// A worker has ended a chunk, well or badly.
+    pub fn free(&self, worker: &str, chunk: (&karaoke_core::TrackId, u64), served: bool) {
+        self.change(worker, |known, now| {
+            (known.heard, known.health) = (now, Health::Alive);
+            known.served += u64::from(served);
+            // It may have begun with the next one already.
+            if known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk) {
+                (known.presence.state, known.presence.current) = (WorkerState::Idle, None);
+                known.since = now;
+            }
+        });
+    }
+
+    /// A worker's reply was corrupt.
+    pub fn refused(&self, worker: &str) {
+        self.change(worker, |known, _| known.refused += 1);
+    }
+
+    /// A worker has lost a chunk that it had begun with.
+    pub fn lost(&self, worker: &str) {
+        self.change(worker, |known, _| known.lost += 1);
+    }
+
+    /// Looks who has fallen silent. Returns those that just have, and forgets those long gone.
+    pub fn look(&self) -> Vec<(String, Health)> {
+        let now = self.now();
+        let mut inner = self.lock();
+        inner.workers.retain(|_, k| k.health.is_here() || now.saturating_sub(k.since) < REMEMBERED);
+        let mut changed = Vec::new();
+        for (name, known) in inner.workers.iter_mut().filter(|(_, k)| k.health.is_here()) {
+            let health = known.aged(now);
+            if health != known.health {
+                (known.health, known.since) = (health, now);
+                changed.push((name.clone(), health));
+            }
+        }
+        for (name, _) in &changed {
+            self.tell(&inner, name);
+        }
+        changed
+    }
+
+    /// Workers that wait for a job of `model` and get none.
+    pub fn idle(&self, model: &str) -> usize {
+        let now = self.now();
+        let idle = |k: &&Known| {
+            k.health == Health::Alive
+                && k.is_free()
+                && k.presence.models.iter().any(|m| m == model)
+                && now.saturating_sub(k.since) >= IDLE_AFTER
+        };
+        self.lock().workers.values().filter(idle).count()
+    }
+
+    /// Whether a worker other than `worker` is there for `model`.
+    pub fn has_others(&self, model: &str, worker: &str) -> bool {
+        let other = |k: &Known| {
+            k.health == Health::Alive
+                && k.presence.worker != worker
+                && k.presence.models.iter().any(|m| m == model)
+        };
+        self.lock().workers.values().any(other)
+    }
+
+    /// How a worker is; none: it was never heard of.
+    pub fn health(&self, worker: &str) -> Option<Health> {
+        self.lock().workers.get(worker).map(|k| k.health)
+    }
+
+    /// Jobs that keep every worker busy: what they hold, and one more.
+    pub fn capacity(&self) -> usize {
+        let held = |k: &Known| k.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
+        let inner = self.lock();
+        inner.workers.values().filter(|k| k.health == Health::Alive).map(held).sum::<usize>() + 1
+    }
+
+    /// Chunks that workers say they have in hand, with who says so.
+    pub fn in_hand(&self) -> Vec<(String, InHand)> {
+        let inner = self.lock();
+        let alive = inner.workers.values().filter(|k| k.health == Health::Alive);
+        alive.filter_map(|k| Some((k.presence.worker.clone(), k.presence.current.clone()?))).collect()
+    }
+
+    /// Something happened that is worth telling.
+    pub fn happened(&self, happening: Happening) {
+        let mut inner = self.lock();
+        if inner.story.len() == STORY {
+            inner.story.pop_front();
+        }
+        self.events.push("happening", json(&happening));
+        inner.story.push_back(happening);
+    }
+
+    /// All workers, by name.
+    pub fn views(&self) -> Vec<WorkerView> {
+        let now = self.now();
+        self.lock().workers.values().map(|k| k.view(now)).collect()
+    }
+
+    /// What happened lately, oldest first.
+    pub fn story(&self) -> Vec<Happening> {
+        self.lock().story.iter().cloned().collect()
+    }
+
+    fn change(&self, worker: &str, change: impl FnOnce(&mut Known, Duration)) {
+        let now = self.now();
+        let mut inner = self.lock();
+        if let Some(known) = inner.workers.get_mut(worker) {
+            change(known, now);
+            self.tell(&inner, worker);
+        }
+    }
+
+    fn tell(&self, inner: &Inner, worker: &str) {
+        if let Some(known) = inner.workers.get(worker) {
+            self.events.push("worker", json(&known.view(self.now())));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while plain data is held leaves it whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn is_free(&self) -> bool {
+        self.presence.state == WorkerState::Idle && self.presence.current.is_none()
+    }
+
+    fn aged(&self, now: Duration) -> Health {
+        let missed = now.saturating_sub(self.heard).as_secs_f64() / self.presence.every_s.max(0.01);
+        match missed {
+            m if m > GONE_AFTER => Health::Gone,
+            m if m > SUSPECT_AFTER => Health::Suspect,
+            _ => Health::Alive,
+        }
+    }
+
+    fn view(&self, now: Duration) -> WorkerView {
+        let p = &self.presence;
+        WorkerView {
+            id: p.worker.clone(),
+            host: p.host.clone(),
+            pid: p.pid,
+            health: self.health,
+            state: p.state,
+            note: p.note.clone(),
+            models: p.models.clone(),
+            provider: p.provider.clone(),
+            threads: p.threads,
+            cpu_load: p.cpu_load,
+            served: self.served,
+            done: p.done,
+            failures: p.failures,
+            refused: self.refused,
+            lost: self.lost,
+            current: p.current.clone().filter(|_| self.health.is_here()),
+            heard_s_ago: now.saturating_sub(self.heard).as_secs_f64(),
+            uptime_s: p.uptime_s,
+        }
+    }
+}
+
+impl Health {
+    fn of(state: WorkerState) -> Self {
+        match state {
+            WorkerState::Left => Self::Left,
+            WorkerState::Crashed => Self::Crashed,
+            _ => Self::Alive,
+        }
+    }
+
+    /// It may still do something.
+    pub fn is_here(self) -> bool {
+        matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use karaoke_core::TrackId;
+
+    fn presence(worker: &str, life: u64, state: WorkerState) -> Presence {
+        Presence {
+            worker: worker.into(),
+            life,
+            host: "h".into(),
+            pid: 1,
+            models: vec!["m".into()],
+            provider: "cpu".into(),
+            threads: 1,
+            prefetch: 2,
+            state,
+            note: None,
+            cpu_load: 0.0,
+            done: 0,
+            failures: 0,
+            current: None,
+            uptime_s: 0.0,
+            every_s: 1.0,
+        }
+    }
+
+    fn hand(chunk: u64) -> InHand {
+        InHand { track: TrackId::from_random(1), chunk, attempt: 1 }
+    }
+
+    /// Lets `worker` have been heard so long ago.
+    fn age(registry: &mut Registry, by: Duration) {
+        registry.began -= by;
+    }
+
+    #[test]
+    fn a_worker_joins_works_falls_silent_and_comes_back() {
+        let mut r = Registry::default();
+        assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined);
+        assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Again);
+        assert_eq!((r.capacity(), r.has_others("m", "a"), r.has_others("m", "b")), (3, false, true));
+        age(&mut r, Duration::from_secs(4));
+        assert_eq!(r.look(), [("a".to_owned(), Health::Suspect)]);
+        assert_eq!((r.look(), r.capacity(), r.idle("m")), (vec![], 1, 0));
+        age(&mut r, Duration::from_secs(7));
+        assert_eq!(r.look(), [("a".to_owned(), Health::Gone)]);
+        assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined, "it was only cut off");
+        age(&mut r, Duration::from_secs(700));
+        r.look();
+        age(&mut r, Duration::from_secs(700));
+        r.look();
+        assert!(r.views().is_empty(), "long gone is forgotten");
+    }
+
+    #[test]
+    fn idle_is_who_has_waited_for_a_moment() {
+        let mut r = Registry::default();
+        r.hear(presence("a", 1, WorkerState::Idle));
+        assert_eq!(r.idle("m"), 0);
+        age(&mut r, Duration::from_millis(400));
+        assert_eq!((r.idle("m"), r.idle("other")), (1, 0));
+        r.hear(presence("a", 1, WorkerState::Idle));
+        assert_eq!(r.idle("m"), 1, "saying it again does not begin it again");
+        r.busy("a", hand(1));
+        age(&mut r, Duration::from_secs(1));
+        assert_eq!((r.idle("m"), r.in_hand().len()), (0, 1));
+        r.busy("a", hand(2));
+        r.free("a", (&hand(1).track, 1), true);
+        assert_eq!(r.in_hand().len(), 1, "it has the next one already");
+        r.free("a", (&hand(2).track, 2), true);
+        assert_eq!((r.in_hand().len(), r.views()[0].served), (0, 2));
+    }
+
+    #[test]
+    fn a_death_that_is_told_late_does_not_kill_the_next_life() {
+        let r = Registry::default();
+        r.hear(presence("a", 1, WorkerState::Working));
+        assert_eq!(r.hear(presence("a", 2, WorkerState::Idle)), Heard::Joined);
+        assert_eq!(r.hear(presence("a", 1, WorkerState::Crashed)), Heard::Crashed);
+        assert_eq!(r.health("a"), Some(Health::Alive));
+        assert_eq!(r.hear(presence("a", 2, WorkerState::Crashed)), Heard::Crashed);
+        assert_eq!(r.health("a"), Some(Health::Crashed));
+        assert_eq!(r.hear(presence("a", 3, WorkerState::Left)), Heard::Left);
+    }
+}
