@@ -210,7 +210,7 @@ impl Head {
         let command = Command::parse(rows.next().unwrap_or_default())?;
         let mut headers = Headers::with_capacity(lines.saturating_sub(2));
         for row in rows.take_while(|row| !row.is_empty()) {
-            let colon = memchr(b':', row).filter(|at| *at > 0);
+            let colon = memchr(b':', row);
             let at = colon.ok_or_else(|| Error::frame(format!("{} is no header", quoted(row))))?;
             let (name, value) = (text(command, &row[..at])?, text(command, &row[at + 1..])?);
             headers.append(name, value);
@@ -224,10 +224,12 @@ impl Head {
 }
 
 /// A name or a value as it was meant.
+///
+/// Brokers pass on what publishers send, be it an empty name or no UTF-8. Such a message is its reader's to
+/// judge: refusing it here would cost the connection again at every redelivery.
 fn text(command: Command, bytes: &[u8]) -> Result<String, Error> {
-    let text = std::str::from_utf8(bytes);
-    let text = text.map_err(|_| Error::frame(format!("a header that is not UTF-8: {}", quoted(bytes))))?;
-    if command.escapes() { unescape(text) } else { Ok(text.to_owned()) }
+    let text = String::from_utf8_lossy(bytes);
+    if command.escapes() { unescape(&text) } else { Ok(text.into_owned()) }
 }
 
 /// A line without its end.

@@ -50,9 +50,20 @@ pub enum Error {
     /// Nothing was heard of the broker, not even a heart-beat.
     #[error("the broker has been silent for {0:?}")]
     HeartBeat(Duration),
-    /// What was received is not STOMP, or a frame is over a limit.
+    /// What was received is not STOMP, or is over a limit.
     #[error("bad frame: {0}")]
     Frame(String),
+    /// Whoever answers the login speaks no STOMP 1.2.
+    #[error("no STOMP 1.2 at that address: {0}")]
+    NotStomp(String),
+    /// A frame was not sent, since it is over the limit. The connection stays.
+    #[error("a frame of {bytes} bytes to send, and {limit} are allowed")]
+    TooLarge {
+        /// Of the frame, head and body.
+        bytes: usize,
+        /// Of the options.
+        limit: usize,
+    },
     /// The broker's URL cannot be used. Never quotes it: there is a passcode in it.
     #[error("bad broker URL: {0}")]
     BadUrl(String),
@@ -73,8 +84,11 @@ impl Error {
         match self {
             Self::Refused { .. } | Self::Io(_) | Self::Timeout { .. } => true,
             Self::NoReceipt(_) | Self::HeartBeat(_) | Self::Congested(_) => true,
-            Self::Broker { message, .. } => !is_permanent(message),
-            Self::Authentication(_) | Self::Frame(_) | Self::BadUrl(_) | Self::Tls(_) | Self::Closed => false,
+            Self::Broker { message, detail } => !is_permanent(message, detail),
+            // It may be one message that is to blame; the broker gives it to somebody else, or up.
+            Self::Frame(_) => true,
+            Self::Authentication(_) | Self::NotStomp(_) | Self::TooLarge { .. } => false,
+            Self::BadUrl(_) | Self::Tls(_) | Self::Closed => false,
         }
     }
 
@@ -89,9 +103,14 @@ impl From<io::Error> for Error {
     }
 }
 
-/// ERROR messages of RabbitMQ that say that the request itself is wrong.
-fn is_permanent(message: &str) -> bool {
-    ["precondition_failed", "access_refused", "not_allowed", "not_implemented"].contains(&message)
+/// Errors of RabbitMQ that come again as long as the request is the same: other arguments than the queue has,
+/// a message over the limit, no permission.
+fn is_permanent(message: &str, detail: &str) -> bool {
+    match message {
+        // Also said of acks that came twice or too late: those are forgotten with the connection.
+        "precondition_failed" => !detail.contains("delivery"),
+        other => ["access_refused", "not_allowed", "not_implemented"].contains(&other),
+    }
 }
 
 /// What an ERROR frame says.
@@ -111,4 +130,39 @@ pub(crate) fn refusal(frame: &Frame) -> Error {
         return Error::Authentication(said);
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Command, Headers};
+    use bytes::Bytes;
+
+    fn reported(message: &str, detail: impl Into<Bytes>) -> Error {
+        let headers = Headers::new().with("message", message);
+        report(&Frame { command: Command::Error, headers, body: detail.into() })
+    }
+
+    #[test]
+    fn what_will_fail_again_is_not_worth_trying_again() {
+        let permanent = [
+            ("precondition_failed", "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'a'"),
+            ("precondition_failed", "PRECONDITION_FAILED - message size 9 is larger than configured max size 1"),
+            ("access_refused", "ACCESS_REFUSED - read access to queue 'a' refused"),
+        ];
+        let passing = [
+            ("precondition_failed", "PRECONDITION_FAILED - unknown delivery tag 1"),
+            ("precondition_failed", "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out"),
+            ("not_found", "NOT_FOUND - no queue 'a' in vhost '/'"),
+            ("connection_forced", "CONNECTION_FORCED - broker forced connection closure"),
+        ];
+        assert!(permanent.iter().all(|(message, detail)| !reported(message, *detail).retryable()));
+        assert!(passing.iter().all(|(message, detail)| reported(message, *detail).retryable()));
+    }
+
+    #[test]
+    fn a_long_or_binary_detail_is_cut() {
+        let Error::Broker { detail, .. } = reported("x", vec![0xff; 5000]) else { panic!("no report") };
+        assert_eq!(detail.chars().count(), DETAIL);
+    }
 }

@@ -38,26 +38,38 @@ pub(crate) async fn login(
     let mut codec = Codec::new(Limits { frame_bytes: options.max_frame_bytes, ..Limits::default() });
     let mut buffer = BytesMut::new();
     let frame = first_frame(input, &mut codec, &mut buffer).await?;
-    match frame.command {
-        Command::Connected => {
-            check_version(&frame)?;
-            let beats = agreed(wish, frame.headers.get("heart-beat"))?;
-            let server = frame.headers.get("server").unwrap_or_default().to_owned();
-            Ok(Session { server, beats, codec, buffer })
-        }
-        Command::Error => Err(error::refusal(&frame)),
-        other => Err(Error::frame(format!("{} instead of CONNECTED", other.as_str()))),
-    }
+    let (server, beats) = welcome(&frame, wish)?;
+    Ok(Session { server, beats, codec, buffer })
 }
 
 async fn first_frame(input: &mut Input, codec: &mut Codec, buffer: &mut BytesMut) -> Result<Frame, Error> {
     loop {
-        match codec.decode(buffer)? {
+        match codec.decode(buffer).map_err(not_stomp)? {
             Some(Event::Frame(frame)) => return Ok(frame),
             Some(Event::HeartBeat) => {}
             None if input.read_buf(buffer).await? == 0 => return Err(end_of_stream()),
             None => {}
         }
+    }
+}
+
+fn not_stomp(error: Error) -> Error {
+    match error {
+        Error::Frame(what) => Error::NotStomp(what),
+        other => other,
+    }
+}
+
+/// The broker's name and the agreed heart-beats, if it lets us in.
+fn welcome(frame: &Frame, wish: u32) -> Result<(String, Beats), Error> {
+    match frame.command {
+        Command::Connected => {
+            check_version(frame)?;
+            let beats = agreed(wish, frame.headers.get("heart-beat"))?;
+            Ok((frame.headers.get("server").unwrap_or_default().to_owned(), beats))
+        }
+        Command::Error => Err(error::refusal(frame)),
+        other => Err(Error::NotStomp(format!("{} instead of CONNECTED", other.as_str()))),
     }
 }
 
@@ -69,7 +81,7 @@ pub(crate) fn end_of_stream() -> Error {
 fn check_version(frame: &Frame) -> Result<(), Error> {
     match frame.headers.get("version") {
         Some("1.2") => Ok(()),
-        other => Err(Error::frame(format!("the broker speaks STOMP {}, not 1.2", other.unwrap_or("1.0")))),
+        other => Err(Error::NotStomp(format!("version {}", other.unwrap_or("1.0")))),
     }
 }
 
@@ -86,7 +98,7 @@ fn agreed(wish: u32, answer: Option<&str>) -> Result<Beats, Error> {
         let number = |text: &str| text.trim().parse::<u32>().ok();
         Some((number(x)?, number(y)?))
     });
-    let (can, wants) = parsed.ok_or_else(|| Error::frame(format!("{answer:?} is no heart-beat")))?;
+    let (can, wants) = parsed.ok_or_else(|| Error::NotStomp(format!("{answer:?} is no heart-beat")))?;
     let slower = |theirs: u32| {
         (wish > 0 && theirs > 0).then(|| Duration::from_millis(u64::from(wish.max(theirs))))
     };

@@ -78,3 +78,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ impl Request {
         if bytes <= limit {
             return Ok(self);
         }
-        Err(Error::frame(format!("a frame of {bytes} bytes to send, and {limit} are allowed")))
+        Err(Error::TooLarge { bytes, limit })
     }
 
     fn len(&self) -> usize {
@@ -124,7 +124,7 @@ mod tests {
         let length = send("/a", &Headers::new(), body.clone(), None).len();
         assert!(send("/a", &Headers::new(), body.clone(), None).checked(length).is_ok());
         let refused = send("/a", &Headers::new(), body, None).checked(length - 1);
-        assert!(matches!(refused.map(|_| ()), Err(Error::Frame(_))));
+        assert!(matches!(refused.map(|_| ()), Err(Error::TooLarge { .. })));
     }
 
     #[test]

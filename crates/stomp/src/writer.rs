@@ -98,3 +98,6 @@ impl Writer {
         Ok(timeout(self.patience, self.output.flush()).await.map_err(stuck)??)
     }
 }
+
+#[cfg(test)]
+mod tests;
