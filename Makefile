@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime test test-tools lint bench clean help
+.PHONY: run build runtime broker broker-stop test test-tools lint bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,12 +18,19 @@ build: runtime ## Builds the program.
 runtime: ## Gets ONNX Runtime's library into .runtime/, unless it is there.
 	@$(PYTHON) scripts/fetch_onnxruntime.py
 
+broker: ## Starts a RabbitMQ of the project's own, and says where it is (BROKER="--host 0.0.0.0": for other machines).
+	@scripts/install_packages.sh rabbitmq-server:rabbitmq-server
+	@$(PYTHON) scripts/broker.py start $(BROKER)
+
+broker-stop: ## Stops it; what waits in its queues stays.
+	@$(PYTHON) scripts/broker.py stop
+
 test: runtime test-tools ## Gets what the tests need, and runs all of them.
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace
 
-test-tools: ## Installs what only the tests need: a browser, and an independent decoder and encoder.
-	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg
+test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ.
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server
 
 lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
 	$(CARGO) fmt --all --check

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs Debian packages whose command is missing: install_packages.sh COMMAND:PACKAGE ...
+# Only their programs are wanted: a service that comes with one is neither started now nor at the next boot.
 set -eu
 
+PATH=$PATH:/usr/sbin:/sbin # where an ordinary user does not look for servers
 missing=
 for pair in "$@"; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
@@ -21,8 +23,30 @@ if ! command -v apt-get >/dev/null 2>&1; then
     exit 1
 fi
 
+# The services that would start. One that is there already is somebody's, and is left alone.
+services=
+if [ -d /run/systemd/system ]; then
+    case "$missing " in *" rabbitmq-server "*)
+        for unit in rabbitmq-server.service epmd.service epmd.socket; do
+            systemctl cat "$unit" >/dev/null 2>&1 || services="$services $unit"
+        done ;;
+    esac
+fi
+allow_services() {
+    # shellcheck disable=SC2086 # a list of units
+    [ -z "$services" ] || $as_root systemctl --quiet unmask --runtime $services
+}
+
 echo "installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
-# shellcheck disable=SC2086 # a list of package names
-$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# shellcheck disable=SC2086 # a list of package names, a list of units
+{
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    if [ -n "$services" ]; then
+        trap allow_services EXIT
+        $as_root systemctl --quiet mask --runtime $services
+    fi
+    # RUNLEVEL and PREVLEVEL say the same to machines without systemd.
+    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 PREVLEVEL=N \
+        apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    [ -z "$services" ] || $as_root systemctl --quiet disable $services
+}

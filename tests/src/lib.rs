@@ -1,6 +1,7 @@
 //! The harness of the behaviour tests: starts the real program, talks to it over HTTP, and listens.
 
 pub mod api;
+pub mod broker;
 pub mod browser;
 pub mod program;
 pub mod sound;
@@ -8,5 +9,6 @@ pub mod sse;
 pub mod wait;
 
 pub use api::Api;
+pub use broker::{Broker, Queue, VirtualHost};
 pub use browser::{Browser, Node, Theme};
 pub use program::{Program, Settings};
