@@ -179,9 +179,11 @@ impl Codec {
             return Ok(State::Unsized { head, scanned: 0 });
         };
         let digits = !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit());
-        let length = length.parse().ok().filter(|_| digits).ok_or_else(|| {
-            Error::frame(format!("{} is no content-length", quoted(length.as_bytes())))
-        })?;
+        let length = length
+            .parse()
+            .ok()
+            .filter(|_| digits)
+            .ok_or_else(|| Error::frame(format!("{} is no content-length", quoted(length.as_bytes()))))?;
         self.check_frame(head.bytes.saturating_add(length).saturating_add(1))?;
         Ok(State::Sized { head, length })
     }

@@ -126,7 +126,8 @@ pub(crate) fn refusal(frame: &Frame) -> Error {
     let Error::Broker { message, detail } = &error else { return error };
     let said = format!("{message}: {detail}");
     let lower = said.to_lowercase();
-    if ["bad connect", "access refused", "access_refused", "access denied"].iter().any(|s| lower.contains(s)) {
+    if ["bad connect", "access refused", "access_refused", "access denied"].iter().any(|s| lower.contains(s))
+    {
         return Error::Authentication(said);
     }
     error
@@ -147,7 +148,10 @@ mod tests {
     fn what_will_fail_again_is_not_worth_trying_again() {
         let permanent = [
             ("precondition_failed", "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'a'"),
-            ("precondition_failed", "PRECONDITION_FAILED - message size 9 is larger than configured max size 1"),
+            (
+                "precondition_failed",
+                "PRECONDITION_FAILED - message size 9 is larger than configured max size 1",
+            ),
             ("access_refused", "ACCESS_REFUSED - read access to queue 'a' refused"),
         ];
         let passing = [

@@ -99,9 +99,8 @@ fn agreed(wish: u32, answer: Option<&str>) -> Result<Beats, Error> {
         Some((number(x)?, number(y)?))
     });
     let (can, wants) = parsed.ok_or_else(|| Error::NotStomp(format!("{answer:?} is no heart-beat")))?;
-    let slower = |theirs: u32| {
-        (wish > 0 && theirs > 0).then(|| Duration::from_millis(u64::from(wish.max(theirs))))
-    };
+    let slower =
+        |theirs: u32| (wish > 0 && theirs > 0).then(|| Duration::from_millis(u64::from(wish.max(theirs))));
     Ok(Beats { send: slower(wants), expect: slower(can) })
 }
 
@@ -129,7 +128,8 @@ mod tests {
 
     #[test]
     fn only_zero_is_none() {
-        let ms = [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(2), Duration::MAX].map(beat_ms);
+        let ms =
+            [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(2), Duration::MAX].map(beat_ms);
         assert_eq!(ms, [0, 1, 2000, u32::MAX]);
     }
 }

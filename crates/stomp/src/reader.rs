@@ -52,9 +52,7 @@ impl Reader {
         let read = self.input.read_buf(&mut self.buffer);
         let count = match self.tolerance {
             None => read.await?,
-            Some(tolerance) => {
-                timeout(tolerance, read).await.map_err(|_| Error::HeartBeat(tolerance))??
-            }
+            Some(tolerance) => timeout(tolerance, read).await.map_err(|_| Error::HeartBeat(tolerance))??,
         };
         if count == 0 { Err(end_of_stream()) } else { Ok(()) }
     }

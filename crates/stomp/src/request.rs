@@ -109,8 +109,11 @@ mod tests {
 
     #[test]
     fn a_caller_cannot_contradict_the_client() {
-        let theirs =
-            Headers::new().with("content-length", 99).with("destination", "/b").with("a", 1).with("receipt", 7);
+        let theirs = Headers::new()
+            .with("content-length", 99)
+            .with("destination", "/b")
+            .with("a", 1)
+            .with("receipt", 7);
         let sent = send("/a", &theirs, Bytes::from_static(b"x\0"), None);
         assert_eq!(bytes(sent), b"SEND\ndestination:/a\ncontent-length:2\na:1\n\nx\0\0");
         let subscribed = subscribe(3, "/a", AckMode::ClientIndividual, 0, &theirs, 4);

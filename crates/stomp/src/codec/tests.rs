@@ -12,7 +12,10 @@ fn encoded(frame: &Frame) -> BytesMut {
 }
 
 /// Everything that a stream holds, given to the decoder in pieces.
-fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> (Vec<Event>, Result<(), Error>) {
+fn decoded<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    limits: Limits,
+) -> (Vec<Event>, Result<(), Error>) {
     let (mut codec, mut buffer, mut events) = (Codec::new(limits), BytesMut::new(), Vec::new());
     for piece in pieces {
         buffer.put_slice(piece);
@@ -45,7 +48,8 @@ fn refused(bytes: &[u8]) -> String {
 
 #[test]
 fn a_body_without_a_length_goes_to_the_nul() {
-    let all = frames(b"\n\r\nMESSAGE\r\nsubscription:0\r\na\\cb:\\n\r\n\r\nbody\0\nRECEIPT\nreceipt-id:1\n\n\0\n");
+    let all =
+        frames(b"\n\r\nMESSAGE\r\nsubscription:0\r\na\\cb:\\n\r\n\r\nbody\0\nRECEIPT\nreceipt-id:1\n\n\0\n");
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].headers, Headers::new().with("subscription", 0).with("a:b", "\n"));
     assert_eq!((all[0].command, &all[0].body[..]), (Command::Message, &b"body"[..]));

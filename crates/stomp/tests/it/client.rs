@@ -43,7 +43,9 @@ async fn other_answers_to_a_login_are_told_apart() {
     assert!(matches!(&busy, Error::Broker { detail, .. } if detail == "later") && busy.retryable());
     let gone = error(b"").await;
     assert!(matches!(gone, Error::Io(_)) && gone.retryable(), "{gone}");
-    for answer in [&b"CONNECTED\nversion:1.1\n\n\0"[..], b"RECEIPT\n\n\0", b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
+    for answer in
+        [&b"CONNECTED\nversion:1.1\n\n\0"[..], b"RECEIPT\n\n\0", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+    {
         let wrong = answered(answer).await.err().unwrap();
         assert!(matches!(wrong, Error::NotStomp(_)) && !wrong.retryable(), "{wrong}");
     }
@@ -98,8 +100,10 @@ async fn a_receipt_has_its_time_and_may_come_too_late() {
 #[tokio::test]
 async fn an_error_ends_the_connection_and_everyone_learns_why() {
     let (client, mut peer) = pair().await;
-    let (subscribed, id) =
-        tokio::join!(client.subscribe("/queue/a", AckMode::ClientIndividual, 1, Headers::new()), peer.subscribed());
+    let (subscribed, id) = tokio::join!(
+        client.subscribe("/queue/a", AckMode::ClientIndividual, 1, Headers::new()),
+        peer.subscribed()
+    );
     let mut subscription = subscribed.unwrap();
     peer.message(&id, "1", "unread").await;
     let waiting = tokio::spawn({
@@ -108,9 +112,7 @@ async fn an_error_ends_the_connection_and_everyone_learns_why() {
     });
     peer.expect(Command::Send).await;
     peer.send(Command::Error, Headers::new().with("message", "not_found"), "no queue\n").await;
-    let told = |error: &Error| {
-        matches!(error, Error::Broker { message, detail } if message == "not_found" && detail == "no queue")
-    };
+    let told = |error: &Error| matches!(error, Error::Broker { message, detail } if message == "not_found" && detail == "no queue");
     assert!(told(&within(client.closed()).await));
     assert!(told(&within(waiting).await.unwrap().unwrap_err()));
     assert!(client.is_closed() && told(&client.ack("1").unwrap_err()));
@@ -123,7 +125,9 @@ async fn an_error_ends_the_connection_and_everyone_learns_why() {
 
 #[tokio::test]
 async fn a_broker_that_breaks_the_protocol_is_left() {
-    for nonsense in ["NONSENSE\n\n\0", "CONNECTED\nversion:1.2\n\n\0", "MESSAGE\ncontent-length:99999999999\n\n"] {
+    for nonsense in
+        ["NONSENSE\n\n\0", "CONNECTED\nversion:1.2\n\n\0", "MESSAGE\ncontent-length:99999999999\n\n"]
+    {
         let (client, mut peer) = pair().await;
         peer.bytes(nonsense.as_bytes()).await;
         assert!(matches!(within(client.closed()).await, Error::Frame(_)), "{nonsense}");
@@ -143,14 +147,12 @@ async fn a_broker_that_goes_away_is_worth_trying_again() {
 async fn messages_go_to_their_subscription_with_all_they_have() {
     let (client, mut peer) = pair().await;
     let prefetch = Headers::new().with("x-expires", 1000);
-    let (subscribed, frame) = tokio::join!(
-        client.subscribe("/queue/a", AckMode::ClientIndividual, 2, prefetch),
-        async {
+    let (subscribed, frame) =
+        tokio::join!(client.subscribe("/queue/a", AckMode::ClientIndividual, 2, prefetch), async {
             let frame = peer.expect(Command::Subscribe).await;
             peer.confirm(&frame).await;
             frame
-        }
-    );
+        });
     let said = |name| frame.headers.get(name).unwrap();
     assert_eq!((said("ack"), said("prefetch-count"), said("x-expires")), ("client-individual", "2", "1000"));
     peer.message("unknown", "0", "nobody wants this").await;

@@ -96,10 +96,11 @@ async fn with_a_prefetch_a_slow_subscriber_stops_nobody() {
     for n in 0..100 {
         peer.message(&id, &n.to_string(), "").await;
     }
-    let (sent, ()) = tokio::join!(client.send_with_receipt("/queue/b", Headers::new(), Bytes::new()), async {
-        let frame = peer.expect(Command::Send).await;
-        peer.confirm(&frame).await;
-    });
+    let (sent, ()) =
+        tokio::join!(client.send_with_receipt("/queue/b", Headers::new(), Bytes::new()), async {
+            let frame = peer.expect(Command::Send).await;
+            peer.confirm(&frame).await;
+        });
     sent.unwrap();
     drop(subscribed);
 }

@@ -174,7 +174,10 @@ async fn an_error_of_the_broker_is_told() {
     let second = connect(&options).await;
     let refused = within(second.send_with_receipt(&queue, other, "x".into())).await.unwrap_err();
     println!("{refused}");
-    assert!(matches!(&refused, Error::Broker { message, .. } if message == "precondition_failed"), "{refused}");
+    assert!(
+        matches!(&refused, Error::Broker { message, .. } if message == "precondition_failed"),
+        "{refused}"
+    );
     assert!(!refused.retryable());
 
     let client = connect(&options).await;

@@ -83,11 +83,12 @@ async fn a_broker_that_the_authority_vouches_for_is_trusted() {
     let (client, peer) = setup.attempt().await;
     let (client, mut peer) = (client.unwrap(), peer.unwrap());
     let body = Bytes::from((0..3_000_000_u32).map(|n| (n % 251) as u8).collect::<Vec<_>>());
-    let (sent, ()) = tokio::join!(client.send_with_receipt("/queue/a", Headers::new(), body.clone()), async {
-        let frame = peer.expect(Command::Send).await;
-        assert!(frame.body == body);
-        peer.confirm(&frame).await;
-    });
+    let (sent, ()) =
+        tokio::join!(client.send_with_receipt("/queue/a", Headers::new(), body.clone()), async {
+            let frame = peer.expect(Command::Send).await;
+            assert!(frame.body == body);
+            peer.confirm(&frame).await;
+        });
     sent.unwrap();
     let subscribe = client.subscribe("/queue/a", karaoke_stomp::AckMode::Auto, 0, Headers::new());
     let (subscribed, id) = tokio::join!(subscribe, peer.subscribed());
