@@ -1,6 +1,6 @@
 //! The thread on which a worker computes, so that no async thread ever waits for a network.
 
-use crate::chunk::{self, ChunkError};
+use crate::chunk::{self, BeforeWindow, ChunkError};
 use crate::sessions::Sessions;
 use karaoke_core::wire::{Job, Separated};
 use std::any::Any;
@@ -10,12 +10,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// Answers whether the job in hand is to be dropped.
-pub(crate) type IsCancelled = Box<dyn Fn() -> bool + Send>;
-
 struct Order {
     job: Job,
-    is_cancelled: IsCancelled,
+    before_window: BeforeWindow,
     done: oneshot::Sender<Result<Separated, ChunkError>>,
 }
 
@@ -37,11 +34,11 @@ impl Bench {
     pub(crate) async fn separate(
         &self,
         job: Job,
-        is_cancelled: IsCancelled,
+        before_window: BeforeWindow,
     ) -> Result<Separated, ChunkError> {
         let (done, result) = oneshot::channel();
         // When the thread is gone the order is dropped, and with it `done`: then `result` says so.
-        let _ = self.orders.send(Order { job, is_cancelled, done });
+        let _ = self.orders.send(Order { job, before_window, done });
         result.await.unwrap_or_else(|_| Err(ChunkError::Panicked("its thread is gone".to_owned())))
     }
 
@@ -56,8 +53,8 @@ impl Bench {
 }
 
 fn serve(inbox: &mpsc::Receiver<Order>, mut sessions: Sessions) {
-    while let Ok(Order { job, is_cancelled, done }) = inbox.recv() {
-        let work = AssertUnwindSafe(|| chunk::separate(sessions.of_job(&job)?, &job, is_cancelled));
+    while let Ok(Order { job, before_window, done }) = inbox.recv() {
+        let work = AssertUnwindSafe(|| chunk::separate(sessions.of_job(&job)?, &job, before_window));
         let result = catch_unwind(work).unwrap_or_else(|panic| {
             sessions.clear();
             Err(ChunkError::Panicked(text(&*panic)))

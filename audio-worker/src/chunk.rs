@@ -1,15 +1,19 @@
 //! Separates one chunk, window by window, on the thread that calls.
 
 use crate::kinds::{SeparateError, Separator};
+use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
 use karaoke_core::wire::{Job, Separated};
 
 /// A chunk was not separated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChunkError {
-    /// Its track was cancelled meanwhile.
+    /// Nobody wants it any more.
     #[error("cancelled")]
     Cancelled,
+    /// The worker misbehaves on purpose.
+    #[error("the worker simulates the fault `{0}`")]
+    Simulated(Fault),
     /// A window could not be separated.
     #[error(transparent)]
     Separate(#[from] SeparateError),
@@ -23,16 +27,20 @@ impl ChunkError {
     pub(crate) fn retryable(&self) -> bool {
         match self {
             Self::Cancelled | Self::Panicked(_) => false,
+            Self::Simulated(fault) => *fault == Fault::Nack,
             Self::Separate(error) => error.retryable(),
         }
     }
 }
 
-/// Separates every window of `job`; asks `is_cancelled` before each.
+/// Asked before each window, by its index in the chunk; an error ends the chunk with it.
+pub(crate) type BeforeWindow = Box<dyn Fn(u32) -> Result<(), ChunkError> + Send>;
+
+/// Separates every window of `job`; asks `before_window` before each.
 pub(crate) fn separate(
     separator: &mut dyn Separator,
     job: &Job,
-    is_cancelled: impl Fn() -> bool,
+    before_window: impl Fn(u32) -> Result<(), ChunkError>,
 ) -> Result<Separated, ChunkError> {
     let (window, stems) = (separator.window(), separator.stems());
     if job.window != window {
@@ -44,9 +52,7 @@ pub(crate) fn separate(
     let mut output = vec![0.0; samples];
     let mut body = vec![0; job.windows as usize * samples * 4];
     for (index, part) in body.chunks_exact_mut(samples * 4).enumerate() {
-        if is_cancelled() {
-            return Err(ChunkError::Cancelled);
-        }
+        before_window(index as u32)?;
         for (channel, samples) in input.iter_mut().enumerate() {
             read_le_bytes(&job.body[(channel * job.frames() + index * job.step) * 4..], samples);
         }
@@ -67,7 +73,7 @@ mod tests {
 
     #[test]
     fn windows_lie_where_the_plan_says() {
-        let separated = separate(&mut Fake, &job("mirror", 0), || false).unwrap();
+        let separated = separate(&mut Fake, &job("mirror", 0), |_| Ok(())).unwrap();
         assert_eq!((separated.windows, separated.stems, separated.window), (2, 2, 3));
         let channel = |window, stem| separated.channels(window, stem).map(from_le_bytes);
         assert_eq!(channel(0, 0), [vec![2.0, 4.0, 6.0], vec![12.0, 14.0, 16.0]]);
@@ -77,14 +83,17 @@ mod tests {
     #[test]
     fn a_cancel_is_seen_between_windows() {
         let asked = Cell::new(0);
-        let cancelled = || asked.replace(asked.get() + 1) == 1;
-        let refused = separate(&mut Fake, &job("mirror", 0), cancelled).unwrap_err();
+        let before = |window| {
+            asked.set(asked.get() + 1);
+            if window == 1 { Err(ChunkError::Cancelled) } else { Ok(()) }
+        };
+        let refused = separate(&mut Fake, &job("mirror", 0), before).unwrap_err();
         assert!(matches!(refused, ChunkError::Cancelled) && asked.get() == 2);
     }
 
     #[test]
     fn a_job_made_for_another_window_is_refused_for_good() {
-        let refused = separate(&mut Fake, &Job { window: 4, ..job("mirror", 0) }, || false).unwrap_err();
+        let refused = separate(&mut Fake, &Job { window: 4, ..job("mirror", 0) }, |_| Ok(())).unwrap_err();
         assert!(!refused.retryable(), "{refused}");
     }
 }

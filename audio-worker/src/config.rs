@@ -8,19 +8,20 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkerConfig {
-    /// Workers in this process, each with its own model sessions; 0: as many as the machine has cores,
-    /// divided by `threads`.
+    /// Workers, each with its own model sessions; 0: as many as the machine has cores, divided by `threads`.
     pub workers: usize,
     /// Threads of each worker's session; 0: one.
     pub threads: usize,
     /// ONNX Runtime's shared library, or the folder it lies in; empty: `ORT_DYLIB_PATH`, then
     /// `.runtime/onnxruntime`, then the system's.
     pub onnxruntime: PathBuf,
-    /// Workers are called this with a number behind: `w1`, `w2`, …
+    /// What workers are called: in one process `w1`, `w2`, …; a pool over RabbitMQ is `<host>-w1`, and its
+    /// workers `<host>-w1.1`, `<host>-w1.2`, …
     pub id: String,
     /// Models that a worker keeps loaded; loading another drops the one not used for longest.
     pub loaded_models: usize,
-    /// Milliseconds of rest after a failure that may pass, before the job is handed back.
+    /// Milliseconds of rest after a failure that may pass or a refused reply; doubles with each in a row, up
+    /// to 30 s.
     pub retry_pause_ms: u64,
 }
 
@@ -58,14 +59,13 @@ impl WorkerConfig {
     /// Refuses values that cannot be.
     pub fn check(&self) -> Result<(), BadConfig> {
         let bad = |key, problem| Err(BadConfig { key, problem });
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if self.workers > 1024 {
             return bad("workers", "must be at most 1024");
         }
         if self.threads > 1024 {
             return bad("threads", "must be at most 1024");
         }
-        if self.id.is_empty() || self.id.len() > 64 || !self.id.bytes().all(plain) {
+        if !is_name(&self.id) {
             return bad("id", "must be 1 to 64 letters, digits, '-', '_' or '.'");
         }
         if self.loaded_models == 0 {
@@ -88,6 +88,12 @@ impl WorkerConfig {
     pub(crate) fn retry_pause(&self) -> Duration {
         Duration::from_millis(self.retry_pause_ms)
     }
+}
+
+/// Whether workers can be called this: 1 to 64 letters, digits, `-`, `_` or `.`.
+pub fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Cores this process may use.

@@ -1,16 +1,20 @@
 //! The workers of one process.
 
+use crate::backoff::Backoff;
 use crate::bench::Bench;
-use crate::config::{BadConfig, WorkerConfig, cores};
+use crate::board::{About, Board, Identity};
+use crate::config::{BadConfig, Sizes, WorkerConfig, cores};
 use crate::runtime::Runtime;
 use crate::sessions::{Open, Sessions, opener};
-use crate::simulation::SimulationConfig;
-use crate::worker::Worker;
+use crate::simulation::{BadSimulation, Fault, Lossy, Saboteur, SimulationConfig, Stage, slowed};
+use crate::worker::{Ending, Worker};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Workers that take jobs until they are stopped; dropping the pool leaves at once and hands back the jobs in
@@ -18,6 +22,18 @@ use tokio_util::sync::CancellationToken;
 pub struct Pool {
     stop: CancellationToken,
     workers: JoinSet<()>,
+    announced: Vec<CancellationToken>,
+}
+
+/// What a pool is to be like.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    /// The section `[worker]`.
+    pub worker: WorkerConfig,
+    /// The section `[simulation]`.
+    pub simulation: SimulationConfig,
+    /// Between two announcements of a worker.
+    pub every: Duration,
 }
 
 /// The workers cannot start.
@@ -26,6 +42,9 @@ pub enum StartError {
     /// The configuration cannot be.
     #[error(transparent)]
     Config(#[from] BadConfig),
+    /// The simulation cannot be.
+    #[error(transparent)]
+    Simulation(#[from] BadSimulation),
     /// There is nothing that they could do.
     #[error("no model is installed (see `models.dir` in config.toml)")]
     NoModel,
@@ -34,56 +53,89 @@ pub enum StartError {
     Thread(#[from] io::Error),
 }
 
+impl PoolOptions {
+    /// The fault of each worker, the first one's first: their number is the pool's.
+    pub fn faults(&self) -> Vec<Option<Fault>> {
+        let healthy = self.simulation.healthy(self.sizes().workers);
+        let all = healthy + self.simulation.workers_unhealthy;
+        (1..=all).map(|number| self.simulation.fault_of(number, healthy)).collect()
+    }
+
+    fn sizes(&self) -> Sizes {
+        self.worker.sizes(cores())
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        self.worker.check()?;
+        Ok(self.simulation.check()?)
+    }
+}
+
 impl Pool {
     /// Starts the workers, which take jobs for every installed model of `catalogue` from `queue`.
     ///
     /// Must be called in a tokio runtime. Models are loaded when their first job comes.
     pub fn start(
-        config: &WorkerConfig,
-        simulation: &SimulationConfig,
+        options: &PoolOptions,
         catalogue: Arc<Catalogue>,
         queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
     ) -> Result<Self, StartError> {
-        config.check()?;
-        let models: Arc<[String]> = catalogue.installed().map(|m| m.name.clone()).collect();
-        if models.is_empty() {
-            return Err(StartError::NoModel);
-        }
-        let sizes = config.sizes(cores());
-        Self::start_with(
-            config,
-            sizes.workers,
-            models,
-            queue,
-            &opener(runtime, catalogue, sizes.threads, simulation.clone()),
-        )
+        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
+        Self::start_with(options, models, queue, &opener(runtime, catalogue, threads))
     }
 
-    /// Starts `count` workers that load models with `open`.
+    /// Starts one worker that has this process for itself: when it has a fault, the process has it.
+    pub fn start_alone(
+        options: &PoolOptions,
+        identity: Identity,
+        fault: Option<Fault>,
+        catalogue: Arc<Catalogue>,
+        queue: Arc<dyn WorkerQueue>,
+        runtime: Runtime,
+    ) -> Result<Self, StartError> {
+        options.check()?;
+        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
+        let stop = CancellationToken::new();
+        let open = opener(runtime, catalogue, threads);
+        let seat = Seat { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
+        let worker = seat.worker(identity, Stage::Process)?;
+        let (mut workers, announced) = (JoinSet::new(), vec![worker.board.announced().clone()]);
+        workers.spawn(async move {
+            worker.run().await;
+        });
+        Ok(Self { stop, workers, announced })
+    }
+
+    /// Starts workers that load models with `open`.
     pub(crate) fn start_with(
-        config: &WorkerConfig,
-        count: usize,
+        options: &PoolOptions,
         models: Arc<[String]>,
         queue: Arc<dyn WorkerQueue>,
         open: &Open,
     ) -> Result<Self, StartError> {
+        options.check()?;
         let stop = CancellationToken::new();
-        let mut workers = JoinSet::new();
-        for number in 1..=count {
-            let id = format!("{}{number}", config.id);
-            let worker = Worker {
-                bench: Bench::start(&id, Sessions::new(open.clone(), config.loaded_models))?,
-                id,
-                models: models.clone(),
-                queue: queue.clone(),
-                pause: config.retry_pause(),
-                stop: stop.clone(),
-            };
-            workers.spawn(worker.run());
+        let (mut workers, mut announced) = (JoinSet::new(), Vec::new());
+        for (index, fault) in options.faults().into_iter().enumerate() {
+            let (options, models, queue, open) =
+                (options.clone(), models.clone(), queue.clone(), open.clone());
+            let name = format!("{}{}", options.worker.id, index + 1);
+            let seat = Seat { options, fault, models, queue, open, stop: stop.clone() };
+            let first = seat.worker(Identity::new(name.as_str()), Stage::Task)?;
+            announced.push(first.board.announced().clone());
+            workers.spawn(seat.occupy(name, first));
         }
-        tracing::info!(workers = count, "workers started");
-        Ok(Self { stop, workers })
+        tracing::info!(workers = workers.len(), "workers started");
+        Ok(Self { stop, workers, announced })
+    }
+
+    /// Waits until the queue has passed on a first word of every worker: until then a broker may be out of
+    /// reach.
+    pub async fn announced(&self) {
+        for announced in &self.announced {
+            announced.cancelled().await;
+        }
     }
 
     /// Number of workers.
@@ -96,8 +148,8 @@ impl Pool {
         self.workers.is_empty()
     }
 
-    /// Waits until a worker has left, which it does by itself only when the queue is closed; false when none
-    /// is left to wait for.
+    /// Waits until a worker has left, which it does by itself only when the queue is closed or when it
+    /// crashes on purpose; false when none is left to wait for.
     pub async fn join_next(&mut self) -> bool {
         match self.workers.join_next().await {
             Some(Err(error)) => {
@@ -113,5 +165,73 @@ impl Pool {
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.join_next().await {}
+    }
+}
+
+fn installed(catalogue: &Catalogue) -> Result<Arc<[String]>, StartError> {
+    let models: Arc<[String]> = catalogue.installed().map(|m| m.name.clone()).collect();
+    if models.is_empty() { Err(StartError::NoModel) } else { Ok(models) }
+}
+
+/// A worker's place in the pool: whoever works there, life after life, has the same name and the same fault.
+struct Seat {
+    options: PoolOptions,
+    fault: Option<Fault>,
+    models: Arc<[String]>,
+    queue: Arc<dyn WorkerQueue>,
+    open: Open,
+    stop: CancellationToken,
+}
+
+impl Seat {
+    /// A worker for this seat.
+    fn worker(&self, identity: Identity, stage: Stage) -> io::Result<Worker> {
+        let PoolOptions { worker: config, simulation, every } = &self.options;
+        let saboteur = self.fault.map(|fault| Arc::new(Saboteur::new(fault, stage, simulation)));
+        let open = slowed(self.open.clone(), simulation, saboteur.clone());
+        let bench = Bench::start(&identity.name, Sessions::new(open, config.loaded_models))?;
+        let about = About {
+            identity,
+            models: self.models.clone(),
+            threads: self.options.sizes().threads,
+            prefetch: self.queue.prefetch(),
+            every: *every,
+        };
+        Ok(Worker {
+            models: self.models.clone(),
+            queue: self.queue.clone(),
+            bench,
+            board: Arc::new(Board::new(about)),
+            pause: config.retry_pause(),
+            saboteur,
+            lossy: Lossy::new(simulation),
+            stop: self.stop.clone(),
+        })
+    }
+
+    /// Lets `first` work here, and another after each crash, if there is to be one.
+    async fn occupy(self, name: String, first: Worker) {
+        let (mut worker, mut backoff) = (first, Backoff::default());
+        loop {
+            let born = Instant::now();
+            if worker.run().await == Ending::Left {
+                return;
+            }
+            tracing::warn!(worker = name, "crashed (simulated)");
+            if !self.options.simulation.restart_crashed {
+                return;
+            }
+            let pause = backoff.after(born.elapsed());
+            if timeout(pause, self.stop.cancelled()).await.is_ok() {
+                return;
+            }
+            worker = match self.worker(Identity::new(name.as_str()), Stage::Task) {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(worker = name, %error, "cannot be started again");
+                    return;
+                }
+            };
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::kinds::{self, SeparateError, Separator};
 use crate::runtime::Runtime;
-use crate::simulation::SimulationConfig;
 use karaoke_core::wire::Job;
 use karaoke_models::Catalogue;
 use std::sync::Arc;
@@ -13,12 +12,7 @@ pub(crate) type Open = Arc<dyn Fn(&Job) -> Result<Box<dyn Separator>, SeparateEr
 
 /// Loads models of `catalogue`, each to run on `threads` threads; refuses a job that was made for another
 /// file than the manifest means.
-pub(crate) fn opener(
-    runtime: Runtime,
-    catalogue: Arc<Catalogue>,
-    threads: usize,
-    simulation: SimulationConfig,
-) -> Open {
+pub(crate) fn opener(runtime: Runtime, catalogue: Arc<Catalogue>, threads: usize) -> Open {
     Arc::new(move |job| {
         let manifest = catalogue.get(&job.model)?;
         if !manifest.sha256.eq_ignore_ascii_case(&job.model_sha256) {
@@ -28,7 +22,7 @@ pub(crate) fn opener(
                 have: manifest.sha256.clone(),
             });
         }
-        Ok(simulation.wrap(kinds::open(&runtime, &catalogue, manifest, threads)?))
+        kinds::open(&runtime, &catalogue, manifest, threads)
     })
 }
 

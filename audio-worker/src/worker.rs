@@ -1,125 +1,226 @@
 //! One worker: takes a job, has it separated, sends the reply, and only then acks.
 
+use crate::announcer::Announcer;
 use crate::bench::Bench;
-use crate::chunk::ChunkError;
-use karaoke_core::wire::{Job, Outcome, Reply, Separated};
-use karaoke_queue::{Delivery, News, QueueError, WorkerQueue};
+use crate::board::Board;
+use crate::chunk::{BeforeWindow, ChunkError};
+use crate::outbox::{Outbox, Post};
+use crate::simulation::{Fault, Lossy, Saboteur};
+use crate::streak::Streak;
+use karaoke_core::presence::WorkerState;
+use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// One worker.
+/// How long a worker waits until the queue has what it says beside its results, before it goes on.
+const SAYING: Duration = Duration::from_secs(2);
+
+/// How often a worker without a job looks whether its last reply was refused.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// One worker in one life.
 pub(crate) struct Worker {
-    pub(crate) id: String,
     pub(crate) models: Arc<[String]>,
     pub(crate) queue: Arc<dyn WorkerQueue>,
     pub(crate) bench: Bench,
+    pub(crate) board: Arc<Board>,
     pub(crate) pause: Duration,
+    pub(crate) saboteur: Option<Arc<Saboteur>>,
+    pub(crate) lossy: Lossy,
     pub(crate) stop: CancellationToken,
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It was told to stop, or the queue was closed.
+    Left,
+    /// It crashed on purpose.
+    Crashed,
+}
+
+/// What came of a delivery.
+enum After {
+    /// A chunk was done.
+    Done,
+    /// Nothing that says anything about the worker.
+    Nothing,
+    /// The job was handed back.
+    HandedBack(String),
+    /// The worker crashes on purpose, and the job goes with it.
+    Crash,
+    /// The worker hangs on purpose, with the job in hand.
+    Hang(Delivery<Job>),
 }
 
 impl Worker {
     /// Works until told to stop or until the queue is closed. The job in hand is finished first.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(self) -> Ending {
+        let announcer = Announcer::start(self.board.clone(), self.queue.clone());
+        let mut outbox = Outbox::new(Post {
+            queue: self.queue.clone(),
+            board: self.board.clone(),
+            lossy: self.lossy,
+            pause: self.pause,
+            stop: self.stop.clone(),
+        });
+        let ending = self.work(&announcer, &mut outbox).await;
+        let (state, note) = match ending {
+            Ending::Left => {
+                outbox.settle().await;
+                (WorkerState::Left, None)
+            }
+            Ending::Crashed => {
+                drop(outbox);
+                (WorkerState::Crashed, Some("simulated crash"))
+            }
+        };
+        announcer.end(state, note).await;
+        self.bench.close().await;
+        ending
+    }
+
+    async fn work(&self, announcer: &Announcer, outbox: &mut Outbox) -> Ending {
+        let mut streak = Streak::new(self.pause, self.queue.refusals(self.name()));
         loop {
+            if let Some(rest) = streak.heard(self.queue.refusals(self.name())) {
+                self.board.count_failure();
+                self.rest(rest, "a reply was refused as corrupt").await;
+            }
             let next = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => break,
+                () = self.stop.cancelled() => return Ending::Left,
                 next = self.queue.next_job(&self.models) => next,
+                () = tokio::time::sleep(GLANCE) => continue,
             };
-            match next {
-                Ok(delivery) => self.handle(delivery).await,
-                Err(error) if error.retryable() => {
-                    tracing::warn!(worker = self.id, %error, "no job");
-                    self.rest().await;
+            let after = match next {
+                Ok(delivery) => self.handle(delivery, outbox).await,
+                Err(error) if error.retryable() => After::HandedBack(format!("no job: {error}")),
+                Err(QueueError::Closed) => return Ending::Left,
+                Err(error) => {
+                    tracing::error!(worker = self.name(), %error, "there will be no more jobs");
+                    return Ending::Left;
                 }
-                Err(_) => break,
+            };
+            match after {
+                After::Done => streak.succeeded(),
+                After::Nothing => {}
+                After::HandedBack(why) => self.rest(streak.failed(), &why).await,
+                After::Crash => return Ending::Crashed,
+                After::Hang(in_hand) => return self.hang(announcer, in_hand).await,
             }
+            self.board.idle();
         }
-        self.bench.close().await;
     }
 
     #[tracing::instrument(
         name = "job", skip_all,
-        fields(worker = self.id, track = %delivery.message.track, chunk = delivery.message.chunk,
+        fields(worker = self.name(), track = %delivery.message.track, chunk = delivery.message.chunk,
             attempt = delivery.message.attempt),
     )]
-    async fn handle(&self, delivery: Delivery<Job>) {
+    async fn handle(&self, delivery: Delivery<Job>, outbox: &mut Outbox) -> After {
         let job = &delivery.message;
-        if self.queue.is_cancelled(&job.track) {
-            return delivery.ack();
+        if self.queue.is_unwanted(&job.track, job.chunk) {
+            delivery.ack();
+            return After::Nothing;
         }
-        self.queue.tell(self.started(job));
         let began = Instant::now();
-        let result = self.separate(job).await;
+        self.board.working(job);
+        tracing::info!("chunk {} begun", job.chunk);
+        self.say(job, 0.0, Outcome::Started).await;
+        let result = self.bench.separate(job.clone(), self.before_window(job)).await;
         let seconds = began.elapsed().as_secs_f64();
         match result {
-            Ok(separated) => self.reply(delivery, seconds, Outcome::Separated(separated)).await,
-            Err(ChunkError::Cancelled) => delivery.ack(),
-            Err(error) if error.retryable() => {
-                tracing::warn!(%error, "job failed, handing it back");
-                self.rest().await;
-                delivery.nack();
+            Ok(separated) => {
+                let separated = match &self.saboteur {
+                    Some(saboteur) => saboteur.after_chunk(separated),
+                    None => separated,
+                };
+                let reply = self.reply(job, seconds, Outcome::Separated(separated));
+                outbox.send(delivery, reply).await;
+                After::Done
             }
+            Err(ChunkError::Cancelled) => {
+                delivery.ack();
+                After::Nothing
+            }
+            Err(ChunkError::Simulated(Fault::Kill)) => After::Crash,
+            Err(ChunkError::Simulated(Fault::Hang)) => After::Hang(delivery),
+            Err(error) if error.retryable() => self.hand_back(delivery, seconds, &error).await,
             Err(error) => {
                 tracing::error!(%error, "job failed for good");
-                self.reply(delivery, seconds, Outcome::Failed(error.to_string())).await;
+                self.board.count_failure();
+                let reply = self.reply(job, seconds, Outcome::Failed(error.to_string()));
+                outbox.send(delivery, reply).await;
+                After::Nothing
             }
         }
     }
 
-    async fn separate(&self, job: &Job) -> Result<Separated, ChunkError> {
-        let (queue, track) = (self.queue.clone(), job.track.clone());
-        self.bench.separate(job.clone(), Box::new(move || queue.is_cancelled(&track))).await
+    /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
+    fn before_window(&self, job: &Job) -> BeforeWindow {
+        let (queue, saboteur) = (self.queue.clone(), self.saboteur.clone());
+        let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);
+        Box::new(move |window| match &saboteur {
+            _ if queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),
+            Some(saboteur) => saboteur.before_window(window, windows),
+            None => Ok(()),
+        })
     }
 
-    /// Sends the reply, and acks the job once the queue holds it; a job whose reply is lost is handed back.
-    async fn reply(&self, delivery: Delivery<Job>, seconds: f64, outcome: Outcome) {
-        let job = &delivery.message;
-        let reply = Reply {
+    async fn hand_back(&self, delivery: Delivery<Job>, seconds: f64, error: &ChunkError) -> After {
+        tracing::warn!(%error, "job failed, handing it back");
+        self.board.count_failure();
+        self.say(&delivery.message, seconds, Outcome::Returned(error.to_string())).await;
+        delivery.nack();
+        After::HandedBack(error.to_string())
+    }
+
+    /// Holds the job and says nothing, until the stop.
+    async fn hang(&self, announcer: &Announcer, in_hand: Delivery<Job>) -> Ending {
+        tracing::warn!(worker = self.name(), chunk = in_hand.message.chunk, "hangs from now on (simulated)");
+        announcer.hush();
+        self.stop.cancelled().await;
+        in_hand.nack();
+        Ending::Left
+    }
+
+    /// Tells the server how it goes, beside the results. One that does not hear it gets those all the same.
+    async fn say(&self, job: &Job, seconds: f64, outcome: Outcome) {
+        let reply = self.reply(job, seconds, outcome);
+        match timeout(SAYING, self.queue.reply(&job.reply_to, reply)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "could not tell the server how it goes"),
+            Err(_) => tracing::warn!("could not tell the server in time how it goes"),
+        }
+    }
+
+    fn reply(&self, job: &Job, seconds: f64, outcome: Outcome) -> Reply {
+        Reply {
             track: job.track.clone(),
             chunk: job.chunk,
             attempt: job.attempt,
-            worker: self.id.clone(),
+            worker: self.name().to_owned(),
             seconds,
             outcome,
-        };
-        match self.send(&job.reply_to, reply).await {
-            Ok(()) => {
-                tracing::debug!(seconds, "job done");
-                delivery.ack();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "reply not sent, handing the job back");
-                delivery.nack();
-            }
         }
     }
 
-    /// Sends the reply until there is room for it: computing it again would cost more than waiting.
-    async fn send(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
-        loop {
-            match self.queue.reply(reply_to, reply.clone()).await {
-                Err(error) if error.retryable() && !self.stop.is_cancelled() => {
-                    tracing::warn!(%error, "reply has to wait");
-                    self.rest().await;
-                }
-                done => return done,
-            }
+    /// A rest, cut short by the stop.
+    async fn rest(&self, rest: Duration, why: &str) {
+        if rest.is_zero() {
+            return;
         }
+        tracing::warn!(worker = self.name(), seconds = rest.as_secs_f64(), why, "resting");
+        self.board.resting(why);
+        let _ = timeout(rest, self.stop.cancelled()).await;
+        self.board.idle();
     }
 
-    fn started(&self, job: &Job) -> News {
-        News::Started {
-            worker: self.id.clone(),
-            track: job.track.clone(),
-            chunk: job.chunk,
-            attempt: job.attempt,
-        }
-    }
-
-    /// A pause, cut short by the stop.
-    async fn rest(&self) {
-        let _ = tokio::time::timeout(self.pause, self.stop.cancelled()).await;
+    fn name(&self) -> &str {
+        self.board.name()
     }
 }

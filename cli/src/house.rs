@@ -26,19 +26,12 @@ impl House {
     /// Starts queue, workers and pipeline.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let catalogue = Catalogue::open(&config.models.dir)?;
-        let library = &config.worker.onnxruntime;
-        let explicit = (!library.as_os_str().is_empty()).then_some(library.as_path());
-        let runtime = Runtime::load(explicit)?;
-        let workers = config.worker.sizes(karaoke_worker::config::cores()).workers;
+        let runtime = Runtime::load(Some(&config.worker.onnxruntime))?;
+        let options = crate::worker::options(&config);
+        let workers = options.faults().len();
         let queue = MemoryQueue::new(workers.max(config.dispatch.in_flight) + SPARE, PATIENCE);
-        let pool = Pool::start(
-            &config.worker,
-            &config.simulation,
-            Arc::new(catalogue.clone()),
-            Arc::new(queue.clone()),
-            runtime,
-        )
-        .context("the workers cannot start")?;
+        let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
+            .context("the workers cannot start")?;
         let parts = Parts {
             store: config.store,
             chunking: config.chunking,

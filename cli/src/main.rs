@@ -4,11 +4,13 @@ mod config;
 mod house;
 mod log;
 mod models;
+mod pool;
 mod separate;
 mod serve;
 mod server;
 mod signals;
 mod up;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -31,6 +33,11 @@ enum Command {
     Up(up::Arguments),
     /// Serves the karaoke page and the API; workers elsewhere do the work, through RabbitMQ.
     Server(server::Arguments),
+    /// Runs a pool of workers, which take their jobs from RabbitMQ.
+    Worker(worker::Arguments),
+    /// One worker of a pool; `karaoke worker` starts it.
+    #[command(hide = true)]
+    WorkerProcess(pool::process::Arguments),
     /// Separates songs and writes their stems, without a server.
     Separate(separate::Arguments),
     /// Lists and verifies the models.
@@ -65,6 +72,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),
         Command::Server(server) => server::run(server, config).await.map(|()| ExitCode::SUCCESS),
+        Command::Worker(worker) => {
+            worker::run(worker, config, arguments.config).await.map(|()| ExitCode::SUCCESS)
+        }
+        Command::WorkerProcess(process) => {
+            pool::process::run(process, config).await.map(|()| ExitCode::SUCCESS)
+        }
         Command::Separate(separate) => separate::run(separate, config).await,
         Command::Models(command) => models::run(&command, &config).map(|()| ExitCode::SUCCESS),
     }

@@ -1,8 +1,12 @@
 //! Tests of the worker as a whole; they need ONNX Runtime (`make runtime`) and the models in `models/`.
 
 pub(crate) mod fake;
+mod faults;
 mod models;
+mod outbox;
 mod pool;
+mod presence;
+mod stage;
 mod stft;
 
 use crate::runtime::Runtime;

@@ -1,0 +1,65 @@
+//! Announces a worker to every server, again and again, beside its work and never in its way.
+
+use crate::board::Board;
+use karaoke_core::presence::WorkerState;
+use karaoke_queue::WorkerQueue;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long one announcement may take; the next one says it again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The announcements of one worker's life; dropping it ends them without a last word.
+pub(crate) struct Announcer {
+    board: Arc<Board>,
+    queue: Arc<dyn WorkerQueue>,
+    quiet: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Announcer {
+    /// Announces what stands on the board: now, then every [`Board::every`], and when there is news.
+    pub(crate) fn start(board: Arc<Board>, queue: Arc<dyn WorkerQueue>) -> Self {
+        let quiet = CancellationToken::new();
+        let task = tokio::spawn(repeat(board.clone(), queue.clone(), quiet.clone()));
+        Self { board, queue, quiet, task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Falls silent, as a frozen worker does.
+    pub(crate) fn hush(&self) {
+        self.quiet.cancel();
+    }
+
+    /// Says how this life ended, as the last thing of all.
+    pub(crate) async fn end(self, state: WorkerState, note: Option<&str>) {
+        self.quiet.cancel();
+        // An earlier announcement must not come after the last one.
+        let task: JoinHandle<()> = self.task.detach();
+        let _ = task.await;
+        self.board.over(state, note);
+        announce(&self.board, &*self.queue).await;
+    }
+}
+
+async fn repeat(board: Arc<Board>, queue: Arc<dyn WorkerQueue>, quiet: CancellationToken) {
+    while !quiet.is_cancelled() {
+        announce(&board, &*queue).await;
+        tokio::select! {
+            () = quiet.cancelled() => {}
+            () = board.news() => {}
+            () = tokio::time::sleep(board.every()) => {}
+        }
+    }
+}
+
+async fn announce(board: &Board, queue: &dyn WorkerQueue) {
+    match timeout(PATIENCE, queue.announce(board.presence())).await {
+        Ok(Ok(())) => board.announced().cancel(),
+        Ok(Err(error)) => tracing::debug!(worker = board.name(), %error, "not announced"),
+        Err(_) => tracing::debug!(worker = board.name(), "not announced in time"),
+    }
+}

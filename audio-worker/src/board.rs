@@ -1,0 +1,205 @@
+//! What a worker is doing: written by the worker, read out by its announcer.
+
+use crate::process;
+use karaoke_core::presence::{InHand, Presence, WorkerState};
+use karaoke_core::wire::Job;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// A worker in one of its lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name, unique among all machines.
+    pub name: String,
+    /// Another number in each life.
+    pub life: u64,
+}
+
+impl Identity {
+    /// A new life of the worker called `name`.
+    pub fn new(name: impl Into<String>) -> Self {
+        // 53 bits: readers of JSON that know only doubles see the same number.
+        Self { name: name.into(), life: rand::random::<u64>() >> 11 }
+    }
+}
+
+/// What stays the same for a worker's whole life.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) identity: Identity,
+    pub(crate) models: Arc<[String]>,
+    pub(crate) threads: usize,
+    pub(crate) prefetch: u32,
+    /// Between two announcements.
+    pub(crate) every: Duration,
+}
+
+/// The board.
+pub(crate) struct Board {
+    about: About,
+    born: Instant,
+    now: Mutex<Now>,
+    news: Notify,
+    announced: CancellationToken,
+}
+
+struct Now {
+    state: WorkerState,
+    note: Option<String>,
+    done: u64,
+    failures: u64,
+    current: Option<InHand>,
+    meter: Meter,
+}
+
+impl Board {
+    pub(crate) fn new(about: About) -> Self {
+        let now = Now {
+            state: WorkerState::Idle,
+            note: None,
+            done: 0,
+            failures: 0,
+            current: None,
+            meter: Meter { at: Instant::now(), cpu_s: process::cpu_seconds() },
+        };
+        let (news, announced) = (Notify::new(), CancellationToken::new());
+        Self { about, born: Instant::now(), now: Mutex::new(now), news, announced }
+    }
+
+    pub(crate) fn every(&self) -> Duration {
+        self.about.every
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.about.identity.name
+    }
+
+    /// Waits for something that should not wait for the next announcement.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Cancelled once this life has been announced.
+    pub(crate) fn announced(&self) -> &CancellationToken {
+        &self.announced
+    }
+
+    pub(crate) fn idle(&self) {
+        self.write(WorkerState::Idle, None, None);
+    }
+
+    pub(crate) fn working(&self, job: &Job) {
+        let hand = InHand { track: job.track.clone(), chunk: job.chunk, attempt: job.attempt };
+        self.write(WorkerState::Working, None, Some(hand));
+    }
+
+    pub(crate) fn resting(&self, note: &str) {
+        self.write(WorkerState::Resting, Some(note.to_owned()), None);
+        self.news.notify_one();
+    }
+
+    pub(crate) fn over(&self, state: WorkerState, note: Option<&str>) {
+        self.write(state, note.map(str::to_owned), None);
+    }
+
+    pub(crate) fn count_done(&self) {
+        self.now().done += 1;
+    }
+
+    pub(crate) fn count_failure(&self) {
+        self.now().failures += 1;
+    }
+
+    /// What there is to announce.
+    pub(crate) fn presence(&self) -> Presence {
+        let mut now = self.now();
+        let about = &self.about;
+        Presence {
+            worker: about.identity.name.clone(),
+            life: about.identity.life,
+            host: process::host(),
+            pid: std::process::id(),
+            models: about.models.to_vec(),
+            provider: "cpu".to_owned(),
+            threads: u32::try_from(about.threads).unwrap_or(u32::MAX),
+            prefetch: about.prefetch,
+            state: now.state,
+            note: now.note.clone(),
+            cpu_load: now.meter.load(Instant::now(), process::cpu_seconds()),
+            done: now.done,
+            failures: now.failures,
+            current: now.current.clone(),
+            uptime_s: self.born.elapsed().as_secs_f64(),
+            every_s: about.every.as_secs_f64(),
+        }
+    }
+
+    fn write(&self, state: WorkerState, note: Option<String>, current: Option<InHand>) {
+        let mut now = self.now();
+        (now.state, now.note, now.current) = (state, note, current);
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Plain data: whoever panicked while holding it left it whole.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a pool says of a worker process, number `pid`, that died without a word of its own.
+pub fn obituary(identity: &Identity, pid: u32, note: String, uptime: Duration) -> Presence {
+    Presence {
+        worker: identity.name.clone(),
+        life: identity.life,
+        host: process::host(),
+        pid,
+        models: Vec::new(),
+        provider: "cpu".to_owned(),
+        threads: 0,
+        prefetch: 0,
+        state: WorkerState::Crashed,
+        note: Some(note),
+        cpu_load: 0.0,
+        done: 0,
+        failures: 0,
+        current: None,
+        uptime_s: uptime.as_secs_f64(),
+        every_s: 0.0,
+    }
+}
+
+/// Processor time at the last reading.
+struct Meter {
+    at: Instant,
+    cpu_s: f64,
+}
+
+impl Meter {
+    /// Processor seconds per second since the last reading.
+    fn load(&mut self, at: Instant, cpu_s: f64) -> f64 {
+        let (passed, used) = (at.saturating_duration_since(self.at).as_secs_f64(), cpu_s - self.cpu_s);
+        *self = Self { at, cpu_s };
+        if passed > 0.0 { (used / passed).max(0.0) } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn load_is_processor_time_per_time_since_the_last_reading() {
+        let start = Instant::now();
+        let mut meter = Meter { at: start, cpu_s: 1.0 };
+        assert_eq!(meter.load(start + Duration::from_secs(2), 4.0), 1.5);
+        assert_eq!(meter.load(start + Duration::from_secs(3), 4.0), 0.0);
+        assert_eq!(meter.load(start + Duration::from_secs(3), 5.0), 0.0);
+    }
+
+    #[test]
+    fn lives_differ_and_fit_a_double() {
+        let [a, b] = [Identity::new("w1"), Identity::new("w1")];
+        assert!(a.life != b.life && a.life < 1 << 53);
+    }
+}

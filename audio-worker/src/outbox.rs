@@ -1,0 +1,97 @@
+//! Sends replies while the worker separates the next chunk, one at a time, and acks what they answer.
+
+use crate::board::Board;
+use crate::simulation::{Fate, Lossy};
+use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_queue::{Delivery, QueueError, WorkerQueue};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// The shortest pause before a reply is sent again, so that a broken queue is not asked without end.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+/// At most one reply under way. Dropping it hands back the job of that reply.
+pub(crate) struct Outbox {
+    post: Arc<Post>,
+    under_way: JoinSet<()>,
+}
+
+/// What it takes to send a reply.
+pub(crate) struct Post {
+    pub(crate) queue: Arc<dyn WorkerQueue>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) lossy: Lossy,
+    pub(crate) pause: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Outbox {
+    pub(crate) fn new(post: Post) -> Self {
+        Self { post: Arc::new(post), under_way: JoinSet::new() }
+    }
+
+    /// Takes charge of a finished job, once the reply before it has arrived.
+    pub(crate) async fn send(&mut self, delivery: Delivery<Job>, reply: Reply) {
+        self.settle().await;
+        let sent = self.post.clone().deliver(delivery, reply);
+        self.under_way.spawn(sent.instrument(tracing::Span::current()));
+    }
+
+    /// Waits until nothing is under way.
+    pub(crate) async fn settle(&mut self) {
+        while let Some(ended) = self.under_way.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "sending a reply ended badly; its job goes back");
+            }
+        }
+    }
+}
+
+impl Post {
+    /// Sends the reply, and acks the job once the queue holds it; a job whose reply is lost is handed back.
+    async fn deliver(self: Arc<Self>, delivery: Delivery<Job>, reply: Reply) {
+        let (chunk, seconds) = (reply.chunk, reply.seconds);
+        let is_done = matches!(reply.outcome, Outcome::Separated(_));
+        match self.meet(self.lossy.fate(chunk, reply.attempt), &delivery.message.reply_to, reply).await {
+            Ok(()) => {
+                delivery.ack();
+                if is_done {
+                    self.board.count_done();
+                }
+                tracing::info!("chunk {chunk} acked, {seconds:.1} s");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "reply not sent, handing the job back");
+                delivery.nack();
+            }
+        }
+    }
+
+    async fn meet(&self, fate: Fate, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        match fate {
+            Fate::Sent => self.send(reply_to, reply).await,
+            Fate::Dropped => Ok(()),
+            Fate::Doubled => {
+                self.send(reply_to, reply.clone()).await?;
+                self.send(reply_to, reply).await
+            }
+        }
+    }
+
+    /// Sends the reply until there is room for it: computing it again would cost more than waiting.
+    async fn send(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        loop {
+            match self.queue.reply(reply_to, reply.clone()).await {
+                Err(error) if error.retryable() && !self.stop.is_cancelled() => {
+                    tracing::warn!(%error, "reply has to wait");
+                    let _ = timeout(self.pause.max(LEAST_PAUSE), self.stop.cancelled()).await;
+                }
+                done => return done,
+            }
+        }
+    }
+}

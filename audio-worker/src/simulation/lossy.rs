@@ -1,0 +1,82 @@
+//! Replies that are lost or come twice, on purpose and the same for the same seed.
+
+use super::SimulationConfig;
+
+/// What becomes of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is sent.
+    Sent,
+    /// It is never sent, but its job is acked.
+    Dropped,
+    /// It is sent twice.
+    Doubled,
+}
+
+/// Decides the fate of replies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lossy {
+    drop: f64,
+    double: f64,
+    seed: u64,
+}
+
+impl Lossy {
+    pub(crate) fn new(config: &SimulationConfig) -> Self {
+        Self { drop: config.drop_replies, double: config.double_replies, seed: config.seed }
+    }
+
+    /// The fate of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
+    /// which is whoever was free, has a part in it: so a run can be repeated.
+    pub(crate) fn fate(&self, chunk: u64, attempt: u32) -> Fate {
+        match uniform(self.seed, chunk, attempt) {
+            u if u < self.drop => Fate::Dropped,
+            u if u < self.drop + self.double => Fate::Doubled,
+            _ => Fate::Sent,
+        }
+    }
+}
+
+/// A number in 0..1 that depends on all three.
+fn uniform(seed: u64, chunk: u64, attempt: u32) -> f64 {
+    let mixed = mix(mix(mix(seed).wrapping_add(chunk)).wrapping_add(u64::from(attempt)));
+    (mixed >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// SplitMix64.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fates(drop: f64, double: f64, seed: u64) -> Vec<Fate> {
+        let lossy = Lossy { drop, double, seed };
+        (0..500).flat_map(|chunk| (1..=4).map(move |attempt| lossy.fate(chunk, attempt))).collect()
+    }
+
+    fn share(fates: &[Fate], which: Fate) -> f64 {
+        fates.iter().filter(|f| **f == which).count() as f64 / fates.len() as f64
+    }
+
+    #[test]
+    fn as_many_as_asked_for_and_the_same_for_a_seed() {
+        let some = fates(0.2, 0.3, 1);
+        assert!((share(&some, Fate::Dropped) - 0.2).abs() < 0.04);
+        assert!((share(&some, Fate::Doubled) - 0.3).abs() < 0.04);
+        assert_eq!(some, fates(0.2, 0.3, 1));
+        assert_ne!(some, fates(0.2, 0.3, 2));
+    }
+
+    #[test]
+    fn none_and_all_are_exact() {
+        assert_eq!(share(&fates(0.0, 0.0, 3), Fate::Sent), 1.0);
+        assert_eq!(share(&fates(1.0, 0.0, 3), Fate::Dropped), 1.0);
+        assert_eq!(share(&fates(0.0, 1.0, 3), Fate::Doubled), 1.0);
+    }
+}

@@ -1,0 +1,80 @@
+//! `karaoke worker-process`: one worker of a pool, with this process and a connection for itself.
+
+use super::child::{LEFT, UP};
+use crate::config::Config;
+use crate::signals;
+use crate::worker::options;
+use anyhow::{Context, ensure};
+use karaoke_models::Catalogue;
+use karaoke_queue::rabbit::RabbitWorker;
+use karaoke_worker::{Fault, Identity, Pool, Runtime};
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The worker's name.
+    #[arg(long, value_parser = super::name::parse)]
+    name: String,
+    /// The number of its life.
+    #[arg(long)]
+    life: u64,
+    /// What goes wrong with it on purpose.
+    #[arg(long)]
+    fault: Option<Fault>,
+}
+
+pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    crate::log::start();
+    let stop = told_to_leave()?;
+    let Arguments { name, life, fault } = arguments;
+    let catalogue = Catalogue::open(&config.models.dir)?;
+    let runtime = Runtime::load(Some(&config.worker.onnxruntime))?;
+    let models: Vec<String> = catalogue.installed().map(|m| m.name.clone()).collect();
+    let connected = tokio::select! {
+        connected = RabbitWorker::connect(&config.broker, &name, &models) => connected,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let queue = Arc::new(connected.context("broker")?);
+    let (identity, catalogue) = (Identity { name, life }, Arc::new(catalogue));
+    let mut pool = Pool::start_alone(&options(&config), identity, fault, catalogue, queue.clone(), runtime)
+        .context("the worker cannot start")?;
+    tokio::select! {
+        () = pool.announced() => say(UP),
+        () = stop.cancelled() => {}
+    }
+    let has_ended = tokio::select! {
+        () = stop.cancelled() => false,
+        _ = pool.join_next() => true,
+    };
+    pool.stop().await;
+    queue.leave().await;
+    say(LEFT);
+    ensure!(!has_ended, "there will be no more jobs");
+    Ok(())
+}
+
+/// Cancelled by SIGTERM or Ctrl-C, and when the pool's process has ended: then standard input does too.
+fn told_to_leave() -> anyhow::Result<CancellationToken> {
+    let told = CancellationToken::new();
+    let (by_signal, by_end) = (told.clone(), told.clone());
+    tokio::spawn(async move {
+        match signals::stop().await {
+            Ok(()) => by_signal.cancel(),
+            Err(error) => tracing::error!(%error, "cannot listen for signals"),
+        }
+    });
+    // A thread of its own, for as long as the process lives: the runtime would wait for it at the end.
+    std::thread::Builder::new().name("pool's end".to_owned()).spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        by_end.cancel();
+    })?;
+    Ok(told)
+}
+
+/// Tells the pool. When that is gone, nobody listens any more.
+fn say(word: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{word}").and_then(|()| out.flush());
+}
