@@ -7,8 +7,10 @@ pub mod program;
 pub mod sound;
 pub mod sse;
 pub mod wait;
+pub mod workers;
 
 pub use api::Api;
 pub use broker::{Broker, Queue, VirtualHost};
 pub use browser::{Browser, Node, Theme};
 pub use program::{Program, Settings};
+pub use workers::Workers;

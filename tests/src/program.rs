@@ -44,9 +44,19 @@ pub fn can_have_own_disk() -> bool {
     Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|s| s.success())
 }
 
-/// `karaoke up` as a process.
+/// What a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// `karaoke up`: everything in one process.
+    Up,
+    /// `karaoke server`: the workers are elsewhere.
+    Server,
+}
+
+/// `karaoke up` or `karaoke server` as a process.
 pub struct Program {
     child: Child,
+    role: Role,
     settings: Settings,
     dir: Arc<TempDir>,
     log: Arc<Mutex<String>>,
@@ -81,12 +91,17 @@ pub fn command(settings: &Settings) -> Command {
 }
 
 impl Program {
-    /// Starts it on a free port with an empty store.
+    /// Starts `karaoke up` on a free port with an empty store.
     pub fn start(settings: Settings) -> Self {
-        Self::start_in(settings, Arc::new(tempfile::tempdir().expect("a folder")))
+        Self::start_in(Role::Up, settings, Arc::new(tempfile::tempdir().expect("a folder")), 0)
     }
 
-    fn start_in(settings: Settings, dir: Arc<TempDir>) -> Self {
+    /// Starts `karaoke server` on a free port with an empty store; `broker.url` must be set.
+    pub fn start_server(settings: Settings) -> Self {
+        Self::start_in(Role::Server, settings, Arc::new(tempfile::tempdir().expect("a folder")), 0)
+    }
+
+    fn start_in(role: Role, settings: Settings, dir: Arc<TempDir>, port: u16) -> Self {
         let store = dir.path().join("store");
         std::fs::create_dir_all(&store).expect("a folder");
         let mut command = command(&settings);
@@ -98,7 +113,7 @@ impl Program {
         }
         let mut child = command
             .env("KARAOKE__STORE__DIR", &store)
-            .args(["up", "--port", "0"])
+            .args([role.name(), "--port", &port.to_string()])
             .current_dir(dir.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -113,7 +128,7 @@ impl Program {
             let _ = child.wait();
             panic!("the program did not come up:\n{}", log.lock().expect("log"))
         });
-        Self { child, settings, dir, log, url }
+        Self { child, role, settings, dir, log, url }
     }
 
     /// A client of it.
@@ -138,17 +153,28 @@ impl Program {
 
     /// kill -9, and the same again with the same store, on another port.
     pub fn kill_and_restart(mut self) -> Self {
+        self.kill();
+        Self::start_in(self.role, self.settings.clone(), self.dir.clone(), 0)
+    }
+
+    /// kill -9. What is said to it from now on is refused.
+    pub fn kill(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
-        Self::start_in(self.settings.clone(), self.dir.clone())
+    }
+
+    /// The same again after a [`Self::kill`]: same store, same port.
+    pub fn restart(&mut self) {
+        let port = self.url.rsplit(':').next().and_then(|p| p.parse().ok()).expect("a port");
+        let again = Self::start_in(self.role, self.settings.clone(), self.dir.clone(), port);
+        *self = again;
     }
 
     /// Asks it to stop as an operator does, waits for its end, and starts it again.
     pub fn terminate_and_restart(mut self) -> (ExitStatus, Self) {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        signal(self.child.id(), "TERM");
         let status = crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"));
-        let again = Self::start_in(self.settings.clone(), self.dir.clone());
+        let again = Self::start_in(self.role, self.settings.clone(), self.dir.clone(), 0);
         (status, again)
     }
 
@@ -172,6 +198,21 @@ impl Drop for Program {
     }
 }
 
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+    sent.expect("kill");
+}
+
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         match entry.path() {
@@ -181,7 +222,7 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn copy_lines(from: impl std::io::Read, to: &Mutex<String>) {
+pub(crate) fn copy_lines(from: impl std::io::Read, to: &Mutex<String>) {
     use std::io::BufRead;
     for line in std::io::BufReader::new(from).lines().map_while(Result::ok) {
         let mut log = to.lock().expect("log");

@@ -10,8 +10,6 @@ use std::time::Duration;
 pub struct Flight {
     /// The latest attempt that was handed out.
     attempt: u32,
-    /// When that was.
-    since: Duration,
     /// The last time that anything told that it is not lost.
     sign: Duration,
     /// Workers that have begun with it and may still be at it.
@@ -47,7 +45,7 @@ impl Default for Patience {
 impl Flight {
     /// A chunk that goes out now for the `attempt`-th time.
     pub fn new(attempt: u32, now: Duration) -> Self {
-        Self { attempt, since: now, sign: now, hands: Vec::new(), copies: 0 }
+        Self { attempt, sign: now, hands: Vec::new(), copies: 0 }
     }
 
     /// The latest attempt that was handed out.
@@ -57,7 +55,7 @@ impl Flight {
 
     /// Another copy goes out now, as attempt `attempt`.
     pub fn copied(&mut self, attempt: u32, now: Duration) {
-        (self.attempt, self.since, self.sign) = (attempt, now, now);
+        (self.attempt, self.sign) = (attempt, now);
         self.copies += 1;
     }
 
@@ -91,10 +89,10 @@ impl Flight {
         self.hands.len() < before
     }
 
-    /// The broker was lost and found again: it hands everything out anew, and nobody is to blame for that.
+    /// The broker was lost and found again: it hands everything out anew, or has lost it. Nobody is to blame.
     pub fn forget_hands(&mut self, now: Duration) {
         self.hands.clear();
-        self.sign = now;
+        (self.sign, self.copies) = (now, 0);
     }
 
     /// Whether a worker has begun with it and may still be at it.
@@ -124,11 +122,19 @@ impl Flight {
     }
 
     /// While workers are idle a spare copy of it would likely be back first. `typical` is how long a chunk of
-    /// its track usually takes.
-    pub fn is_straggler(&self, now: Duration, typical: Duration, patience: &Patience) -> bool {
-        let begun = self.hands.iter().map(|h| h.since).max();
-        let out = now.saturating_sub(begun.map_or(self.since, |begun| begun.max(self.since)));
-        self.copies == 0 && out > typical.mul_f64(patience.straggler).max(patience.least)
+    /// its track usually takes, if that is known.
+    pub fn is_straggler(&self, now: Duration, typical: Option<Duration>, patience: &Patience) -> bool {
+        if self.copies > 0 {
+            return false;
+        }
+        match (self.hands.iter().map(|h| h.since).max(), typical) {
+            // Nobody has begun with it, though somebody could: it is lost, or waits behind a busy worker.
+            (None, _) => now.saturating_sub(self.sign) > patience.least,
+            (Some(_), None) => false,
+            (Some(begun), Some(typical)) => {
+                now.saturating_sub(begun) > typical.mul_f64(patience.straggler).max(patience.least)
+            }
+        }
     }
 }
 
@@ -201,11 +207,22 @@ mod tests {
     fn a_straggler_gets_one_spare_copy() {
         let mut flight = Flight::new(1, s(0));
         flight.begun("slow", 1, s(3));
-        assert!(!flight.is_straggler(s(7), s(2), &PATIENCE), "counted from when it was begun");
-        assert!(flight.is_straggler(s(8), s(2), &PATIENCE));
+        assert!(!flight.is_straggler(s(7), Some(s(2)), &PATIENCE), "counted from when it was begun");
+        assert!(!flight.is_straggler(s(99), None, &PATIENCE), "nobody knows what is slow");
+        assert!(flight.is_straggler(s(8), Some(s(2)), &PATIENCE));
         flight.copied(2, s(8));
-        assert!(!flight.is_straggler(s(100), s(2), &PATIENCE));
-        assert!(!Flight::new(1, s(0)).is_straggler(s(1), s(0), &PATIENCE), "not for trifles");
+        assert!(!flight.is_straggler(s(100), Some(s(2)), &PATIENCE));
+    }
+
+    #[test]
+    fn what_nobody_begins_with_though_somebody_could_gets_a_copy_soon() {
+        let mut flight = Flight::new(1, s(0));
+        assert!(!flight.is_straggler(s(1), None, &PATIENCE) && flight.is_straggler(s(2), None, &PATIENCE));
+        flight.waits(s(5));
+        assert!(!flight.is_straggler(s(6), None, &PATIENCE));
+        flight.copied(2, s(7));
+        flight.forget_hands(s(8));
+        assert!(flight.is_straggler(s(10), None, &PATIENCE), "the copy went with the broker");
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl Watched {
             return None;
         }
         let silent = flight.is_begun() && flight.workers().all(|w| registry.health(w) != Some(Health::Alive));
-        let slow = self.typical.is_some_and(|typical| flight.is_straggler(now, typical, patience));
+        let slow = flight.is_straggler(now, self.typical, patience);
         (silent || slow).then_some(Again::Straggler)
     }
 }

@@ -8,7 +8,9 @@
 //! | `/topic/karaoke.notices` | servers | every worker |
 //!
 //! A queue is declared by whoever names it first, sender or reader, so that all must name the same arguments.
-//! Jobs and results are persistent: a broker that dies loses neither, and nothing has to be done twice.
+//! Jobs and results are persistent, so that a broker that is restarted has them still. Killed, it keeps the
+//! results that it has confirmed; of a queue with priorities it may lose the last messages all the same
+//! (seen with RabbitMQ 3.10), and the server sends those jobs again.
 
 use karaoke_stomp::Headers;
 

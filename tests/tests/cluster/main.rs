@@ -1,0 +1,3 @@
+//! Tests with a real RabbitMQ: the queue's contract, and servers and workers as processes of their own.
+
+mod queue;
