@@ -189,6 +189,9 @@ class Broker:
             "load_definitions = %s" % (self.dir / "definitions.json"),
             "log.file.level = info",
         ]
+        schema = next((self.dir / "rabbitmq" / "plugins").glob("rabbitmq_stomp-*/priv/schema/*.schema"), None)
+        if schema and "stomp.max_frame_size" in schema.read_text():  # RabbitMQ 3.12.2 and newer
+            lines.append("stomp.max_frame_size = 4194304")
         if s["amqp"]:
             lines.append("listeners.tcp.1 = %s" % listener(s["host"], ports["amqp"]))
         else:
@@ -243,9 +246,12 @@ class Broker:
             time.sleep(0.02)
 
     def answers(self):
-        """Whether a user can connect over STOMP."""
+        """Whether every user can connect over STOMP: it listens before it has read who its users are."""
+        return all(self._lets_in(user) for user in USERS)
+
+    def _lets_in(self, user):
         address = (self.url().split("@")[1].rsplit(":", 1)[0].strip("[]"), self.settings["ports"]["stomp"])
-        login = ("karaoke", self.settings["passwords"]["karaoke"])
+        login = (user, self.settings["passwords"][user])
         frame = "CONNECT\naccept-version:1.2\nhost:/\nlogin:%s\npasscode:%s\n\n\0" % login
         try:
             with socket.create_connection(address, 2) as connection:
