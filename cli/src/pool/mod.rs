@@ -58,7 +58,10 @@ impl Pool {
     pub async fn start(programme: Programme) -> anyhow::Result<Self> {
         let stop = Stop::default();
         listen(stop.clone()).context("cannot listen for signals")?;
-        let herald = RabbitWorker::connect(&programme.broker, &programme.id, &[]).await.context("broker")?;
+        let herald = tokio::select! {
+            connected = RabbitWorker::connect(&programme.broker, &programme.id, &[]) => connected.context("broker")?,
+            () = stop.ask.cancelled() => bail!("stopped before the broker answered"),
+        };
         Ok(Self { programme, herald, stop, record: Mutex::default() })
     }
 
