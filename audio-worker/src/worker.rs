@@ -135,7 +135,7 @@ impl Worker {
         let seconds = began.elapsed().as_secs_f64();
         match result {
             Ok(separated) => {
-                let separated = match &self.saboteur {
+                let separated = match self.saboteur(job) {
                     Some(saboteur) => saboteur.after_chunk(separated),
                     None => separated,
                 };
@@ -161,8 +161,13 @@ impl Worker {
     }
 
     /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
+    /// What goes wrong with this job on purpose.
+    fn saboteur(&self, job: &Job) -> Option<&Arc<Saboteur>> {
+        self.saboteur.as_ref().filter(|s| s.acts_on(&job.model))
+    }
+
     fn before_window(&self, job: &Job) -> BeforeWindow {
-        let (queue, saboteur) = (self.queue.clone(), self.saboteur.clone());
+        let (queue, saboteur) = (self.queue.clone(), self.saboteur(job).cloned());
         let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);
         Box::new(move |window| match &saboteur {
             _ if queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),

@@ -47,7 +47,7 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         self.worker.check()?;
         self.simulation.check()?;
-        self.broker.check(self.chunking.max_message_bytes)?;
+        self.broker.check()?;
         self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
         let overlap = self.chunking.overlap;
         ensure!((0.0..0.99).contains(&overlap), "chunking.overlap must be at least 0 and below 0.99");

@@ -41,9 +41,11 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The default model's smallest job and reply must fit into a message; of others it is said which do not.
+/// A message must fit into a frame, and the default model's smallest job and reply into a message; of other
+/// models it is said which do not.
 fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
     let limit = config.chunking.max_message_bytes;
+    config.broker.check_size(limit)?;
     for manifest in catalogue.installed() {
         let overlap = if config.chunking.overlap == 0.0 { manifest.overlap } else { config.chunking.overlap };
         let fits = ChunkPlan::largest(&manifest.windowing(overlap), manifest.stems.len(), limit);

@@ -59,6 +59,8 @@ pub enum Heard {
     Crashed,
     /// It has left.
     Left,
+    /// The word of a life that another has followed already.
+    Late,
 }
 
 impl Default for Registry {
@@ -79,9 +81,8 @@ impl Registry {
         let mut inner = self.lock();
         let before = inner.workers.get(&name);
         // A pool tells of a death that a new life has already followed.
-        if before.is_some_and(|k| k.presence.life != presence.life && presence.state == WorkerState::Crashed)
-        {
-            return Heard::Crashed;
+        if before.is_some_and(|k| k.presence.life != presence.life && presence.state.is_over()) {
+            return Heard::Late;
         }
         let lives = before.is_some_and(|k| k.presence.life == presence.life && k.health.is_here());
         let heard = match presence.state {
@@ -371,10 +372,10 @@ mod tests {
         let r = Registry::default();
         r.hear(presence("a", 1, WorkerState::Working));
         assert_eq!(r.hear(presence("a", 2, WorkerState::Idle)), Heard::Joined);
-        assert_eq!(r.hear(presence("a", 1, WorkerState::Crashed)), Heard::Crashed);
+        assert_eq!(r.hear(presence("a", 1, WorkerState::Crashed)), Heard::Late);
         assert_eq!(r.health("a"), Some(Health::Alive));
         assert_eq!(r.hear(presence("a", 2, WorkerState::Crashed)), Heard::Crashed);
         assert_eq!(r.health("a"), Some(Health::Crashed));
-        assert_eq!(r.hear(presence("a", 3, WorkerState::Left)), Heard::Left);
+        assert_eq!(r.hear(presence("a", 2, WorkerState::Left)), Heard::Left);
     }
 }

@@ -75,6 +75,11 @@ impl Broker {
         self.urls.worker.clone()
     }
 
+    /// Where everybody connects.
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
     /// Makes a virtual host (letters, digits, `-` and `_`), where nobody else's queues are.
     pub fn virtual_host(&self, name: &str) -> VirtualHost<'_> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

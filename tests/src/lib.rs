@@ -3,6 +3,7 @@
 pub mod api;
 pub mod broker;
 pub mod browser;
+pub mod cluster;
 pub mod program;
 pub mod sound;
 pub mod sse;

@@ -2,7 +2,7 @@
 
 use crate::program::{Settings, command, copy_lines, signal};
 use crate::wait::until_sync;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// `karaoke worker` as a process.
@@ -16,29 +16,35 @@ pub struct Workers {
 impl Workers {
     /// Starts a pool of `count` workers and waits until they are ready; `broker.url` must be set.
     pub fn start(settings: &Settings, id: &str, count: usize) -> Self {
-        let workers = Self::start_without_waiting(settings, id, count);
-        until_sync("the workers are ready", || workers.log().contains("are ready").then_some(()));
-        workers
+        Self::start_without_waiting(settings, id, count).ready()
     }
 
     /// Starts a pool of `count` workers.
     pub fn start_without_waiting(settings: &Settings, id: &str, count: usize) -> Self {
-        Self::spawn(command(settings), id, count)
+        let mut command = command(settings);
+        command.args(["worker", "--id", id, "--workers", &count.to_string()]);
+        Self::spawn(command, id)
     }
 
-    /// Starts a pool with a command that runs `karaoke`, say on another host.
-    pub fn spawn(mut command: std::process::Command, id: &str, count: usize) -> Self {
-        let mut child = command
-            .args(["worker", "--id", id, "--workers", &count.to_string()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+    /// Starts a pool with as many workers, healthy and not, as the settings say, and waits until they are ready.
+    pub fn start_as_configured(settings: &Settings, id: &str) -> Self {
+        let mut command = command(settings);
+        command.args(["worker", "--id", id]);
+        Self::spawn(command, id).ready()
+    }
+
+    fn ready(self) -> Self {
+        until_sync("the workers are ready", || self.log().contains("ready").then_some(()));
+        self
+    }
+
+    /// Starts a pool with a whole command, say on another host.
+    pub fn spawn(mut command: Command, id: &str) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
-        let streams: [Box<dyn std::io::Read + Send>; 2] = [
-            Box::new(child.stdout.take().expect("stdout")),
-            Box::new(child.stderr.take().expect("stderr")),
-        ];
+        let streams: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().expect("stdout")), Box::new(child.stderr.take().expect("stderr"))];
         for stream in streams {
             let sink = log.clone();
             std::thread::spawn(move || copy_lines(stream, &sink));

@@ -19,14 +19,16 @@ use std::time::Duration;
 pub struct SimulationConfig {
     /// Every window takes at least so many seconds; 0: as long as it takes.
     pub window_seconds: f64,
-    /// Workers without a fault; 0: as many as `worker.workers` says.
+    /// Workers without a fault; when there are none with it either, `worker.workers` says how many.
     pub workers_healthy: usize,
-    /// Workers with the fault, besides.
+    /// Workers with the fault.
     pub workers_unhealthy: usize,
     /// Seconds after a worker's start from which on the fault shows, with a job in hand.
     pub simulate_crash_after: f64,
     /// What the unhealthy workers do then.
     pub fault: Fault,
+    /// The fault shows only with jobs for this model; empty: with all.
+    pub fault_model: String,
     /// How many times as long a window takes for `slow`.
     pub slow_factor: f64,
     /// Whether a worker that crashed on purpose is started again, as any other is.
@@ -92,6 +94,7 @@ impl Default for SimulationConfig {
             workers_unhealthy: 0,
             simulate_crash_after: 10.0,
             fault: Fault::Kill,
+            fault_model: String::new(),
             slow_factor: 10.0,
             restart_crashed: false,
             drop_replies: 0.0,
@@ -142,7 +145,7 @@ impl SimulationConfig {
 
     /// Healthy workers, where `configured` are meant without a simulation.
     pub(crate) fn healthy(&self, configured: usize) -> usize {
-        if self.workers_healthy == 0 { configured } else { self.workers_healthy }
+        if self.workers_healthy + self.workers_unhealthy == 0 { configured } else { self.workers_healthy }
     }
 
     /// The fault of worker `number`, counted from 1, of which the first `healthy` have none.
@@ -168,10 +171,10 @@ mod tests {
     #[test]
     fn the_first_workers_are_healthy() {
         let config = SimulationConfig { workers_unhealthy: 1, fault: Fault::Nack, ..Default::default() };
-        assert_eq!(
-            (config.healthy(3), SimulationConfig { workers_healthy: 2, ..config.clone() }.healthy(3)),
-            (3, 2)
-        );
+        let healthy = |c: SimulationConfig| c.healthy(3);
+        assert_eq!(healthy(SimulationConfig::default()), 3);
+        assert_eq!(healthy(config.clone()), 0);
+        assert_eq!(healthy(SimulationConfig { workers_healthy: 2, ..config.clone() }), 2);
         let faults: Vec<_> = (1..=4).map(|number| config.fault_of(number, 3)).collect();
         assert_eq!(faults, [None, None, None, Some(Fault::Nack)]);
     }

@@ -20,6 +20,7 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Saboteur {
     fault: Fault,
+    model: String,
     stage: Stage,
     born: Instant,
     after: Duration,
@@ -31,12 +32,18 @@ impl Saboteur {
     pub(crate) fn new(fault: Fault, stage: Stage, config: &SimulationConfig) -> Self {
         Self {
             fault,
+            model: config.fault_model.clone(),
             stage,
             born: Instant::now(),
             after: config.crash_after(),
             slow_factor: config.slow_factor,
             froze: AtomicBool::new(false),
         }
+    }
+
+    /// Whether jobs for `model` bring the fault out.
+    pub(crate) fn acts_on(&self, model: &str) -> bool {
+        self.model.is_empty() || self.model == model
     }
 
     /// Strikes in the middle of a chunk; asked before each of its windows.
@@ -141,6 +148,14 @@ mod tests {
         assert_eq!(body.len(), chunk().body.len());
         assert_eq!(from_le_bytes(&body).iter().filter(|s| s.is_nan()).count(), 1);
         assert_eq!(saboteur(Fault::Kill, 0.0).after_chunk(chunk()), chunk());
+    }
+
+    #[test]
+    fn a_fault_may_be_one_models() {
+        let config = SimulationConfig { fault_model: "a".into(), ..Default::default() };
+        let saboteur = Saboteur::new(Fault::Kill, Stage::Task, &config);
+        assert!(saboteur.acts_on("a") && !saboteur.acts_on("b"));
+        assert!(self::saboteur(Fault::Kill, 0.0).acts_on("b"));
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub(crate) fn slowed(open: Open, config: &SimulationConfig, saboteur: Option<Arc
         return open;
     }
     Arc::new(move |job| {
-        let (model, saboteur) = (open(job)?, saboteur.clone());
+        let saboteur = saboteur.clone().filter(|s| s.acts_on(&job.model));
+        let model = open(job)?;
         Ok(Box::new(Slow { model, least, saboteur }))
     })
 }

@@ -29,18 +29,48 @@ impl Pipeline {
         }
         self.adopt(track, reply);
         let before = self.flights.with(&track.id, chunk, |f| f.begun(worker, reply.attempt, now)).flatten();
-        let lost = before.filter(|before| before != worker);
-        let text = match &lost {
-            Some(lost) => format!("Chunk {chunk} came back from {lost}; {worker} has taken it."),
+        if let Some(lost) = before.filter(|before| before != worker) {
+            self.lost(track, chunk, &lost).await;
+        }
+        tracing::debug!(track = %track.id, chunk, worker, attempt = reply.attempt, "chunk begun");
+        let before = track.chunk(chunk).and_then(|c| c.failed.last().cloned());
+        let text = match before.filter(|before| **before != *worker) {
+            Some(before) => format!("{worker} has taken chunk {chunk} over from {before}."),
             None => format!("{worker} has begun with chunk {chunk}."),
         };
-        tracing::debug!(track = %track.id, chunk, worker, attempt = reply.attempt, "chunk begun");
         self.tell("began", Some(worker), Some((track, chunk)), text);
-        if let Some(lost) = lost {
-            tracing::warn!(track = %track.id, chunk, worker = lost, "chunk came back; {worker} has taken it");
-            self.registry.lost(&lost);
-            self.failed_with(track, chunk, &lost, "it died, or was cut off").await;
+    }
+
+    /// A worker has died, as its pool says: what it had in hand goes back.
+    pub(super) async fn crashed(self: &Arc<Self>, worker: &str) {
+        let mut chunks = Vec::new();
+        self.flights.each(|(track, chunk), flight| {
+            if flight.let_go(worker) {
+                chunks.push((track.clone(), *chunk));
+            }
+        });
+        for (id, chunk) in chunks {
+            let Some(track) = self.live(&id) else { continue };
+            track.update_chunk(chunk, |c| {
+                if c.state == ChunkState::Working && c.worker.as_deref() == Some(worker) {
+                    c.state = ChunkState::Queued;
+                }
+            });
+            self.lost(&track, chunk, worker).await;
         }
+    }
+
+    /// A worker had begun with a chunk and will never end it; the queue gives it to another.
+    async fn lost(&self, track: &Arc<LiveTrack>, chunk: u64, worker: &str) {
+        tracing::warn!(track = %track.id, chunk, worker, "chunk goes back: its worker died, or was cut off");
+        self.registry.lost(worker);
+        self.tell(
+            "lost",
+            Some(worker),
+            Some((track, chunk)),
+            format!("Chunk {chunk} goes back: {worker} is lost."),
+        );
+        self.failed_with(track, chunk, worker, "it died, or was cut off").await;
     }
 
     /// A chunk that a former life of this server sent out is out all the same.

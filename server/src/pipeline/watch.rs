@@ -25,17 +25,17 @@ impl Pipeline {
     /// Workers announce themselves.
     pub(super) async fn presence_loop(self: Arc<Self>) {
         while let Ok(presence) = self.queue.next_presence().await {
-            self.heard(presence);
+            self.heard(presence).await;
         }
     }
 
-    fn heard(&self, presence: Presence) {
+    async fn heard(self: &Arc<Self>, presence: Presence) {
         let (name, note) = (presence.worker.clone(), presence.note.clone());
         let hand = presence.current.clone();
         let heard = self.registry.hear(presence);
         let told = |what, text| self.tell(what, Some(&name), None, text);
         match heard {
-            Heard::Again => {}
+            Heard::Again | Heard::Late => {}
             Heard::Joined => {
                 tracing::info!(worker = name, "worker joined");
                 told("joined", format!("{name} has joined."));
@@ -49,6 +49,7 @@ impl Pipeline {
                 let why = note.unwrap_or_else(|| "it died".into());
                 tracing::warn!(worker = name, why, "worker crashed");
                 told("crashed", format!("{name} has crashed: {why}."));
+                self.crashed(&name).await;
             }
         }
         if let (Heard::Again, Some(hand), now) = (heard, hand, self.registry.now()) {

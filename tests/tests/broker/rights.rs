@@ -7,6 +7,7 @@ type Headers = &'static [(&'static str, &'static str)];
 
 const JOBS: Headers = &[("destination", "/queue/karaoke.jobs.m"), ("x-max-priority", "1")];
 const RESULTS: Headers = &[("destination", "/queue/karaoke.results.s1"), ("x-expires", "60000")];
+const REPLIES: Headers = &[("destination", "/amq/queue/karaoke.results.s1")];
 const PRESENCE: Headers = &[("destination", "/topic/karaoke.presence")];
 const NOTICES: Headers = &[("destination", "/topic/karaoke.notices")];
 const OTHER: Headers = &[("destination", "/queue/other")];
@@ -47,5 +48,6 @@ fn each_may_do_its_part_and_nothing_else() {
     }
     // RabbitMQ knows one right to send to queues, whichever they are.
     check(&host, true, true, "SEND", JOBS);
-    check(&host, true, true, "SEND", RESULTS);
+    check(&host, true, true, "SEND", REPLIES);
+    check(&host, true, false, "SEND", RESULTS);
 }

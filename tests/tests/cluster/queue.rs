@@ -68,7 +68,9 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     server.publish(job(3, "s1")).await.unwrap();
     let delivery = taken(&worker).await;
     assert_eq!(delivery.message, job(3, "s1"));
-    for outcome in [Outcome::Started, Outcome::Returned("für später".into()), Outcome::Failed("x\ny:z".into())] {
+    for outcome in
+        [Outcome::Started, Outcome::Returned("für später".into()), Outcome::Failed("x\ny:z".into())]
+    {
         worker.reply("s1", reply(3, outcome.clone())).await.unwrap();
         let got = heard(&server).await;
         assert_eq!(got.message, reply(3, outcome));
@@ -77,10 +79,8 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     delivery.ack();
     worker.leave().await;
     server.leave().await;
-    until("nothing is left", || async {
-        broker.queues().iter().all(|q| q.messages == 0).then_some(())
-    })
-    .await;
+    until("nothing is left", || async { broker.queues().iter().all(|q| q.messages == 0).then_some(()) })
+        .await;
 }
 
 #[tokio::test]

@@ -56,10 +56,13 @@ pub struct BadConfig {
 /// Bytes of a frame that are kept free for the headers.
 pub const HEADER_BYTES: usize = 8_192;
 
+fn bad(key: &'static str, problem: &str) -> Result<(), BadConfig> {
+    Err(BadConfig { key, problem: problem.to_owned() })
+}
+
 impl BrokerConfig {
-    /// Refuses values that cannot be; `message_bytes` is the largest body that will be sent.
-    pub fn check(&self, message_bytes: usize) -> Result<(), BadConfig> {
-        let bad = |key, problem: &str| Err(BadConfig { key, problem: problem.to_owned() });
+    /// Refuses values that cannot be.
+    pub fn check(&self) -> Result<(), BadConfig> {
         if self.heartbeat_ms != 0 && !(100..=600_000).contains(&self.heartbeat_ms) {
             return bad("heartbeat_ms", "must be 0 or lie between 100 and 600000");
         }
@@ -77,16 +80,17 @@ impl BrokerConfig {
         if !(1..=365).contains(&self.results_days) {
             return bad("results_days", "must lie between 1 and 365");
         }
-        if message_bytes.saturating_add(HEADER_BYTES) > self.max_frame_bytes {
-            return bad(
-                "max_frame_bytes",
-                &format!(
-                    "must be at least chunking.max_message_bytes and {HEADER_BYTES} for the headers, {} in all",
-                    message_bytes.saturating_add(HEADER_BYTES)
-                ),
-            );
-        }
         Ok(())
+    }
+
+    /// Refuses bodies of so many bytes when they do not fit into a frame.
+    pub fn check_size(&self, message_bytes: usize) -> Result<(), BadConfig> {
+        let needed = message_bytes.saturating_add(HEADER_BYTES);
+        if needed <= self.max_frame_bytes {
+            return Ok(());
+        }
+        let why = "chunking.max_message_bytes and the headers";
+        bad("max_frame_bytes", &format!("must be at least {needed}, for {why}"))
     }
 
     /// [`Self::presence_s`] as a duration.
@@ -102,9 +106,10 @@ mod tests {
     #[test]
     fn the_default_can_be_and_nonsense_cannot() {
         let good = BrokerConfig::default();
-        good.check(4_000_000).unwrap();
-        assert!(good.check(4_190_000).is_err());
-        let refused = |c: BrokerConfig| c.check(1000).unwrap_err().to_string();
+        good.check().unwrap();
+        good.check_size(4_000_000).unwrap();
+        assert!(good.check_size(4_190_000).is_err());
+        let refused = |c: BrokerConfig| c.check().unwrap_err().to_string();
         assert!(refused(BrokerConfig { prefetch: 0, ..good.clone() }).contains("broker.prefetch"));
         assert!(refused(BrokerConfig { heartbeat_ms: 5, ..good.clone() }).contains("broker.heartbeat_ms"));
         assert!(refused(BrokerConfig { receipt_s: f64::NAN, ..good }).contains("broker.receipt_s"));

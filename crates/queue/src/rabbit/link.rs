@@ -1,7 +1,7 @@
 //! A connection to the broker that is made again, with its subscriptions, whenever it is lost.
 
 use super::BrokerConfig;
-use super::topology::Queue;
+use super::topology::{self, Queue};
 use crate::QueueError;
 use karaoke_stomp::{AckMode, Client, Error, Headers, Message, Options, Subscription, Tls};
 use std::time::{Duration, Instant};
@@ -51,8 +51,8 @@ impl Wanted {
 
     /// Whatever is said on a topic while we listen.
     pub(super) fn topic(destination: &str, to: mpsc::Sender<Arrived>) -> Self {
-        let destination = destination.to_owned();
-        Self { destination, ack: AckMode::Auto, prefetch: 0, headers: Headers::new(), to }
+        let (destination, headers) = (destination.to_owned(), topology::listening());
+        Self { destination, ack: AckMode::Auto, prefetch: 0, headers, to }
     }
 }
 
@@ -203,6 +203,11 @@ fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
     options.heartbeat = Duration::from_millis(config.heartbeat_ms);
     options.receipt_timeout = Duration::from_secs_f64(config.receipt_s);
     options.max_frame_bytes = config.max_frame_bytes;
+    // A broker that is short of memory stops reading from publishers for as long as that lasts, and goes on
+    // with its heart-beats: the silence of those tells a dead one.
+    if config.heartbeat_ms > 0 {
+        options.write_timeout = Duration::from_secs(600);
+    }
     Ok(options)
 }
 

@@ -7,7 +7,9 @@
 //! | `/topic/karaoke.presence` | workers | every server |
 //! | `/topic/karaoke.notices` | servers | every worker |
 //!
-//! A queue is declared by whoever names it first, sender or reader, so that all must name the same arguments.
+//! A job queue is declared by whoever names it first, sender or reader, so that all must name the same
+//! arguments. A server's result queue is its own: it declares it before it hands out a job, and workers reply
+//! by `/amq/queue/…`, which declares nothing.
 //! Jobs and results are persistent, so that a broker that is restarted has them still. Killed, it keeps the
 //! results that it has confirmed; of a queue with priorities it may lose the last messages all the same
 //! (seen with RabbitMQ 3.10), and the server sends those jobs again.
@@ -16,6 +18,7 @@ use karaoke_stomp::Headers;
 
 const JOBS: &str = "/queue/karaoke.jobs.";
 const RESULTS: &str = "/queue/karaoke.results.";
+const REPLIES: &str = "/amq/queue/karaoke.results.";
 
 /// Workers announce themselves here.
 pub(super) const PRESENCE: &str = "/topic/karaoke.presence";
@@ -39,7 +42,19 @@ pub(super) fn jobs(model: &str) -> Queue {
     }
 }
 
-/// The queue of replies to a server, by its address.
+/// Where replies to a server are sent.
+///
+/// To a server whose queue is gone they are dropped, and it asks again when it is back.
+pub(super) fn replies(reply_to: &str) -> String {
+    format!("{REPLIES}{reply_to}")
+}
+
+/// The arguments of a subscription to a topic: its queue is for nobody else.
+pub(super) fn listening() -> Headers {
+    Headers::new().with("exclusive", "true")
+}
+
+/// The queue of replies to a server, by its address, as the server reads it.
 ///
 /// It goes away `days` after its server has stopped reading it.
 pub(super) fn results(reply_to: &str, days: u32) -> Queue {

@@ -29,7 +29,6 @@ pub struct RabbitWorker {
     listener: JoinHandle<()>,
     prefetch: u32,
     patience: Duration,
-    results_days: u32,
 }
 
 impl RabbitWorker {
@@ -61,7 +60,6 @@ impl RabbitWorker {
             notices,
             prefetch: config.prefetch,
             patience: Duration::from_secs_f64(config.receipt_s),
-            results_days: config.results_days,
         })
     }
 
@@ -116,8 +114,7 @@ impl WorkerQueue for RabbitWorker {
         }
         // That somebody has begun is worth nothing after the broker's death; the rest is.
         let lasting = !matches!(reply.outcome, Outcome::Started);
-        let queue = topology::results(reply_to, self.results_days);
-        let mut headers = queue.arguments;
+        let mut headers = Headers::new();
         if lasting {
             headers.push("persistent", "true");
         }
@@ -126,7 +123,10 @@ impl WorkerQueue for RabbitWorker {
             headers.push(name, value);
         }
         let client = self.publish.connected(self.patience).await?;
-        client.send_with_receipt(&queue.destination, headers, body).await.map_err(|e| queue_error(&e))
+        client
+            .send_with_receipt(&topology::replies(reply_to), headers, body)
+            .await
+            .map_err(|e| queue_error(&e))
     }
 
     async fn announce(&self, presence: Presence) -> Result<(), QueueError> {

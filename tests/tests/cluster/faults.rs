@@ -1,0 +1,119 @@
+//! Workers that misbehave as the configuration says: one of each kind beside healthy ones.
+
+use karaoke_tests::cluster::{machines, quick, server, sum, undisturbed};
+use karaoke_tests::sound::{Sound, song};
+use karaoke_tests::wait::until;
+use karaoke_tests::{Broker, Program, Settings};
+use tokio::sync::OnceCell;
+
+fn a_song() -> Sound {
+    song(60.0, 44_100)
+}
+
+async fn expected() -> &'static Vec<u8> {
+    static EXPECTED: OnceCell<Vec<u8>> = OnceCell::const_new();
+    EXPECTED.get_or_init(|| async { undisturbed(&a_song(), "centre").await }).await
+}
+
+/// Two healthy workers and one that has a fault from its first chunk on; returns the server when the song is
+/// done as it should be.
+async fn survives(fault: &str, more: impl Fn(Settings) -> Settings) -> Program {
+    let place = Broker::shared().virtual_host(&format!("fault-{fault}"));
+    let server = server(&quick(), &place.urls);
+    let faulty = quick()
+        .set("simulation.workers_healthy", 2)
+        .set("simulation.workers_unhealthy", 1)
+        .set("simulation.simulate_crash_after", 0)
+        .set("simulation.fault", fault);
+    let settings = more(faulty).set("broker.url", &place.urls.worker);
+    let _pool = karaoke_tests::Workers::start_as_configured(&settings, "pool");
+    let api = server.api();
+    let track = api.accepted("song.wav", a_song().wav_16(), "centre").await;
+    api.until_state(&track, "done").await;
+    assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await, "{fault}");
+    server
+}
+
+#[tokio::test]
+async fn one_that_dies() {
+    let server = survives("kill", |s| s).await;
+    let api = server.api();
+    until("its death is known", || async {
+        machines(&api).await.into_iter().find(|w| w["health"] == "crashed")
+    })
+    .await;
+    assert_eq!(sum(&api, "lost").await, 1);
+    assert!(server.log().contains("chunk goes back"));
+}
+
+#[tokio::test]
+async fn one_that_freezes() {
+    let server = survives("hang", |s| s).await;
+    until("it is missed", || async {
+        let gone = |w: &serde_json::Value| w["health"] == "suspect" || w["health"] == "gone";
+        machines(&server.api()).await.into_iter().find(gone)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_hands_everything_back() {
+    let server = survives("nack", |s| s).await;
+    assert!(sum(&server.api(), "failures").await >= 1);
+    assert!(server.log().contains("chunk handed back"));
+}
+
+#[tokio::test]
+async fn one_that_replies_rubbish() {
+    let server = survives("corrupt", |s| s).await;
+    assert!(sum(&server.api(), "refused").await >= 1);
+    assert!(server.log().contains("corrupt reply refused"));
+}
+
+#[tokio::test]
+async fn one_that_is_slow() {
+    let server = survives("slow", |s| s.set("simulation.slow_factor", 40)).await;
+    assert!(server.log().contains("a spare copy is sent"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn replies_that_are_lost_or_come_twice() {
+    let server = survives("lossy", |s| {
+        s.set("simulation.fault", "kill")
+            .set("simulation.workers_unhealthy", 0)
+            .set("simulation.drop_replies", 0.2)
+            .set("simulation.double_replies", 0.4)
+            .set("simulation.seed", 7)
+    })
+    .await;
+    assert!(sum(&server.api(), "served").await > 0);
+}
+
+#[tokio::test]
+async fn a_chunk_that_kills_every_worker_fails_its_track_and_no_other() {
+    let place = Broker::shared().virtual_host("poison");
+    let server = server(&quick(), &place.urls);
+    let settings = quick()
+        .set("simulation.workers_healthy", 0)
+        .set("simulation.workers_unhealthy", 2)
+        .set("simulation.simulate_crash_after", 0)
+        .set("simulation.fault", "kill")
+        .set("simulation.fault_model", "identity")
+        .set("simulation.restart_crashed", true)
+        .set("broker.url", &place.urls.worker);
+    let _pool = karaoke_tests::Workers::start_as_configured(&settings, "pool");
+    let api = server.api();
+    let poison = api.accepted("poison.wav", song(3.0, 44_100).wav_16(), "identity").await;
+    let good = api.accepted("good.wav", a_song().wav_16(), "centre").await;
+    let view = until("the poison track has failed", || async {
+        let view = api.show(&poison).await;
+        (view["state"] == "failed").then_some(view)
+    })
+    .await;
+    let detail = view["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("could not be separated") && detail.contains("attempts failed"), "{detail}");
+    api.until_state(&good, "done").await;
+    assert!(api.stem(&good, "vocals.wav?bits=float").await == *expected().await);
+    until("nothing of it is left", || async { place.queues().iter().all(|q| q.messages == 0).then_some(()) })
+        .await;
+}
