@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime broker broker-stop test test-tools lint bench clean help
+.PHONY: run build runtime broker broker-stop server worker cluster demo-crash test test-tools chaos lint bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,9 +25,26 @@ broker: ## Starts a RabbitMQ of the project's own, and says where it is (BROKER=
 broker-stop: ## Stops it; what waits in its queues stays.
 	@$(PYTHON) scripts/broker.py stop
 
+server: build ## Serves the page and the API; the work is done by workers, through the broker.
+	$(TARGET)/release/karaoke server
+
+worker: build ## Runs a pool of workers, one a core.
+	$(TARGET)/release/karaoke worker
+
+cluster: build broker ## Runs broker, server and a pool of workers on this machine.
+	@scripts/cluster.sh $(TARGET)/release/karaoke
+
+demo-crash: build ## Ten healthy and two crashing workers finish a song, and tell how (DEMO="--help": more).
+	@scripts/install_packages.sh rabbitmq-server:rabbitmq-server
+	@$(PYTHON) scripts/demo_crash.py --karaoke $(TARGET)/release/karaoke $(DEMO)
+
 test: runtime test-tools ## Gets what the tests need, and runs all of them.
 	$(CARGO) build --locked --workspace --all-targets
-	$(CARGO) test --locked --workspace
+	scripts/with_broker.sh $(CARGO) test --locked --workspace
+
+chaos: runtime test-tools ## Kills and freezes everything, again and again, and compares the sound (SEEDS=1-30).
+	$(CARGO) build --locked --workspace --all-targets
+	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
 test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ.
 	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server

@@ -147,7 +147,7 @@ def unhealthy(args: argparse.Namespace) -> dict:
 
 
 def start_broker(folder: pathlib.Path, ports: int) -> str:
-    command = [sys.executable, ROOT / "scripts/broker.py", "start", "--dir", folder, "--ports-from", str(ports)]
+    command = [sys.executable, ROOT / "scripts/broker.py", "--dir", folder, "start", "--ports-from", str(ports)]
     started = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return next(word for word in started.stdout.split() if word.startswith("stomp://"))
 
@@ -176,10 +176,10 @@ def demonstrate(args: argparse.Namespace, folder: pathlib.Path, log) -> int:
         story.tell(f"{song.name} is handed in as track {track['id']}")
         state = follow_track(url, track, story)
         story.tell(f"the song is {state}, after {time.monotonic() - story.begin:.1f} s")
-        told = {"began": "chunks begun", "done": "done", "crashed": "workers crashed", "returned": "handed back",
+        told = {"began": "chunks begun", "done": "done", "crashed": "workers crashed", "lost": "came back", "returned": "handed back",
                 "refused": "corrupt replies refused", "resent": "sent again", "spare": "spare copies"}
         print("\n" + ", ".join(f"{story.counts[what]} {text}" for what, text in told.items() if what in story.counts))
-        if args.stay and state == "done":
+        if args.stay and state == "done" and sys.stdin.isatty():
             input(f"\nThe page is at {url}. Enter ends the demonstration. ")
         return 0 if state == "done" else 1
     finally:
@@ -187,7 +187,7 @@ def demonstrate(args: argparse.Namespace, folder: pathlib.Path, log) -> int:
             process.terminate()
         for process in processes:
             process.wait(timeout=30)
-        subprocess.run([sys.executable, ROOT / "scripts/broker.py", "stop", "--dir", broker_dir], check=False,
+        subprocess.run([sys.executable, ROOT / "scripts/broker.py", "--dir", broker_dir, "stop"], check=False,
                        stdout=subprocess.DEVNULL)
 
 
@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument("--model", default="centre", help="the model (centre)")
     parser.add_argument("--healthy", type=int, default=10, help="healthy workers (10)")
     parser.add_argument("--crashing", type=int, default=2, help="crashing workers (2)")
-    parser.add_argument("--crash-after", type=float, default=12, help="seconds until they crash (12)")
+    parser.add_argument("--crash-after", type=float, default=8, help="seconds until they crash (8)")
     parser.add_argument("--fault", default="kill", choices=["kill", "hang", "nack", "corrupt", "slow"])
     parser.add_argument("--window-seconds", type=float, default=2, help="a window takes at least so long (2)")
     parser.add_argument("--windows-per-chunk", type=int, default=1, help="windows in a chunk (1)")

@@ -110,18 +110,19 @@ impl Registry {
     /// A worker has begun with a chunk.
     pub fn busy(&self, worker: &str, hand: InHand) {
         self.change(worker, |known, now| {
-            (known.heard, known.health) = (now, Health::Alive);
-            (known.presence.state, known.presence.current) = (WorkerState::Working, Some(hand));
+            if known.is_back(now) {
+                (known.presence.state, known.presence.current) = (WorkerState::Working, Some(hand));
+            }
         });
     }
 
     /// A worker has ended a chunk, well or badly.
     pub fn free(&self, worker: &str, chunk: (&karaoke_core::TrackId, u64), served: bool) {
         self.change(worker, |known, now| {
-            (known.heard, known.health) = (now, Health::Alive);
             known.served += u64::from(served);
+            let is_it = known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk);
             // It may have begun with the next one already.
-            if known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk) {
+            if known.is_back(now) && is_it {
                 (known.presence.state, known.presence.current) = (WorkerState::Idle, None);
                 known.since = now;
             }
@@ -179,6 +180,11 @@ impl Registry {
         self.lock().workers.values().any(other)
     }
 
+    /// The chunk that a worker has in hand.
+    pub fn hand_of(&self, worker: &str) -> Option<InHand> {
+        self.lock().workers.get(worker)?.presence.current.clone()
+    }
+
     /// How a worker is; none: it was never heard of.
     pub fn health(&self, worker: &str) -> Option<Health> {
         self.lock().workers.get(worker).map(|k| k.health)
@@ -189,13 +195,6 @@ impl Registry {
         let held = |k: &Known| k.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
         let inner = self.lock();
         inner.workers.values().filter(|k| k.health == Health::Alive).map(held).sum::<usize>() + 1
-    }
-
-    /// Chunks that workers say they have in hand, with who says so.
-    pub fn in_hand(&self) -> Vec<(String, InHand)> {
-        let inner = self.lock();
-        let alive = inner.workers.values().filter(|k| k.health == Health::Alive);
-        alive.filter_map(|k| Some((k.presence.worker.clone(), k.presence.current.clone()?))).collect()
     }
 
     /// Something happened that is worth telling.
@@ -243,6 +242,15 @@ impl Registry {
 impl Known {
     fn is_free(&self) -> bool {
         self.presence.state == WorkerState::Idle && self.presence.current.is_none()
+    }
+
+    /// A word of it has come. That of a worker that is known to be dead is from before.
+    fn is_back(&mut self, now: Duration) -> bool {
+        let over = matches!(self.health, Health::Crashed | Health::Left);
+        if !over {
+            (self.heard, self.health) = (now, Health::Alive);
+        }
+        !over
     }
 
     fn aged(&self, now: Duration) -> Health {
@@ -359,12 +367,12 @@ mod tests {
         assert_eq!(r.idle("m"), 1, "saying it again does not begin it again");
         r.busy("a", hand(1));
         age(&mut r, Duration::from_secs(1));
-        assert_eq!((r.idle("m"), r.in_hand().len()), (0, 1));
+        assert_eq!((r.idle("m"), r.hand_of("a")), (0, Some(hand(1))));
         r.busy("a", hand(2));
         r.free("a", (&hand(1).track, 1), true);
-        assert_eq!(r.in_hand().len(), 1, "it has the next one already");
+        assert_eq!(r.hand_of("a"), Some(hand(2)), "it has the next one already");
         r.free("a", (&hand(2).track, 2), true);
-        assert_eq!((r.in_hand().len(), r.views()[0].served), (0, 2));
+        assert_eq!((r.hand_of("a"), r.views()[0].served), (None, 2));
     }
 
     #[test]
@@ -376,6 +384,8 @@ mod tests {
         assert_eq!(r.health("a"), Some(Health::Alive));
         assert_eq!(r.hear(presence("a", 2, WorkerState::Crashed)), Heard::Crashed);
         assert_eq!(r.health("a"), Some(Health::Crashed));
+        r.busy("a", hand(1));
+        assert_eq!(r.health("a"), Some(Health::Crashed), "a word from before it died");
         assert_eq!(r.hear(presence("a", 2, WorkerState::Left)), Heard::Left);
     }
 }

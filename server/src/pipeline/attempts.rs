@@ -41,23 +41,19 @@ impl Pipeline {
         self.tell("began", Some(worker), Some((track, chunk)), text);
     }
 
-    /// A worker has died, as its pool says: what it had in hand goes back.
-    pub(super) async fn crashed(self: &Arc<Self>, worker: &str) {
-        let mut chunks = Vec::new();
-        self.flights.each(|(track, chunk), flight| {
-            if flight.let_go(worker) {
-                chunks.push((track.clone(), *chunk));
+    /// A worker has died, as its pool says, with a chunk in hand. (Of the one before that its reply may still be
+    /// on the way; if it is not, the queue will tell.)
+    pub(super) async fn died_with(self: &Arc<Self>, hand: &InHand, worker: &str) {
+        let (Some(track), chunk) = (self.live(&hand.track), hand.chunk) else { return };
+        if self.flights.with(&track.id, chunk, |flight| flight.let_go(worker)) != Some(true) {
+            return;
+        }
+        track.update_chunk(chunk, |c| {
+            if c.state == ChunkState::Working && c.worker.as_deref() == Some(worker) {
+                c.state = ChunkState::Queued;
             }
         });
-        for (id, chunk) in chunks {
-            let Some(track) = self.live(&id) else { continue };
-            track.update_chunk(chunk, |c| {
-                if c.state == ChunkState::Working && c.worker.as_deref() == Some(worker) {
-                    c.state = ChunkState::Queued;
-                }
-            });
-            self.lost(&track, chunk, worker).await;
-        }
+        self.lost(&track, chunk, worker).await;
     }
 
     /// A worker had begun with a chunk and will never end it; the queue gives it to another.

@@ -31,7 +31,7 @@ impl Pipeline {
 
     async fn heard(self: &Arc<Self>, presence: Presence) {
         let (name, note) = (presence.worker.clone(), presence.note.clone());
-        let hand = presence.current.clone();
+        let (hand, had) = (presence.current.clone(), self.registry.hand_of(&name));
         let heard = self.registry.hear(presence);
         let told = |what, text| self.tell(what, Some(&name), None, text);
         match heard {
@@ -49,7 +49,9 @@ impl Pipeline {
                 let why = note.unwrap_or_else(|| "it died".into());
                 tracing::warn!(worker = name, why, "worker crashed");
                 told("crashed", format!("{name} has crashed: {why}."));
-                self.crashed(&name).await;
+                if let Some(had) = had {
+                    self.died_with(&had, &name).await;
+                }
             }
         }
         if let (Heard::Again, Some(hand), now) = (heard, hand, self.registry.now()) {
