@@ -47,8 +47,12 @@ export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
 
+export const workers = () => request("/workers");
+export const queue = () => request("/queue");
+
 export const uploadUrl = `${BASE}/tracks`;
 export const eventsUrl = (id) => `${BASE}${at(id)}/events`;
+export const workersUrl = `${BASE}/workers/events`;
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
 export const stemUrl = (id, stem, format) => `${BASE}${at(id)}/stems/${encodeURIComponent(stem)}.${format}`;
 export const downloadUrl = (id, stem, format) => `${stemUrl(id, stem, format)}?download=1`;

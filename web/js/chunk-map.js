@@ -1,18 +1,14 @@
 // Shows a song's parts as a row of lamps that light up as workers finish them; choosing a lamp seeks there.
 
+import { gelOf } from "./gels.js";
 import { text } from "./strings.js";
 
 // Beyond this many, neighbours share a lamp, so that a ten-hour file stays quick.
 const MAX_LAMPS = 120;
-const GELS = 6;
 const ORDER = ["failed", "working", "queued", "pending", "done"];
 
-const gelOfWorker = new Map();
-/** Workers get their colour in the order in which they first appear, the same on every card. */
-function gelOf(worker) {
-  if (!gelOfWorker.has(worker)) gelOfWorker.set(worker, gelOfWorker.size % GELS);
-  return gelOfWorker.get(worker);
-}
+const failed = (chunk) => chunk.failures > 0;
+const retried = (chunk) => chunk.attempt > 1 || failed(chunk);
 
 export class ChunkMap {
   #list;
@@ -94,7 +90,8 @@ export class ChunkMap {
     const by = group.findLast((c) => c.worker)?.worker;
     const item = this.#lamps[lamp];
     item.dataset.state = state;
-    item.toggleAttribute("data-retried", group.length === 1 && group[0].attempt > 1);
+    item.toggleAttribute("data-retried", group.some(retried));
+    item.toggleAttribute("data-failed-once", group.some(failed));
     if (by) item.dataset.gel = gelOf(by);
     else delete item.dataset.gel;
     item.firstChild.setAttribute("aria-label", this.#describe(group, state));
@@ -106,12 +103,15 @@ export class ChunkMap {
     const what = { first: first.index + 1, last: last.index + 1, total: this.#chunks.length, start: first.start_s, end: last.end_s };
     let sentence = `${text.part(what)}: `;
     if (group.length > 1) {
-      return sentence + text.partCount(group.filter((c) => c.state === "done").length, group.length);
+      const again = group.filter(retried).length;
+      sentence += text.partCount(group.filter((c) => c.state === "done").length, group.length);
+      return again ? sentence + text.partsRetried(again) : sentence;
     }
     sentence += text.partState[state] ?? state;
     if (first.worker && (state === "working" || state === "done")) sentence += text.partWorker(first.worker);
     if (state === "done" && first.seconds != null) sentence += text.partSeconds(first.seconds);
     if (first.attempt > 1) sentence += text.partAttempt(first.attempt);
+    if (failed(first)) sentence += text.partFailures(first.failures);
     return sentence;
   }
 

@@ -9,6 +9,8 @@ const LOOK_IN_MS = 4000;
 const MAX_BACKOFF_MS = 20000;
 
 const watches = new Set();
+const listeners = new Set();
+let lent = 0;
 
 /**
  * Calls `handlers.snapshot|track|chunk|gone|lost|back` until the track has ended or `stop()` is called.
@@ -20,6 +22,22 @@ export function watch(key, handlers) {
   watches.add(watcher);
   share();
   return { stop: () => finish(watcher), refresh: () => watcher.source && open(watcher) };
+}
+
+/** How many songs are followed, because they are still in work. */
+export const songsInWork = () => watches.size;
+
+/** Calls `listener` whenever that may have changed. */
+export const onSongsInWork = (listener) => listeners.add(listener);
+
+/** Gives one of the streams to somebody else until the returned function is called. */
+export function lendStream() {
+  lent += 1;
+  share();
+  return () => {
+    lent -= 1;
+    share();
+  };
 }
 
 function finish(watcher) {
@@ -36,7 +54,7 @@ function release(watcher) {
 }
 
 function share() {
-  let free = document.hidden ? STREAMS_WHEN_HIDDEN : STREAMS_WHEN_SEEN;
+  let free = (document.hidden ? STREAMS_WHEN_HIDDEN : STREAMS_WHEN_SEEN) - lent;
   for (const watcher of watches) {
     if (free-- > 0) {
       if (!watcher.source && !watcher.retrying) open(watcher);
@@ -45,6 +63,7 @@ function share() {
       if (!watcher.timer) lookInLater(watcher);
     }
   }
+  for (const listener of listeners) listener();
 }
 
 function open(watcher) {

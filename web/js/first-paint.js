@@ -1,7 +1,11 @@
-// Tells the style sheet, before anything is painted, whether this browser already has songs, so that nothing jumps.
-try {
-  const saved = JSON.parse(localStorage.getItem("karaoke.tracks") || "[]");
-  document.documentElement.dataset.songs = saved.length ? "some" : "none";
-} catch {
-  document.documentElement.dataset.songs = "none";
+// Tells the style sheet, before anything is painted, what this browser already has, so that nothing jumps.
+{
+  const page = document.documentElement.dataset;
+  page.songs = "none";
+  try {
+    if (JSON.parse(localStorage.getItem("karaoke.tracks") || "[]").length) page.songs = "some";
+    if (localStorage.getItem("karaoke.room") === "open") page.room = "open";
+  } catch {
+    // Storage is forbidden or holds nonsense: as on a first visit.
+  }
 }

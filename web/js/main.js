@@ -1,4 +1,4 @@
-// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it.
+// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it, the machine room last of all.
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
@@ -7,6 +7,8 @@ import * as library from "./library.js";
 import { ACCEPT, refusal } from "./refusal.js";
 import { text } from "./strings.js";
 
+/** So long the page waits for the choice of models, which would move what is already seen. */
+const MODELS_PATIENCE_MS = 300;
 const byId = (id) => document.getElementById(id);
 let limits = null;
 
@@ -57,18 +59,27 @@ async function takeFiles(files) {
 }
 
 let opened = null;
+let songs = null;
 function setlist() {
   opened ??= import("./setlist.js").then((module) => {
     module.open();
+    songs = module;
     return module;
   });
   return opened;
 }
 
+async function openMachineRoom() {
+  const { MachineRoom } = await import("./machine-room.js");
+  new MachineRoom({ titleOf: (id) => songs?.titleOf(id) });
+}
+
 fillWords();
 takeIn({ button: byId("choose"), input: byId("file"), onFiles: takeFiles, onFolder: refuse });
-offerModels();
+const offered = offerModels();
 for (const intent of ["pointerenter", "focus"]) byId("choose").addEventListener(intent, setlist, { once: true });
 addEventListener("dragenter", setlist, { once: true });
 if (library.saved().length) await setlist();
+await Promise.race([offered, new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
+openMachineRoom();

@@ -26,6 +26,9 @@ export function handIn(files, model) {
   files.forEach((file, i) => send(file, model, newest[i], now - i));
 }
 
+/** The title of a song that is on this page. */
+export const titleOf = (id) => cards.find((card) => card.id === id)?.title;
+
 function send(file, model, card, added) {
   card.uploading("waiting");
   const withdraw = upload(file, model, {

@@ -3,7 +3,7 @@
 const WORD_FOR_STEM = { instrumental: "Instrumental", vocals: "Vocals" };
 
 export const stemName = (name) =>
-  WORD_FOR_STEM[name] ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+  WORD_FOR_STEM[name] ?? capital(name).replaceAll("_", " ");
 
 /** 75.4 → "1:15", 3675 → "1:01:15" */
 export function clock(seconds) {
@@ -41,6 +41,14 @@ export function bytes(n) {
   if (n < 1e9) return `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB`;
   return `${(n / 1e9).toFixed(1).replace(".0", "")} GB`;
 }
+
+const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+
+/** The time of day, to the second. */
+export const clockTime = (date) => timeOfDay.format(date);
+
+/** "part 3" at the beginning of a sentence */
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
 
@@ -109,7 +117,64 @@ export const text = {
   partWorker: (worker) => ` by ${worker}`,
   partSeconds: (seconds) => ` in ${seconds.toFixed(1)} s`,
   partAttempt: (attempt) => `, attempt ${attempt}`,
+  partFailures: (times) => `, came back ${times === 1 ? "once" : `${times} times`}`,
   partCount: (done, all) => `${done} of ${all} done`,
+  partsRetried: (n) => `, ${n} tried again`,
+
+  machineRoom: "Machine room",
+  workers: "Workers",
+  story: "What happened",
+  banner: "The broker is not connected. Songs are accepted all the same, and wait until it is back.",
+  nothingYet: "Nothing has happened yet.",
+  room: {
+    nobody: "No workers",
+    nobodyComes: "No workers: songs wait until one joins",
+    count: (n, word) => (n ? `${n} ${word}` : ""),
+    workers: (n) => `${n} worker${n === 1 ? "" : "s"}`,
+    summary: { working: "busy", resting: "resting", suspect: "silent", crashed: "crashed", gone: "gone" },
+    disconnected: "Broker not connected: songs wait",
+    look: {
+      idle: "Idle",
+      working: "Working",
+      resting: "Resting",
+      suspect: "Silent",
+      gone: "Gone",
+      left: "Left",
+      crashed: "Crashed",
+    },
+    part: (chunk, title) => `part ${chunk + 1}` + (title ? ` of ${title}` : ""),
+    again: "again",
+    waits: "waits for a part",
+    heard: (date) => `last heard ${clockTime(date)}`,
+    goesBack: (part) => `${part} goes back`,
+    wentTo: (part, worker) => `${part} went to ${worker}`,
+    counts: { served: "done", failures: "failed", lost: "lost", refused: "refused" },
+    cpu: (load) => `CPU ${Math.round(load * 100)} %`,
+    about: ({ host, pid, provider, threads, models, uptime_s }) =>
+      [
+        host,
+        `process ${pid}`,
+        provider.toUpperCase(),
+        threads && `${threads} thread${threads === 1 ? "" : "s"}`,
+        models.join(", "),
+        `up ${clock(uptime_s)}`,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    figures: {
+      tracks: "Songs",
+      backlog: "Parts waiting",
+      inFlight: "Handed out",
+      begun: "In work",
+      cpu: "CPUs busy",
+      broker: "Queue",
+    },
+    ofAtMost: (n, bound) => `${n} of ${bound}`,
+    broker: (connected) => (connected ? "connected" : "not connected"),
+    many: (n) => `${n} things went wrong in the machine room.`,
+    brokerLost: "The broker is not connected. Songs wait.",
+    brokerBack: "The broker is connected again.",
+  },
 
   say: {
     added: (title) => `${title}: upload begun.`,

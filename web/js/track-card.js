@@ -63,6 +63,11 @@ export class TrackCard {
     this.#render();
   }
 
+  /** Its id at the server, once it has one. */
+  get id() {
+    return this.#key?.id;
+  }
+
   get title() {
     return this.track?.title || this.#name.replace(/\.[^.]{1,5}$/, "") || text.untitled;
   }

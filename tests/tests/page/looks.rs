@@ -22,7 +22,8 @@ fn nothing_overflows_at_any_width_in_either_light() {
     every_view(&stage, "songs");
 }
 
-fn every_view(stage: &Stage, name: &str) {
+/// Looks at the page at every width in either light.
+pub fn every_view(stage: &Stage, name: &str) {
     for theme in [Theme::Dark, Theme::Light] {
         stage.browser.theme(theme);
         for (width, height) in WINDOWS {

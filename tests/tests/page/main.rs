@@ -5,6 +5,7 @@
 mod access;
 mod leaving;
 mod looks;
+mod machine_room;
 mod refusals;
 mod singing;
 mod stage;

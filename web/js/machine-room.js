@@ -1,0 +1,145 @@
+// The machine room: who separates which part, and what happens to them; folded away to one line unless it is wanted.
+
+import { announce } from "./announcer.js";
+import { RoomFeed } from "./room-feed.js";
+import { RoomView } from "./room-view.js";
+import { Story } from "./story.js";
+import { text } from "./strings.js";
+
+const REMEMBERED = "karaoke.room";
+/** So long after they went are workers shown, as long as the server remembers them. */
+const FORGET_AFTER_MS = 600_000;
+const GATHER_MS = 1000;
+const MOST_SAID = 3;
+const page = document.documentElement;
+
+export class MachineRoom {
+  #workers = new Map();
+  #queue = null;
+  #story = new Story();
+  #view;
+  #feed;
+  #offline = false;
+  #frame = 0;
+  #unsaid = [];
+  #saying = 0;
+
+  /** `titleOf(id)` gives the title of a song on this page. */
+  constructor({ titleOf }) {
+    this.#view = new RoomView({ titleOf, onToggle: () => this.#toggle() });
+    this.#feed = new RoomFeed({
+      snapshot: ({ workers, queue, story }) => {
+        this.#story.tell(story);
+        this.#know(workers, queue);
+      },
+      workers: (workers, queue) => this.#know(workers, queue),
+      worker: (worker) => {
+        this.#seat(worker);
+        this.#draw();
+      },
+      queue: (queue) => this.#takeQueue(queue),
+      happening: (happening) => this.#happened(happening),
+      lost: () => this.#setOffline(true),
+      back: () => this.#setOffline(false),
+      forbidden: () => this.#close(),
+    });
+    this.#follow();
+  }
+
+  get #isOpen() {
+    return page.dataset.room === "open";
+  }
+
+  #toggle() {
+    if (this.#isOpen) delete page.dataset.room;
+    else page.dataset.room = "open";
+    remember(this.#isOpen);
+    this.#follow();
+  }
+
+  #follow() {
+    this.#feed.follow(this.#isOpen);
+    this.#draw();
+  }
+
+  /** Nothing of it is shown to who may not see it. */
+  #close() {
+    delete page.dataset.room;
+    remember(false);
+    this.#view.hide();
+  }
+
+  #know(workers, queue) {
+    this.#workers.clear();
+    for (const worker of workers) this.#seat(worker);
+    this.#takeQueue(queue);
+  }
+
+  #seat(worker) {
+    this.#workers.set(worker.id, { worker, heard: Date.now() - worker.heard_s_ago * 1000 });
+  }
+
+  #takeQueue(queue) {
+    if (this.#queue && this.#isOpen && queue.connected !== this.#queue.connected) {
+      announce(queue.connected ? text.room.brokerBack : text.room.brokerLost);
+    }
+    this.#queue = queue;
+    this.#draw();
+  }
+
+  #happened(happening) {
+    const weight = this.#story.add(happening);
+    const comesBack = weight === "news" && happening.what === "began";
+    if (comesBack || ["crashed", "gone", "returned", "refused", "lost"].includes(happening.what)) this.#say(happening);
+    this.#draw();
+  }
+
+  /** Says what went wrong, gathered for a moment: of many things at once only how many they are. */
+  #say(happening) {
+    this.#unsaid.push(happening);
+    this.#saying ||= setTimeout(() => {
+      const sentences = this.#unsaid.map((h) => this.#view.sentence(h));
+      [this.#unsaid, this.#saying] = [[], 0];
+      if (sentences.length > MOST_SAID) announce(text.room.many(sentences.length));
+      else sentences.forEach(announce);
+    }, GATHER_MS);
+  }
+
+  #setOffline(offline) {
+    this.#offline = offline;
+    this.#draw();
+  }
+
+  /** At most once a frame, however much there is to tell. */
+  #draw() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#forget();
+      if (!this.#queue) return;
+      this.#view.show({
+        open: this.#isOpen,
+        offline: this.#offline,
+        workers: this.#workers,
+        queue: this.#queue,
+        story: this.#story,
+      });
+    });
+  }
+
+  #forget() {
+    const now = Date.now();
+    for (const [id, { worker, heard }] of this.#workers) {
+      const isHere = worker.health === "alive" || worker.health === "suspect";
+      if (!isHere && now - heard > FORGET_AFTER_MS) this.#workers.delete(id);
+    }
+  }
+}
+
+function remember(open) {
+  try {
+    if (open) localStorage.setItem(REMEMBERED, "open");
+    else localStorage.removeItem(REMEMBERED);
+  } catch {
+    // Storage is full or forbidden: the next visit begins with the room folded.
+  }
+}
