@@ -160,12 +160,12 @@ impl Worker {
         }
     }
 
-    /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
     /// What goes wrong with this job on purpose.
     fn saboteur(&self, job: &Job) -> Option<&Arc<Saboteur>> {
         self.saboteur.as_ref().filter(|s| s.acts_on(&job.model))
     }
 
+    /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
     fn before_window(&self, job: &Job) -> BeforeWindow {
         let (queue, saboteur) = (self.queue.clone(), self.saboteur(job).cloned());
         let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);

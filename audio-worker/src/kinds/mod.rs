@@ -58,10 +58,14 @@ pub enum SeparateError {
 impl SeparateError {
     /// Whether the same window may succeed elsewhere or later.
     ///
-    /// Not when the output is not finite: the same samples through the same network give the same again.
-    /// Nor when the model's file is wrong: that has to be repaired, and the reason belongs to the user.
+    /// Not when the output is not finite: the same samples through the same network give the same again. But
+    /// when this machine has no good file of the model: another may.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Runtime(e) if e.retryable())
+        match self {
+            Self::Model(_) | Self::OtherModel { .. } => true,
+            Self::Runtime(e) => e.retryable(),
+            Self::Mismatch(_) | Self::NotFinite => false,
+        }
     }
 }
 

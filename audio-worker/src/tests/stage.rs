@@ -76,7 +76,12 @@ impl Gate {
 
 /// A healthy worker `w1` and `w2` with the fault, each with one of the jobs 0 and 1 in hand, about to begin.
 pub(crate) async fn one_of_two(queue: &MemoryQueue, simulation: SimulationConfig) -> Pool {
-    let simulation = SimulationConfig { workers_unhealthy: 1, simulate_crash_after: 0.0, ..simulation };
+    let simulation = SimulationConfig {
+        workers_healthy: 1,
+        workers_unhealthy: 1,
+        simulate_crash_after: 0.0,
+        ..simulation
+    };
     let (gate, pass) = Gate::new();
     let pool = fakes(queue, PoolOptions { simulation, ..options() }, move |n| {
         if n < 2 {
