@@ -4,7 +4,7 @@ import { gelOf } from "./gels.js";
 import { capital, clockTime, text } from "./strings.js";
 import { WorkerSeat, lookOf, write } from "./worker-seat.js";
 
-const LAMPS = 24;
+const LAMPS = 40;
 /** From so many workers on, and on so narrow a page, a seat takes less room. */
 const CROWD = 13;
 const narrow = matchMedia("(max-width: 359px)");
@@ -20,6 +20,7 @@ export class RoomView {
   constructor({ titleOf, onToggle }) {
     this.#titleOf = titleOf;
     byId("room-toggle").addEventListener("click", onToggle);
+    narrow.addEventListener("change", () => this.#squeeze());
     for (const [key, words] of Object.entries(text.room.figures)) {
       const figure = byId("figure-template").content.firstElementChild.cloneNode(true);
       figure.dataset.figure = key;
@@ -104,7 +105,6 @@ export class RoomView {
     }
     const inProcess = new Map();
     for (const { worker } of sorted) inProcess.set(processOf(worker), (inProcess.get(processOf(worker)) ?? 0) + 1);
-    list.toggleAttribute("data-crowd", sorted.length >= CROWD || narrow.matches);
     sorted.forEach(({ worker, heard }, i) => {
       if (!this.#seats.has(worker.id)) this.#seats.set(worker.id, new WorkerSeat(worker.id));
       const seat = this.#seats.get(worker.id);
@@ -118,6 +118,11 @@ export class RoomView {
         ownProcess: inProcess.get(processOf(worker)) === 1,
       });
     });
+    this.#squeeze();
+  }
+
+  #squeeze() {
+    byId("room-seats").toggleAttribute("data-crowd", this.#seats.size >= CROWD || narrow.matches);
   }
 
   #doing({ worker, heard, again, story }) {
