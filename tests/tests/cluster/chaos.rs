@@ -1,7 +1,8 @@
 //! Seeded chaos: while three songs are separated, whatever there is is killed, frozen and started again, and
 //! replies are lost and doubled. Afterwards everything is as if nothing had happened.
 //!
-//! `CHAOS_SEEDS=1-30` (see `make chaos`) runs those seeds and prints what each of them did.
+//! `CHAOS_SEEDS=1-30` (see `make chaos`) runs those seeds and prints what each of them did; with `CHAOS_LOG=1`
+//! also what pools and server have logged.
 
 use karaoke_tests::api::Track;
 use karaoke_tests::cluster::{machines, pid, quick, server, undisturbed, workers};
@@ -220,7 +221,8 @@ impl Stage {
         .await;
         let files: Vec<String> =
             self.server.audio_files().iter().map(|p| p.to_string_lossy().into_owned()).collect();
-        let left = |f: &String| ["layer", ".part", "upload", "model.f32", "incoming"].iter().any(|w| f.contains(w));
+        let left =
+            |f: &String| ["layer", ".part", "upload", "model.f32", "incoming"].iter().any(|w| f.contains(w));
         assert!(!files.iter().any(left), "left on disk: {files:?}");
         for track in &self.tracks {
             let deleted = api.about(Method::DELETE, track, "").send().await.expect("an answer");
@@ -256,6 +258,10 @@ async fn run(seed: u64) {
     }
     let took = began.elapsed().as_secs_f64();
     stage.check().await;
+    if std::env::var_os("CHAOS_LOG").is_some() {
+        stage.pools.iter().flatten().for_each(|pool| eprintln!("{}", pool.log()));
+        eprintln!("{}", stage.server.log());
+    }
     println!("seed {seed}: same bits after {took:.1} s and {:?}", stage.done);
 }
 
