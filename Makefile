@@ -46,8 +46,8 @@ chaos: runtime test-tools ## Kills and freezes everything, again and again, and 
 	$(CARGO) build --locked --workspace --all-targets
 	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
-test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ.
-	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server
+test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ, `ip`.
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2
 
 lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
 	$(CARGO) fmt --all --check

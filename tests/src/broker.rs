@@ -3,6 +3,7 @@
 //! `scripts/broker.py serve` keeps it for as long as a pipe from this process is open: whatever becomes of the
 //! test, kill -9 included, nothing of the broker stays.
 
+use crate::hosts::Host;
 use crate::program::root;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -45,7 +46,15 @@ pub struct Broker {
 impl Broker {
     /// Starts one; two to three seconds.
     pub fn start() -> Self {
-        let mut supervisor = Supervisor::spawn();
+        Self::started(Supervisor::spawn(Command::new("python3"), &[]))
+    }
+
+    /// Starts one on a host of its own, where the others reach it at the host's address.
+    pub fn start_on(host: &Host) -> Self {
+        Self::started(Supervisor::spawn(host.command("python3"), &["--host", &host.address]))
+    }
+
+    fn started(mut supervisor: Supervisor) -> Self {
         let status = supervisor.answer();
         let text = |key: &str| status[key].as_str().expect("a URL").to_owned();
         let urls = Urls { url: text("url"), server: text("server_url"), worker: text("worker_url") };
@@ -209,10 +218,11 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn spawn() -> Self {
-        let mut child = Command::new("python3")
+    fn spawn(mut python: Command, settings: &[&str]) -> Self {
+        let mut child = python
             .arg(root().join("scripts/broker.py"))
             .arg("serve")
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,6 +1,7 @@
 //! The real program as a process of its own, with its own store, killed when the test ends.
 
 use crate::api::Api;
+use crate::hosts::Host;
 use crate::wait::DEADLINE;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ pub struct Settings {
     pub models: Option<PathBuf>,
     /// The store lies on a disk of its own with so many megabytes.
     disk_mb: Option<u32>,
+    /// It runs on a host of its own.
+    host: Option<Host>,
 }
 
 impl Settings {
@@ -30,6 +33,13 @@ impl Settings {
     pub fn disk_mb(mut self, mb: u32) -> Self {
         self.disk_mb = Some(mb);
         self
+    }
+
+    /// Runs the program on a host; a server listens on that host's address.
+    pub fn on(self, host: &Host) -> Self {
+        let mut settings = self.set("http.host", &host.address);
+        settings.host = Some(host.clone());
+        settings
     }
 
     /// Takes models from `dir`.
@@ -80,7 +90,10 @@ pub fn binary() -> PathBuf {
 
 /// The program with the repository's models and ONNX Runtime, whatever folder it runs in.
 pub fn command(settings: &Settings) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = match &settings.host {
+        Some(host) => host.command(binary()),
+        None => Command::new(binary()),
+    };
     let models = settings.models.clone().unwrap_or_else(|| root().join("models"));
     command
         .env("KARAOKE__MODELS__DIR", models)

@@ -1,7 +1,8 @@
 //! Tests with a real RabbitMQ: the queue's contract, and servers and workers as processes of their own.
 
-mod fairness;
 mod chaos;
+mod fairness;
 mod faults;
+mod hosts;
 mod queue;
 mod survival;
