@@ -487,7 +487,8 @@ def load():
 
 def efficiency(bench):
     """What the broker costs: two single-thread workers behind RabbitMQ against two in one process (`karaoke up`),
-    in turns. `separating`: from the plan to the finished song; `whole`: from the end of the upload."""
+    in turns. `separating`: from the plan to the finished song; `whole`: from the end of the upload; `beside chunks`:
+    what of `separating` is not the workers' time with chunks, which other work on the machine makes longer."""
     arguments = bench.arguments
     kinds = []
     if arguments.kind in ("both", "real"):
@@ -512,8 +513,9 @@ def compare(bench, model, windows, rounds):
     cluster.warm_up(2, model)
     alone.upload(bench.song(4, model), model).wait()
     song = bench.song(windows, model)
-    table = Table("where", "separating", "whole", "s a chunk", "CPU s: server", "broker", "workers", "others")
-    times = {"process": [], "broker": []}
+    table = Table("where", "separating", "whole", "s a chunk", "beside chunks",
+                  "CPU s: server", "broker", "workers", "others")
+    times, cpu = {"process": [], "broker": []}, {"process": [], "broker": []}
     for _ in range(rounds):
         for where, server in (("process", alone), ("broker", cluster.server)):
             meter = Meter(cluster.processes() if where == "broker" else {"server": [alone.pid]})
@@ -521,9 +523,11 @@ def compare(bench, model, windows, rounds):
             meter.read()
             separating, whole = story.done - story.planned, story.done - story.sent
             times[where].append((separating, whole))
+            cpu[where].append(sum(used for name, used in meter.used.items() if name != "bench"))
             chunk = statistics.mean(chunk["seconds"] for chunk in story.views)
             used = [f"{meter.used[name]:.1f}" if name in meter.used else "" for name in ("server", "broker", "workers")]
-            table.row(where, f"{separating:.2f}", f"{whole:.2f}", f"{chunk:.3f}", *used, percent(meter.others))
+            table.row(where, f"{separating:.2f}", f"{whole:.2f}", f"{chunk:.3f}",
+                      f"{separating - math.ceil(windows / 2) * chunk:.2f}", *used, percent(meter.others))
     cluster.stop()
     bench.forget(alone)
     alone.stop()
@@ -531,10 +535,11 @@ def compare(bench, model, windows, rounds):
         pairs = [b[index] / a[index] for a, b in zip(times["process"], times["broker"])]
         told = ", ".join(f"{pair:.3f}" for pair in pairs)
         print(f"{what}: broker / process = {told}; median {statistics.median(pairs):.3f}")
-    chunks = windows  # one window a chunk
+    pairs = [b / a for a, b in zip(cpu["process"], cpu["broker"])]
+    print(f"CPU seconds of all: broker / process = {', '.join(f'{pair:.3f}' for pair in pairs)}")
     if bench.settings["simulation.window_seconds"]:
-        ideal = math.ceil(chunks / 2) * bench.settings["simulation.window_seconds"]
-        print(f"ideal {ideal:.0f} s: {math.ceil(chunks / 2)} rounds")
+        ideal = math.ceil(windows / 2) * bench.settings["simulation.window_seconds"]
+        print(f"ideal {ideal:.0f} s: {math.ceil(windows / 2)} rounds")
 
 
 # ---- scaling --------------------------------------------------------------------------------------------------
