@@ -14,6 +14,9 @@ use tracing::Instrument;
 /// The shortest pause before a reply is sent again, so that a broken queue is not asked without end.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
+/// How long a reply may take once the worker has been told to leave.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// At most one reply under way. Dropping it hands back the job of that reply.
 pub(crate) struct Outbox {
     post: Arc<Post>,
@@ -82,8 +85,20 @@ impl Post {
         }
     }
 
-    /// Sends the reply until there is room for it: computing it again would cost more than waiting.
+    /// Sends the reply until there is room for it: computing it again would cost more than waiting. But who
+    /// leaves does not wait long for a queue that is not there.
     async fn send(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        let parting = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(PARTING).await;
+        };
+        tokio::select! {
+            sent = self.send_until_taken(reply_to, reply) => sent,
+            () = parting => Err(QueueError::Unreachable("told to leave before the queue took it".into())),
+        }
+    }
+
+    async fn send_until_taken(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
         loop {
             match self.queue.reply(reply_to, reply.clone()).await {
                 Err(error) if error.retryable() && !self.stop.is_cancelled() => {

@@ -127,10 +127,10 @@ impl Worker {
             delivery.ack();
             return After::Nothing;
         }
-        let began = Instant::now();
         self.board.working(job);
         tracing::info!("chunk {} begun", job.chunk);
         self.say(job, 0.0, Outcome::Started).await;
+        let began = Instant::now();
         let result = self.bench.separate(job.clone(), self.before_window(job)).await;
         let seconds = began.elapsed().as_secs_f64();
         match result {

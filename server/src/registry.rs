@@ -139,6 +139,12 @@ impl Registry {
         self.change(worker, |known, _| known.lost += 1);
     }
 
+    /// Nobody could be heard for a while; silence counts from now on.
+    pub fn pardon(&self) {
+        let now = self.now();
+        self.lock().workers.values_mut().filter(|k| k.health.is_here()).for_each(|k| k.heard = now);
+    }
+
     /// Looks who has fallen silent. Returns those that just have, and forgets those long gone.
     pub fn look(&self) -> Vec<(String, Health)> {
         let now = self.now();

@@ -59,6 +59,11 @@ impl Flight {
         self.copies += 1;
     }
 
+    /// It is not known whether it went out; it goes out once more, as attempt `attempt`.
+    pub fn sent_again(&mut self, attempt: u32, now: Duration) {
+        (self.attempt, self.sign) = (attempt, now);
+    }
+
     /// A worker has begun with it. Returns the worker that had this delivery before, if one had: it died, or
     /// the broker lost it from sight.
     pub fn begun(&mut self, worker: &str, attempt: u32, now: Duration) -> Option<String> {

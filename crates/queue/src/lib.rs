@@ -103,9 +103,13 @@ pub trait ServerQueue: Send + Sync {
     async fn notify(&self, notice: Notice) -> Result<(), QueueError>;
     /// The address that replies to this server go to, for [`Job::reply_to`].
     fn reply_to(&self) -> &str;
-    /// Which connection to the broker this is: changes when it was lost and made anew, and what was handed
-    /// out before may be handed out again by the broker. 0: there is none at present.
+    /// Which connection replies come by: changes when it was lost and made anew, and what was handed out before
+    /// may be handed out again by the broker. 0: there is none at present.
     fn connection(&self) -> u64;
+    /// Whether jobs can be handed out and replies come in.
+    fn is_connected(&self) -> bool {
+        self.connection() != 0
+    }
 }
 
 /// A worker's end.

@@ -14,6 +14,7 @@ impl Pipeline {
     /// A worker has begun with a chunk. One that it was handed after another worker comes from a worker that
     /// died with it or was cut off.
     pub(super) async fn begun(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) {
+        self.follow_connection();
         let (chunk, worker, now) = (reply.chunk, reply.worker.as_str(), self.registry.now());
         let hand = InHand { track: track.id.clone(), chunk, attempt: reply.attempt };
         self.registry.busy(worker, hand);

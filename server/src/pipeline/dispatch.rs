@@ -6,7 +6,6 @@ use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
 use bytes::Bytes;
-use karaoke_core::TrackId;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
 use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
@@ -95,7 +94,7 @@ impl Pipeline {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
         let Some(live) = track.audio() else { return Ok(()) };
         let windows = live.plan.windows_of(chunk);
-        let job = Job {
+        let mut job = Job {
             track: track.id.clone(),
             chunk,
             attempt,
@@ -111,21 +110,33 @@ impl Pipeline {
         };
         tracing::debug!(track = %track.id, chunk, attempt, bytes = job.body.len(), "chunk dispatched");
         loop {
-            match self.queue.publish(job.clone()).await {
+            let error = match self.queue.publish(job.clone()).await {
                 Ok(()) => return Ok(()),
+                Err(error) if !error.retryable() => return Err(Problem::internal(&error)),
+                Err(error) => error,
+            };
+            tracing::warn!(track = %track.id, chunk, %error, "the queue takes nothing; trying again");
+            tokio::time::sleep(REST).await;
+            // It may have taken it all the same: then this is another copy, and has to be told from that one.
+            match self.next_attempt(track, chunk) {
+                Some(attempt) => job.attempt = attempt,
                 // Done meanwhile, by another copy or by what a former life of this server had sent.
-                Err(e) if e.retryable() && !self.is_out(&track.id, chunk) => return Ok(()),
-                Err(e) if e.retryable() => {
-                    tracing::warn!(track = %track.id, chunk, error = %e, "the queue takes nothing; trying again");
-                    tokio::time::sleep(REST).await;
-                }
-                Err(e) => return Err(Problem::internal(&e)),
+                None => return Ok(()),
             }
+            self.store.chunk_started(&track.id, chunk, job.attempt).await?;
         }
     }
 
-    fn is_out(&self, track: &TrackId, chunk: u64) -> bool {
-        self.flights.with(track, chunk, |_| ()).is_some()
+    /// The number of one more attempt at a chunk that is out; none when it no longer is.
+    fn next_attempt(&self, track: &LiveTrack, chunk: u64) -> Option<u32> {
+        self.flights.with(&track.id, chunk, |_| ())?;
+        let attempt = track.update_chunk(chunk, |c| {
+            c.attempts += 1;
+            c.attempts
+        })?;
+        let now = self.registry.now();
+        self.flights.with(&track.id, chunk, |flight| flight.sent_again(attempt, now))?;
+        Some(attempt)
     }
 
     /// The samples of a chunk's windows at the model's rate, planar; silence outside the track.

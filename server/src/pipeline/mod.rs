@@ -29,6 +29,7 @@ use karaoke_models::Catalogue;
 use karaoke_queue::ServerQueue;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -177,6 +178,8 @@ pub struct Pipeline {
     flights: Flights,
     /// The workers.
     pub registry: Registry,
+    /// The connection that the queue had when it was last looked at.
+    connection: AtomicU64,
     /// Tracks cancelled lately, whose jobs may still be with the queue.
     cancelled: Mutex<VecDeque<TrackId>>,
     keep_hours: u32,
@@ -210,6 +213,7 @@ impl Pipeline {
             chunking: parts.chunking,
             flights: Flights::new(parts.dispatch.in_flight.max(FIRST_BOUND)),
             registry: Registry::default(),
+            connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
             keep_hours: parts.store.keep_hours,
@@ -382,7 +386,7 @@ impl Pipeline {
 
     /// Whether the queue can be reached.
     pub fn is_connected(&self) -> bool {
-        self.queue.connection() != 0
+        self.queue.is_connected()
     }
 
     /// Forgets a track and removes all that is kept of it; false when there was none.

@@ -9,6 +9,7 @@ use karaoke_core::flight::{Flight, Patience};
 use karaoke_core::presence::{Notice, Presence};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often it looks.
@@ -78,25 +79,31 @@ impl Pipeline {
     }
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
-        let mut connection = self.queue.connection();
         let mut shown = None;
         loop {
             tokio::time::sleep(EVERY).await;
-            let now = self.queue.connection();
-            if now != 0 && now != connection {
-                // The broker hands out again what was unacked, and no worker is to blame.
-                let at = self.registry.now();
-                self.flights.each(|_, flight| flight.forget_hands(at));
-                self.tell_cancelled();
+            self.follow_connection();
+            if self.queue.is_connected() {
+                self.look_at_workers();
+                self.send_again();
             }
-            connection = if now == 0 { connection } else { now };
-            self.look_at_workers();
-            self.send_again();
             let view = self.queue_view();
             if shown.as_ref() != Some(&view) {
                 self.registry.events.push("queue", crate::live::json(&view));
                 shown = Some(view);
             }
+        }
+    }
+
+    /// When the broker was lost and found again it hands out what was unacked anew, and no worker is to blame.
+    /// Nor for not being heard meanwhile.
+    pub(super) fn follow_connection(&self) {
+        let now = self.queue.connection();
+        if now != 0 && self.connection.swap(now, Ordering::Relaxed) != now {
+            let at = self.registry.now();
+            self.flights.each(|_, flight| flight.forget_hands(at));
+            self.registry.pardon();
+            self.tell_cancelled();
         }
     }
 
@@ -115,9 +122,6 @@ impl Pipeline {
 
     /// Sends copies of chunks that are lost, or that spare workers would bring back sooner.
     fn send_again(self: &Arc<Self>) {
-        if self.queue.connection() == 0 {
-            return;
-        }
         let mut tracks: HashMap<TrackId, Option<Watched>> = HashMap::new();
         let mut again: Vec<(Arc<LiveTrack>, u64, Again)> = Vec::new();
         let (patience, now) = (self.dispatch.patience(), self.registry.now());
@@ -151,7 +155,7 @@ impl Pipeline {
     pub fn queue_view(&self) -> QueueView {
         let (in_flight, begun) = self.flights.count();
         QueueView {
-            connected: self.queue.connection() != 0,
+            connected: self.queue.is_connected(),
             tracks: lock(&self.live).len(),
             undecoded: lock(&self.undecoded).len(),
             backlog: lock(&self.schedule).backlog(),

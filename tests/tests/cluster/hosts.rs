@@ -3,7 +3,7 @@
 //! A pulled cable closes no connection. Nobody is told anything; everybody has to notice that it is silent.
 
 use karaoke_tests::api::Track;
-use karaoke_tests::cluster::{busy, machines, quick, undisturbed, until_done};
+use karaoke_tests::cluster::{busy, machines, quick, sum, undisturbed, until_done};
 use karaoke_tests::hosts::Cut;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until_sync;
@@ -184,6 +184,7 @@ async fn the_brokers_host_is_cut_off_and_comes_back() {
         is_done_as_ever(&api, &track).await;
         assert_eq!(ready().await, 200);
     }
+    assert_eq!(sum(&api, "lost").await, 0, "no worker is to blame for that");
     house.until_no_message_is_left();
 }
 

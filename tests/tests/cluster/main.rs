@@ -5,4 +5,5 @@ mod fairness;
 mod faults;
 mod hosts;
 mod queue;
+mod start;
 mod survival;

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+/// How long a start waits for the broker: enough for one that is there to accept or refuse.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
+/// How long an attempt to connect may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
 /// The first pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// A connection that held so long was healthy: the next loss begins with the first pause again.
@@ -70,7 +74,9 @@ impl Link {
         let (live, now) = watch::channel(None);
         let max_pause = Duration::from_secs_f64(config.reconnect_s);
         let keeper = Keeper { purpose, options, max_pause, wanted, live, connections: 0 };
-        let first = keeper.connect().await;
+        let late = || Error::Timeout { what: "connect", after: FIRST_ATTEMPT };
+        let first =
+            tokio::time::timeout(FIRST_ATTEMPT, keeper.connect()).await.unwrap_or_else(|_| Err(late()));
         if let Err(error) = &first
             && !error.retryable()
         {
@@ -201,6 +207,7 @@ fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
         tls.ca_file = Some(config.ca_file.clone());
     }
     options.heartbeat = Duration::from_millis(config.heartbeat_ms);
+    options.connect_timeout = ATTEMPT;
     options.receipt_timeout = Duration::from_secs_f64(config.receipt_s);
     options.max_frame_bytes = config.max_frame_bytes;
     // A broker that is short of memory stops reading from publishers for as long as that lasts, and goes on

@@ -41,9 +41,13 @@ impl RabbitServer {
             Wanted::queue(topology::results(id, config.results_days), REPLIES, to_replies),
             Wanted::topic(topology::PRESENCE, to_presence),
         ];
+        let (publish, consume) = tokio::try_join!(
+            Link::start("publish", config, Vec::new()),
+            Link::start("consume", config, wanted)
+        )?;
         Ok(Self {
-            publish: Link::start("publish", config, Vec::new()).await?,
-            consume: Link::start("consume", config, wanted).await?,
+            publish,
+            consume,
             replies: Mutex::new(replies),
             presence: Mutex::new(presence),
             reply_to: id.to_owned(),
@@ -110,6 +114,10 @@ impl ServerQueue for RabbitServer {
     }
 
     fn connection(&self) -> u64 {
-        if self.publish.number() == 0 { 0 } else { self.consume.number() }
+        self.consume.number()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.consume.number() != 0 && self.publish.number() != 0
     }
 }

@@ -46,11 +46,13 @@ impl RabbitWorker {
             }
             wanted.push(Wanted::queue(topology::jobs(model), config.prefetch, to_jobs.clone()));
         }
-        let publish = Link::start("publish", config, Vec::new()).await?;
-        let consume = match models.is_empty() {
-            true => None,
-            false => Some(Link::start("consume", config, wanted).await?),
+        let consume = async {
+            match models.is_empty() {
+                true => Ok(None),
+                false => Link::start("consume", config, wanted).await.map(Some),
+            }
         };
+        let (publish, consume) = tokio::try_join!(Link::start("publish", config, Vec::new()), consume)?;
         let notices = Arc::new(Notices::default());
         Ok(Self {
             publish,
