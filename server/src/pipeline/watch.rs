@@ -18,7 +18,11 @@ const EVERY: Duration = Duration::from_millis(250);
 /// Why a chunk is sent again.
 #[derive(Clone, Copy, PartialEq)]
 enum Again {
+    /// Its lease has run out.
     Overdue,
+    /// Its worker has fallen silent.
+    Silent,
+    /// Idle workers would likely be faster.
     Straggler,
 }
 
@@ -138,6 +142,9 @@ impl Pipeline {
         for (track, chunk, why) in again {
             let (what, text) = match why {
                 Again::Overdue => ("resent", format!("Nothing is heard of chunk {chunk}; it is sent again.")),
+                Again::Silent => {
+                    ("spare", format!("Chunk {chunk} is with a worker that is silent; a spare copy is sent."))
+                }
                 Again::Straggler => ("spare", format!("Chunk {chunk} takes long; a spare copy is sent.")),
             };
             tracing::info!(track = %track.id, chunk, "{text}");
@@ -189,11 +196,13 @@ impl Watched {
         if flight.is_overdue(now, patience) {
             return Some(Again::Overdue);
         }
-        if self.idle == 0 || flight.copies() > 0 {
+        if flight.copies() > 0 {
             return None;
         }
-        let silent = flight.is_begun() && flight.workers().all(|w| registry.health(w) != Some(Health::Alive));
-        let slow = flight.is_straggler(now, self.typical, patience);
-        (silent || slow).then_some(Again::Straggler)
+        // Also while all others are busy: whoever is free next takes it before what waits.
+        if flight.is_begun() && flight.workers().all(|w| registry.health(w) != Some(Health::Alive)) {
+            return Some(Again::Silent);
+        }
+        (self.idle > 0 && flight.is_straggler(now, self.typical, patience)).then_some(Again::Straggler)
     }
 }

@@ -37,7 +37,7 @@ impl Default for BrokerConfig {
             heartbeat_ms: 15_000,
             prefetch: 2,
             receipt_s: 30.0,
-            reconnect_s: 10.0,
+            reconnect_s: 2.0,
             presence_s: 2.0,
             max_frame_bytes: 4_194_304,
             results_days: 7,
