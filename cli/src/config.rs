@@ -3,14 +3,16 @@
 use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use karaoke_models::ModelsConfig;
+use karaoke_models::{Catalogue, ModelsConfig};
+use karaoke_queue::ServerQueue;
 use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_server::http::HttpConfig;
-use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig};
+use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Every setting; each section belongs to the module that uses it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -42,6 +44,19 @@ impl Config {
         config.check()?;
         config.models.dir = find(&config.models.dir);
         Ok(config)
+    }
+
+    /// What the server's pipeline is made of.
+    pub fn parts(self, catalogue: Catalogue, queue: Arc<dyn ServerQueue>) -> Parts {
+        Parts {
+            store: self.store,
+            chunking: self.chunking,
+            dispatch: self.dispatch,
+            limits: self.limits,
+            catalogue,
+            default_model: self.models.default,
+            queue,
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use crate::config::Config;
 use anyhow::Context;
 use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
-use karaoke_server::pipeline::{Parts, Pipeline};
+use karaoke_server::pipeline::Pipeline;
 use karaoke_worker::{Pool, Runtime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,15 +32,7 @@ impl House {
         let queue = MemoryQueue::new(workers.max(config.dispatch.in_flight) + SPARE, PATIENCE);
         let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
             .context("the workers cannot start")?;
-        let parts = Parts {
-            store: config.store,
-            chunking: config.chunking,
-            dispatch: config.dispatch,
-            limits: config.limits,
-            catalogue,
-            default_model: config.models.default,
-            queue: Arc::new(queue.clone()),
-        };
+        let parts = config.parts(catalogue, Arc::new(queue.clone()));
         let pipeline = Pipeline::start(parts).await?;
         Ok(Self { pipeline, queue, pool })
     }

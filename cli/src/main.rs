@@ -30,9 +30,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves the karaoke page, the API and the workers in one process.
-    Up(up::Arguments),
+    Up(serve::Address),
     /// Serves the karaoke page and the API; workers elsewhere do the work, through RabbitMQ.
-    Server(server::Arguments),
+    Server(serve::Address),
     /// Runs a pool of workers, which take their jobs from RabbitMQ.
     Worker(worker::Arguments),
     /// One worker of a pool; `karaoke worker` starts it.

@@ -7,35 +7,21 @@ use karaoke_core::ChunkPlan;
 use karaoke_models::Catalogue;
 use karaoke_queue::rabbit::RabbitServer;
 use karaoke_server::files::server_id;
-use karaoke_server::pipeline::{Parts, Pipeline};
+use karaoke_server::pipeline::Pipeline;
 use std::sync::Arc;
 
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    #[command(flatten)]
-    address: Address,
-}
-
-pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let catalogue = Catalogue::open(&config.models.dir)?;
     check_sizes(&config, &catalogue)?;
-    let listener = arguments.address.listen(&config.http).await?;
+    let listener = address.listen(&config.http).await?;
     let id = server_id(&config.store.dir)
         .with_context(|| format!("cannot use the folder {} (store.dir)", config.store.dir.display()))?;
     let queue = Arc::new(RabbitServer::connect(&config.broker, &id).await.context("broker")?);
     tracing::info!(server = id, "this server's results come to karaoke.results.{id}");
-    let parts = Parts {
-        store: config.store,
-        chunking: config.chunking,
-        dispatch: config.dispatch,
-        limits: config.limits,
-        catalogue,
-        default_model: config.models.default,
-        queue: queue.clone(),
-    };
-    let pipeline = Pipeline::start(parts).await?;
-    serve::until_stopped(listener, &pipeline, config.http).await?;
+    let http = config.http.clone();
+    let pipeline = Pipeline::start(config.parts(catalogue, queue.clone())).await?;
+    serve::until_stopped(listener, &pipeline, http).await?;
     pipeline.shutdown().await;
     queue.leave().await;
     Ok(())

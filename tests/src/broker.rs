@@ -69,21 +69,6 @@ impl Broker {
         &SHARED
     }
 
-    /// Where a user connects who may do everything.
-    pub fn url(&self) -> String {
-        self.urls.url.clone()
-    }
-
-    /// Where servers connect, with no more rights than they need.
-    pub fn server_url(&self) -> String {
-        self.urls.server.clone()
-    }
-
-    /// Where workers connect, with no more rights than they need.
-    pub fn worker_url(&self) -> String {
-        self.urls.worker.clone()
-    }
-
     /// Where everybody connects.
     pub fn urls(&self) -> &Urls {
         &self.urls
@@ -180,21 +165,6 @@ pub struct VirtualHost<'a> {
 }
 
 impl VirtualHost<'_> {
-    /// Where a user connects who may do everything.
-    pub fn url(&self) -> String {
-        self.urls.url.clone()
-    }
-
-    /// Where servers connect, with no more rights than they need.
-    pub fn server_url(&self) -> String {
-        self.urls.server.clone()
-    }
-
-    /// Where workers connect, with no more rights than they need.
-    pub fn worker_url(&self) -> String {
-        self.urls.worker.clone()
-    }
-
     /// Every queue in it, exactly as it is now.
     pub fn queues(&self) -> Vec<Queue> {
         self.broker.queues_of(&self.name)

@@ -1,7 +1,7 @@
 //! A server and pools of workers around a broker, and what can be asked of them.
 
 use crate::api::{Api, Track};
-use crate::broker::Urls;
+use crate::broker::{Queue, Urls};
 use crate::program::{Program, Settings};
 use crate::sound::Sound;
 use crate::wait::until;
@@ -71,4 +71,12 @@ pub async fn until_done(api: &Api, track: &Track, chunks: u64) {
 /// The sum of a column over all workers.
 pub async fn sum(api: &Api, column: &str) -> u64 {
     machines(api).await.iter().filter_map(|w| w[column].as_u64()).sum()
+}
+
+/// Waits until no queue holds a message.
+pub async fn until_empty(queues: impl Fn() -> Vec<Queue>) {
+    until("nothing is left at the broker", || async {
+        queues().iter().all(|q| q.messages == 0).then_some(())
+    })
+    .await;
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod collect;
+mod config;
 mod dispatch;
 mod expire;
 mod export;
@@ -12,6 +13,7 @@ mod prepare;
 mod recover;
 mod watch;
 
+pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
 pub use export::download_name;
 pub use listen::StemReader;
 
@@ -21,97 +23,17 @@ use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::store::{NewTrack, Store, StoreConfig};
 use flights::Flights;
-use karaoke_core::flight::Patience;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
 use karaoke_core::{TrackId, TrackState};
 use karaoke_models::Catalogue;
 use karaoke_queue::ServerQueue;
-use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// `[chunking]`: how tracks are cut.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ChunkingConfig {
-    /// Overlap of neighbouring windows, as a fraction of the window; 0 takes the model's own.
-    pub overlap: f64,
-    /// Windows in a chunk; 0 takes as many as fit a message.
-    pub windows_per_chunk: u32,
-    /// The largest job or reply, in bytes of samples.
-    pub max_message_bytes: usize,
-}
-
-impl Default for ChunkingConfig {
-    fn default() -> Self {
-        // RabbitMQ 3.12 and later take STOMP frames up to 4 MiB; the rest is for the headers.
-        Self { overlap: 0.0, windows_per_chunk: 0, max_message_bytes: 4_000_000 }
-    }
-}
-
-/// `[dispatch]`: how chunks are handed out.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DispatchConfig {
-    /// Chunks in flight at the queue; 0 takes what the workers hold, and one more.
-    pub in_flight: usize,
-    /// How often a chunk may fail before its track is given up.
-    pub max_attempts: u32,
-    /// A chunk of which nothing is heard for so many seconds is asked for again.
-    pub lease_s: f64,
-    /// While workers are idle, a chunk that takes so many times as long as usual gets a spare copy.
-    pub straggler: f64,
-}
-
-impl Default for DispatchConfig {
-    fn default() -> Self {
-        Self { in_flight: 0, max_attempts: 4, lease_s: 15.0, straggler: 2.0 }
-    }
-}
-
-impl DispatchConfig {
-    fn patience(&self) -> Patience {
-        let lease = Duration::try_from_secs_f64(self.lease_s).unwrap_or(Duration::MAX);
-        Patience { lease, straggler: self.straggler.max(1.0), ..Patience::default() }
-    }
-}
-
-/// `[limits]`: what the server accepts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// The largest upload, in bytes.
-    pub upload_bytes: u64,
-    /// The longest track, in seconds.
-    pub duration_s: u64,
-    /// The largest decoded track, in bytes: 8 a frame at the source's rate.
-    pub decoded_bytes: u64,
-    /// Tracks that may be in work or waiting at once; more are asked to come back later.
-    pub living_tracks: usize,
-    /// Tracks decoded at the same time.
-    pub decoders: usize,
-    /// How long an upload's answer waits for decoding, in seconds, so that bad files are refused at once.
-    pub decode_wait_s: f64,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            upload_bytes: 2_000_000_000,
-            duration_s: 36_000,
-            decoded_bytes: 32_000_000_000,
-            living_tracks: 100,
-            decoders: 1,
-            decode_wait_s: 5.0,
-        }
-    }
-}
 
 /// Chunks that go out before any worker has been heard of.
 const FIRST_BOUND: usize = 2;

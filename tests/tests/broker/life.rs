@@ -18,13 +18,13 @@ fn queue(messages: u64, unacked: u64, consumers: u64) -> Vec<Queue> {
 }
 
 fn address(broker: &Broker) -> String {
-    broker.url().split(['@', '/']).nth(3).expect("an address").to_owned()
+    broker.urls().url.split(['@', '/']).nth(3).expect("an address").to_owned()
 }
 
 #[test]
 fn persistent_messages_with_a_receipt_survive_a_kill() {
     let broker = Broker::start();
-    let mut before = Connection::open(&broker.url());
+    let mut before = Connection::open(&broker.urls().url);
     for body in ["first", "second"] {
         before.ask("SEND", &with(&[("persistent", "true")]), body.as_bytes()).unwrap();
     }
@@ -36,7 +36,7 @@ fn persistent_messages_with_a_receipt_survive_a_kill() {
     broker.restart();
     assert_eq!(broker.queues(), queue(2, 0, 0));
 
-    let mut after = Connection::open(&broker.url());
+    let mut after = Connection::open(&broker.urls().url);
     after.send(
         "SUBSCRIBE",
         &with(&[("id", "1"), ("ack", "client-individual"), ("prefetch-count", "1")]),
@@ -55,7 +55,7 @@ fn persistent_messages_with_a_receipt_survive_a_kill() {
 #[test]
 fn a_frozen_broker_says_nothing_until_it_is_resumed() {
     let broker = Broker::start();
-    let mut connection = Connection::open(&broker.url());
+    let mut connection = Connection::open(&broker.urls().url);
     broker.freeze();
     connection.send("SEND", &with(&[("receipt", "r")]), b"x");
     // The system's own queue takes connections; nobody answers them.
@@ -70,7 +70,7 @@ fn a_frozen_broker_says_nothing_until_it_is_resumed() {
 fn virtual_hosts_do_not_see_each_other() {
     let broker = Broker::shared();
     let (here, there) = (broker.virtual_host("here"), broker.virtual_host("there"));
-    Connection::open(&here.server_url()).ask("SEND", &with(&[]), b"x").unwrap();
+    Connection::open(&here.urls.server).ask("SEND", &with(&[]), b"x").unwrap();
     assert_eq!(here.queues(), queue(1, 0, 0));
     assert_eq!(there.queues(), []);
 }

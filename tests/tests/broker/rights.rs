@@ -23,7 +23,7 @@ fn try_to(command: &str, url: &str, destination: Headers) -> Result<(), String> 
 
 fn check(host: &VirtualHost<'_>, server_may: bool, worker_may: bool, command: &str, destination: Headers) {
     for (who, url, may) in
-        [("server", host.server_url(), server_may), ("worker", host.worker_url(), worker_may)]
+        [("server", host.urls.server.clone(), server_may), ("worker", host.urls.worker.clone(), worker_may)]
     {
         let said = try_to(command, &url, destination);
         assert_eq!(said.is_ok(), may, "{who}: {command} {}: {said:?}", destination[0].1);

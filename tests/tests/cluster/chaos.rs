@@ -5,7 +5,7 @@
 //! also what pools and server have logged.
 
 use karaoke_tests::api::Track;
-use karaoke_tests::cluster::{machines, pid, quick, server, undisturbed, workers};
+use karaoke_tests::cluster::{machines, pid, quick, server, undisturbed, until_empty, workers};
 use karaoke_tests::program::signal;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
@@ -210,10 +210,7 @@ impl Stage {
         for (track, expected) in self.tracks.iter().zip(expected().await) {
             assert!(api.stem(track, "vocals.wav?bits=float").await == *expected, "{} has changed", track.id);
         }
-        until("nothing is left at the broker", || async {
-            self.broker.queues().iter().all(|q| q.messages == 0).then_some(())
-        })
-        .await;
+        until_empty(|| self.broker.queues()).await;
         until("nothing is in flight", || async {
             let queue = api.json(api.request(Method::GET, "/api/v1/queue")).await;
             (queue["in_flight"] == 0 && queue["backlog"] == 0 && queue["tracks"] == 0).then_some(())

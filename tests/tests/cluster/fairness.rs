@@ -1,8 +1,7 @@
 //! Who has to wait for whom, and for how long.
 
-use karaoke_tests::cluster::{busy, machines, pid, quick, server, until_done, workers};
+use karaoke_tests::cluster::{busy, machines, pid, quick, server, until_done, until_empty, workers};
 use karaoke_tests::sound::song;
-use karaoke_tests::wait::until;
 use karaoke_tests::{Broker, Settings};
 use reqwest::Method;
 use std::time::{Duration, Instant};
@@ -44,7 +43,7 @@ async fn a_cancel_reaches_a_worker_in_the_middle_of_a_chunk() {
     assert!(began.elapsed() < Duration::from_secs(5), "the cancelled chunk was worked on to its end");
     api.until_state(&next, "done").await;
     assert_eq!(pid(&machines(&api).await[0]), pid(&worker), "the same worker, alive and well");
-    until("nothing is left", || async { place.queues().iter().all(|q| q.messages == 0).then_some(()) }).await;
+    until_empty(|| place.queues()).await;
     assert_eq!(api.show(&track).await["state"], "cancelled");
 }
 

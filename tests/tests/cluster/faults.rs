@@ -1,6 +1,7 @@
 //! Workers that misbehave as the configuration says: one of each kind beside healthy ones.
 
-use karaoke_tests::cluster::{machines, quick, server, sum, undisturbed};
+use karaoke_stomp::{Client, Headers, Options};
+use karaoke_tests::cluster::{machines, quick, server, sum, undisturbed, until_empty, workers};
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
 use karaoke_tests::{Broker, Program, Settings};
@@ -114,6 +115,36 @@ async fn a_chunk_that_kills_every_worker_fails_its_track_and_no_other() {
     assert!(detail.contains("could not be separated") && detail.contains("attempts failed"), "{detail}");
     api.until_state(&good, "done").await;
     assert!(api.stem(&good, "vocals.wav?bits=float").await == *expected().await);
-    until("nothing of it is left", || async { place.queues().iter().all(|q| q.messages == 0).then_some(()) })
-        .await;
+    until_empty(|| place.queues()).await;
+}
+
+#[tokio::test]
+async fn rubbish_in_every_queue_harms_nobody() {
+    let place = Broker::shared().virtual_host("rubbish");
+    let server = server(&quick(), &place.urls);
+    let _pool = workers(&quick(), &place.urls, "pool", 2);
+    let api = server.api();
+    let results = until("the server's queue is there", || async {
+        place.queues().into_iter().map(|q| q.name).find(|name| name.starts_with("karaoke.results."))
+    })
+    .await;
+    let stranger = Client::connect(&Options::from_url(&place.urls.url).unwrap()).await.unwrap();
+    let named = |n: u32| {
+        Headers::new().with("schema", n).with("track", "x").with("chunk", -1).with("windows", u64::MAX)
+    };
+    for n in 0..20 {
+        for to in [&format!("/amq/queue/{results}"), "/amq/queue/karaoke.jobs.centre"] {
+            stranger.send_with_receipt(to, named(n), vec![n as u8; 1000].into()).await.unwrap();
+        }
+        for topic in ["/topic/karaoke.presence", "/topic/karaoke.notices"] {
+            stranger
+                .send(topic, named(n), b"{\"notice\":\"cancelled\",\"track\":7}"[..].into())
+                .await
+                .unwrap();
+        }
+    }
+    let track = api.accepted("song.wav", a_song().wav_16(), "centre").await;
+    api.until_state(&track, "done").await;
+    assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await);
+    until_empty(|| place.queues()).await;
 }

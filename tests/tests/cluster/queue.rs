@@ -7,22 +7,29 @@ use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_queue::rabbit::{BrokerConfig, RabbitServer, RabbitWorker};
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use karaoke_tests::Broker;
+use karaoke_tests::cluster::until_empty;
 use karaoke_tests::wait::{DEADLINE, until};
 use std::time::Duration;
 use tokio::time::timeout;
 
-fn config(url: String) -> BrokerConfig {
-    BrokerConfig { url, heartbeat_ms: 1000, prefetch: 1, reconnect_s: 0.5, ..Default::default() }
+fn config(url: &str) -> BrokerConfig {
+    BrokerConfig {
+        url: url.to_owned(),
+        heartbeat_ms: 1000,
+        prefetch: 1,
+        reconnect_s: 0.5,
+        ..Default::default()
+    }
 }
 
 /// A server with a server's rights.
 async fn server_of(broker: &Broker, id: &str) -> RabbitServer {
-    RabbitServer::connect(&config(broker.server_url()), id).await.expect("a server")
+    RabbitServer::connect(&config(&broker.urls().server), id).await.expect("a server")
 }
 
 /// A worker with a worker's rights.
 async fn worker_of(broker: &Broker, id: &str) -> RabbitWorker {
-    RabbitWorker::connect(&config(broker.worker_url()), id, &models()).await.expect("a worker")
+    RabbitWorker::connect(&config(&broker.urls().worker), id, &models()).await.expect("a worker")
 }
 
 fn models() -> Vec<String> {
@@ -79,8 +86,7 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     delivery.ack();
     worker.leave().await;
     server.leave().await;
-    until("nothing is left", || async { broker.queues().iter().all(|q| q.messages == 0).then_some(()) })
-        .await;
+    until_empty(|| broker.queues()).await;
 }
 
 #[tokio::test]
@@ -208,7 +214,7 @@ async fn taken_and_acked(worker: &RabbitWorker) -> u64 {
 #[tokio::test]
 async fn a_wrong_login_is_told_at_once_and_an_absent_broker_is_waited_for() {
     let broker = Broker::start();
-    let wrong = config(broker.url().replace("karaoke:", "nobody:"));
+    let wrong = config(&broker.urls().url.replace("karaoke:", "nobody:"));
     let refused = RabbitServer::connect(&wrong, "s1").await.err().expect("refused");
     assert!(matches!(refused, QueueError::Refused(_)), "{refused}");
     broker.kill();

@@ -1,6 +1,8 @@
 //! Whatever is killed, frozen or cut off: the song is finished, and not a bit of it changes.
 
-use karaoke_tests::cluster::{busy, machines, pid, quick, server, sum, undisturbed, until_done, workers};
+use karaoke_tests::cluster::{
+    busy, machines, pid, quick, server, sum, undisturbed, until_done, until_empty, workers,
+};
 use karaoke_tests::program::signal;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
@@ -102,10 +104,7 @@ async fn the_broker_dies_and_comes_back() {
     }
     api.until_state(&track, "done").await;
     assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await);
-    until("nothing is left at the broker", || async {
-        broker.queues().iter().all(|q| q.messages == 0).then_some(())
-    })
-    .await;
+    until_empty(|| broker.queues()).await;
 }
 
 #[tokio::test]
@@ -124,10 +123,7 @@ async fn the_server_dies_and_comes_back() {
     let api = server.api();
     api.until_state(&track, "done").await;
     assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await);
-    until("nothing is left at the broker", || async {
-        place.queues().iter().all(|q| q.messages == 0).then_some(())
-    })
-    .await;
+    until_empty(|| place.queues()).await;
 }
 
 #[tokio::test]
