@@ -78,13 +78,33 @@ BEATS = {
     "orchestral": {41: ["x...............", "x.......?......."], 35: ["x...............", "................"], CRASH: ["................", "?..............."], SNARE: ["................", "x..xx.x.x..xx.x."]},
 }  # fmt: skip
 # Kits of the soundfont for a style; a synthetic kit is played as often where `synth` says so.
-KITS = {"jazz": [32, 33, 34, 40], "ballad": [0, 1, 8, 40], "house": [24, 25], "techno": [24, 25], "trap": [25], "orchestral": [48], "metal": [16, 17, 18], "hip-hop": [25, 0, 24], "dnb": [24, 16, 0]}
+KITS = {
+    "jazz": [32, 33, 34, 40],
+    "ballad": [0, 1, 8, 40],
+    "house": [24, 25],
+    "techno": [24, 25],
+    "trap": [25],
+    "orchestral": [48],
+    "metal": [16, 17, 18],
+    "hip-hop": [25, 0, 24],
+    "dnb": [24, 16, 0],
+}
 ELECTRONIC = {"house": 0.8, "techno": 0.85, "trap": 0.85, "hip-hop": 0.5, "dnb": 0.6, "pop": 0.4, "disco": 0.3, "funk": 0.1}
 
 # weight, tempo range, metres (beats in a bar), beats, bass families and patterns, layers (chance, role, families, patterns).
 # Roles: chords, pad, lead. Long sounds that a model takes for singing (pads, organs, solo leads) are in most genres.
 PAD = (0.45, "pad", ["pad", "strings", "string machine"], ["sustain", "sustain", "voices"])
-STUDIO_LEADS = ["sax", "synth lead", "electric guitar", "solo strings", "pipe", "theremin", "solo brass", "woodwind", "reed organ"]
+STUDIO_LEADS = [
+    "sax",
+    "synth lead",
+    "electric guitar",
+    "solo strings",
+    "pipe",
+    "theremin",
+    "solo brass",
+    "woodwind",
+    "reed organ",
+]
 SINGING = ["sax", "theremin", "solo strings", "woodwind", "pipe", "solo brass"]
 GENRES = {
     "rock": dict(weight=8, tempo=(90, 165), metres=[4, 4, 4, 3, 6], beats=["rock"], bass=(["electric bass"], ["eighths", "root", "syncopated"]), layers=[(1, "chords", ["distorted guitar", "electric guitar"], ["power", "eighths", "strum", "sustain"]), (0.6, "chords", ["electric guitar", "acoustic guitar", "organ", "piano"], ["strum", "arpeggio", "eighths", "sustain"]), (0.4, "pad", ["organ", "strings", "pad"], ["sustain"]), (0.55, "lead", ["distorted guitar", "electric guitar", "synth lead", "sax", "theremin"], ["melody"])]),
@@ -124,7 +144,9 @@ class Song:
         self.metre = int(rng.choice(self.genre["metres"]))
         self.beat = 60 / self.bpm
         self.bars = int(np.ceil(self.seconds / (self.beat * self.metre)))
-        self.scale_name = str(rng.choice(self.genre.get("scales", ["major", "major", "minor", "minor", "dorian", "mixolydian", "lydian"])))
+        self.scale_name = str(
+            rng.choice(self.genre.get("scales", ["major", "major", "minor", "minor", "dorian", "mixolydian", "lydian"]))
+        )
         self.scale, self.key = SCALES[self.scale_name], int(rng.integers(12))
         self.sevenths = rng.random() < self.genre.get("sevenths", 0.15)
         self.swing = rng.uniform(0.3, 1) if rng.random() < self.genre.get("swing", 0.08) else 0.0
@@ -139,7 +161,9 @@ class Song:
         if rng.random() < 0.15:
             b = [int(d) for d in rng.integers(7, size=4)]
         hold = 2 if rng.random() < 0.2 + 0.6 * self.genre.get("slow", 0) else 1
-        self.degrees = [(a if (bar // 8) % 2 == 0 else b)[bar // hold % len(a if (bar // 8) % 2 == 0 else b)] for bar in range(self.bars)]
+        self.degrees = [
+            (a if (bar // 8) % 2 == 0 else b)[bar // hold % len(a if (bar // 8) % 2 == 0 else b)] for bar in range(self.bars)
+        ]
         change = int(rng.integers(self.bars // 3, self.bars)) if rng.random() < 0.15 else self.bars
         self.keys = [self.key + (int(rng.choice([1, 2, 5])) if bar >= change else 0) for bar in range(self.bars)]
 
@@ -148,7 +172,10 @@ class Song:
         rng = self.rng
         self.phrase = max(1, round(6.0 / (self.beat * self.metre)))
         self.phrases = -(-self.bars // self.phrase)
-        self.alone = [rng.choice(["", "lead", "pad", "chords", "drums", "tonal"], p=[0.78, 0.08, 0.05, 0.03, 0.03, 0.03]) for _ in range(self.phrases)]
+        self.alone = [
+            rng.choice(["", "lead", "pad", "chords", "drums", "tonal"], p=[0.78, 0.08, 0.05, 0.03, 0.03, 0.03])
+            for _ in range(self.phrases)
+        ]
 
     def plays(self, role, chance):
         """Per bar: whether a part of this role plays."""
@@ -251,7 +278,9 @@ def broken(song, bar, pattern, chord, state):
     """Chord notes one after another: an order that is kept for the whole song."""
     rng, n = song.rng, song.metre
     if "order" not in state:
-        state["step"] = {"arpeggio": rng.choice([0.25, 0.5, 0.5, 1 / 3]), "fingerpicked": 0.5, "riff": 0.25, "sparse": 1.0}[pattern]
+        state["step"] = {"arpeggio": rng.choice([0.25, 0.5, 0.5, 1 / 3]), "fingerpicked": 0.5, "riff": 0.25, "sparse": 1.0}[
+            pattern
+        ]
         size = int(round(n / state["step"]))
         density = {"arpeggio": 1.0, "fingerpicked": 0.95, "riff": 0.45, "sparse": 0.3}[pattern]
         state["order"] = [int(k) if rng.random() < density else -1 for k in rng.permuted(np.arange(size) % 4)]
@@ -259,13 +288,24 @@ def broken(song, bar, pattern, chord, state):
             state["order"] = sorted(state["order"][:4]) * size
     ring = rng.choice([0.9, 2.5]) if pattern != "sparse" else 4
     size = int(round(n / state["step"]))
-    return [song.note(bar, k * state["step"], state["step"] * ring, chord[o % len(chord)]) for k, o in enumerate(state["order"][:size]) if o >= 0]
+    return [
+        song.note(bar, k * state["step"], state["step"] * ring, chord[o % len(chord)])
+        for k, o in enumerate(state["order"][:size])
+        if o >= 0
+    ]
 
 
 def melody(song, pattern, low, on):
     """A line by steps and leaps through the scale that ends its phrases on chord notes and breathes between them."""
     rng, notes, degree = song.rng, [], int(song.rng.choice([0, 2, 4, 7]))
-    lengths = {"melody": [0.5, 0.5, 1, 1, 1.5, 2], "slow melody": [1, 2, 2, 3, 4], "bebop": [0.25, 0.5, 0.5, 0.5, 1], "riff": [0.5], "low melody": [1, 1, 2, 2], "eighth tones": [0.5]}[pattern]
+    lengths = {
+        "melody": [0.5, 0.5, 1, 1, 1.5, 2],
+        "slow melody": [1, 2, 2, 3, 4],
+        "bebop": [0.25, 0.5, 0.5, 0.5, 1],
+        "riff": [0.5],
+        "low melody": [1, 1, 2, 2],
+        "eighth tones": [0.5],
+    }[pattern]
     rest = {"bebop": 0.1, "slow melody": 0.08, "low melody": 0.03, "eighth tones": 0.05}.get(pattern, 0.14)
     at, total, legato = 0.0, song.bars * song.metre, rng.uniform(0.8, 1.02)
     while at < total - 0.5:
@@ -281,12 +321,16 @@ def melody(song, pattern, low, on):
     return notes
 
 
-
 def riff(song, low, on):
     """A motif of one bar that comes again with each chord."""
     rng = song.rng
     motif = [(b / 4, int(rng.integers(0, 8))) for b in range(4 * song.metre) if rng.random() < 0.35] or [(0.0, 0)]
-    return [song.note(bar, beat, 0.4, song.tone(bar, song.degrees[bar] + step, low), 0.8) for bar in range(song.bars) if on[bar] for beat, step in motif]
+    return [
+        song.note(bar, beat, 0.4, song.tone(bar, song.degrees[bar] + step, low), 0.8)
+        for bar in range(song.bars)
+        if on[bar]
+        for beat, step in motif
+    ]
 
 
 def bass_bar(song, bar, pattern, low):
@@ -294,7 +338,11 @@ def bass_bar(song, bar, pattern, low):
     root = low + (song.tone(bar, song.degrees[bar]) - low) % 12
     fifth = root + 7 if root + 7 < low + 16 else root - 5
     if pattern == "root":
-        return [song.note(bar, 0, n * 0.95, root)] if rng.random() < 0.7 else [song.note(bar, 0, n / 2, root), song.note(bar, n / 2, n / 2 - 0.1, rng.choice([root, fifth]))]
+        return (
+            [song.note(bar, 0, n * 0.95, root)]
+            if rng.random() < 0.7
+            else [song.note(bar, 0, n / 2, root), song.note(bar, n / 2, n / 2 - 0.1, rng.choice([root, fifth]))]
+        )
     if pattern == "pedal":
         return [song.note(bar, 0, n, low + (song.keys[bar] - low) % 12)]
     if pattern == "eighths":
@@ -312,7 +360,11 @@ def bass_bar(song, bar, pattern, low):
         return [song.note(bar, b, 0.95, low + (song.tone(bar, song.degrees[bar] + s) - low) % 12) for b, s in enumerate(steps)]
     if pattern == "tumbao":
         return [song.note(bar, 1.5, 1.4, fifth), song.note(bar, 3, 0.95, root + 12)]
-    return [song.note(bar, b / 4, 0.35, rng.choice([root, root, fifth, root + 12])) for b in range(4 * n) if b == 0 or rng.random() < 0.3]
+    return [
+        song.note(bar, b / 4, 0.35, rng.choice([root, root, fifth, root + 12]))
+        for b in range(4 * n)
+        if b == 0 or rng.random() < 0.3
+    ]
 
 
 def drum_notes(song, style, on):
@@ -330,7 +382,9 @@ def drum_notes(song, style, on):
                 mark = line[k % 16]
                 if mark in "xo" or (mark == "?" and rng.random() < 0.4):
                     notes.append(song.note(bar, k / 4, 0.2, drum, 0.45 if mark == "o" else 0.85))
-        notes += [song.note(bar, k / 4, 0.2, rng.choice([SNARE, SNARE, *TOMS]), 0.7) for k in range(first, steps) if rng.random() < 0.8]
+        notes += [
+            song.note(bar, k / 4, 0.2, rng.choice([SNARE, SNARE, *TOMS]), 0.7) for k in range(first, steps) if rng.random() < 0.8
+        ]
         if bar % song.phrase == 0 and rng.random() < 0.4 and style != "jazz":
             notes.append(song.note(bar, 0, 1.0, CRASH, 0.8))
     return notes

@@ -81,7 +81,11 @@ def chain(part, rng):
     """The effects of one part, in the order of a channel strip."""
     u, role, board = rng.uniform, part["role"], []
     if part.get("family") == "distorted guitar":  # an amplifier and its cabinet
-        board += [pedalboard.HighpassFilter(u(80, 150)), pedalboard.Distortion(u(14, 36)), pedalboard.LowpassFilter(u(3500, 8000))]
+        board += [
+            pedalboard.HighpassFilter(u(80, 150)),
+            pedalboard.Distortion(u(14, 36)),
+            pedalboard.LowpassFilter(u(3500, 8000)),
+        ]
     elif part.get("family") == "electric guitar" and rng.random() < 0.35 or rng.random() < 0.06:
         board += [pedalboard.Distortion(u(4, 16)), pedalboard.LowpassFilter(u(3500, 9000))]
     if rng.random() < 0.6:
@@ -172,7 +176,9 @@ def textures(song, band, rng, frames):
         size = min(int(len(wave) / speed), int(12 * RATE), frames)
         wave = instruments.resample(wave, np.full(size, speed), 10**9, 0)
         for _ in range(int(rng.integers(1, 4))):
-            instruments.add(out, int(rng.uniform(0, song.seconds - 1) * RATE), wave * instruments.shape(size, 1.0, 0.02, 0.3)[:, None])
+            instruments.add(
+                out, int(rng.uniform(0, song.seconds - 1) * RATE), wave * instruments.shape(size, 1.0, 0.02, 0.3)[:, None]
+            )
         names.append(f"{path.parent.name}/{path.stem}")
     return out, names
 
@@ -209,7 +215,10 @@ def extras(song, band, rng, frames):
 
 def room(sends, rng, size):
     """One reverberation for all: only what it adds, and cut off below."""
-    board = [pedalboard.HighpassFilter(rng.uniform(80, 350)), pedalboard.Reverb(size, rng.uniform(0.2, 0.9), 1.0, 0.0, rng.uniform(0.6, 1.0))]
+    board = [
+        pedalboard.HighpassFilter(rng.uniform(80, 350)),
+        pedalboard.Reverb(size, rng.uniform(0.2, 0.9), 1.0, 0.0, rng.uniform(0.6, 1.0)),
+    ]
     return process(sends, board)
 
 

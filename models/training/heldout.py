@@ -48,7 +48,9 @@ def write(folder, vocals, rest, **note):
 def cc0(work, out):
     stems = {p.stem.rsplit(".", 1)[-1]: p for p in sorted((work / "sound" / "held-out").glob(f"{SONG}.*.npy"))}
     if not stems:
-        raise SystemExit(f"no {SONG} under {work}/sound/held-out: make it with python3 models/training/prepare.py SOUND --work {work}")
+        raise SystemExit(
+            f"no {SONG} under {work}/sound/held-out: make it with python3 models/training/prepare.py SOUND --work {work}"
+        )
     frames = min(sound.note(p)["frames"] for p in stems.values())
     vocals = sum(load(p, frames) for name, p in stems.items() if name in ("lead", "bg"))
     backing = sum(load(p, frames) for name, p in stems.items() if name not in ("lead", "bg"))
@@ -84,7 +86,13 @@ def synthetic(voices, backings, out, songs):
         level = float(random.uniform(-8, 4))
         vocals *= np.sqrt(np.square(backing).mean() / max(sounding, 1e-12)) * 10 ** (level / 20)
         genre, styles = sound.note(path).get("genre", ""), [sound.note(p).get("style", "") for p in used]
-        note = {"genre": genre, "styles": styles, "decibels": round(level, 2), "backing": path.stem, "voices": [p.stem for p in used]}
+        note = {
+            "genre": genre,
+            "styles": styles,
+            "decibels": round(level, 2),
+            "backing": path.stem,
+            "voices": [p.stem for p in used],
+        }
         write(out / "synthetic" / f"{index:02}-{genre.replace(' ', '-') or 'song'}", vocals, backing, **note)
 
 
@@ -101,7 +109,13 @@ def instrumental(backings, out):
     for index, path in enumerate(chosen):
         backing, genre = load(path, SECONDS * sound.RATE), sound.note(path).get("genre", "")
         for name in ["instrumental"] + ["pads"] * is_pad(genre):
-            write(out / name / f"{index:02}-{genre.replace(' ', '-') or 'song'}", np.zeros_like(backing), backing, genre=genre, backing=path.stem)
+            write(
+                out / name / f"{index:02}-{genre.replace(' ', '-') or 'song'}",
+                np.zeros_like(backing),
+                backing,
+                genre=genre,
+                backing=path.stem,
+            )
 
 
 def main():
@@ -116,7 +130,11 @@ def main():
     for name in ("cc0", "synthetic", "instrumental", "pads"):
         shutil.rmtree(out / name, ignore_errors=True)
     cc0(work, out)
-    missing = [f"python3 models/training/{n}.py --work {work} --split heldout --hours {HOURS}" for n, found in heldout.items() if not found]
+    missing = [
+        f"python3 models/training/{n}.py --work {work} --split heldout --hours {HOURS}"
+        for n, found in heldout.items()
+        if not found
+    ]
     if missing:
         raise SystemExit("cc0 alone was written; the other sets need what these make:\n  " + "\n  ".join(missing))
     synthetic(heldout["voices"], heldout["backing"], out, arguments.songs)

@@ -395,13 +395,20 @@ PATCHES = {
 }  # fmt: skip
 STRINGS = {"steel": (0.996, 0.75, 0.6), "nylon": (0.994, 0.45, 0.35), "harp": (0.997, 0.4, 0.25), "harpsichord": (0.997, 0.92, 1.0),
            "muted": (0.96, 0.35, 0.4), "electric": (0.9985, 0.6, 0.5), "string bass": (0.993, 0.3, 0.2)}  # decay, brightness, pick  # fmt: skip
-BELLS = {"fm piano": (1.0, 1.2, 1.6, 0.5), "fm bell": (3.5, 3.0, 2.5, 1.2), "fm bass": (0.5, 2.5, 0.7, 0.25), "fm wood": (2.4, 2.0, 0.35, 0.1)}
+BELLS = {
+    "fm piano": (1.0, 1.2, 1.6, 0.5),
+    "fm bell": (3.5, 3.0, 2.5, 1.2),
+    "fm bass": (0.5, 2.5, 0.7, 0.25),
+    "fm wood": (2.4, 2.0, 0.35, 0.1),
+}
 NAMES = [*PATCHES, *STRINGS, *BELLS]
 
 
 def drawn(name, rng):
     """A patch with every range drawn."""
-    patch = dict(decay=(0.2, 1.0), sustain=(0.8, 1.0), sweep=(0, 0), resonance=(1, 1.8), glide=(0, 0), vibrato=(0, 0), wah=(0, 0), octave=0)
+    patch = dict(
+        decay=(0.2, 1.0), sustain=(0.8, 1.0), sweep=(0, 0), resonance=(1, 1.8), glide=(0, 0), vibrato=(0, 0), wah=(0, 0), octave=0
+    )
     patch |= PATCHES[name]
     form = str(rng.choice(patch.pop("form")))
     low, high = patch.pop("voices")

@@ -25,6 +25,7 @@ VOICES = {"generated": 0.74, "album": 0.26}
 BACKINGS = {"generated": 0.50, "album": 0.18, "music": 0.32}
 # Recordings in which a first model heard voices are drawn more often.
 HARD = ("arcadia", "air prelude", "krampus", "time passes", "schmetterling", "observingthestar", "chopin", "evening fall", "hungarian")
+MUTED = 3  # bins at the bottom that kind `mdx` never shows a network
 WITHOUT_VOICE = 0.11
 WITHOUT_BACKING = 0.02
 BALANCE = (-16.0, -2.0, 8.0)  # dB of voice against backing: least, most often, most
@@ -295,6 +296,7 @@ def spectra(library, rng):
     if band < FULL_BAND and rng.random() < 0.5 or rng.random() < 0.06:
         limit = low_pass(min(band, rng.uniform(5000, 16_000)) if band >= FULL_BAND else band)
         voice, backing = voice * limit, backing * limit
+    voice[..., :MUTED], backing[..., :MUTED] = 0, 0
     mix = voice + backing
     level = np.sqrt(np.mean(np.square(np.abs(mix))) + 1e-12)
     return planes(mix / level), planes(voice / level)

@@ -65,8 +65,11 @@ def analyse(sound, fft=2048):
     # Without the threshold: D4C's own voicing decision turns whole vowels of high voices into noise.
     rough = pyworld.d4c(sound, f0, times, RATE, threshold=0.0, fft_size=fft).astype(np.float32)
     axis = bins(fft)
-    return (f0.astype(np.float32), (envelope @ taps(axis, ENVELOPE_HZ)).astype(np.float16),
-            (rough @ taps(axis, APERIODICITY_HZ)).astype(np.float16))
+    return (
+        f0.astype(np.float32),
+        (envelope @ taps(axis, ENVELOPE_HZ)).astype(np.float16),
+        (rough @ taps(axis, APERIODICITY_HZ)).astype(np.float16),
+    )
 
 
 def band_limit(sound, step=250):
@@ -76,8 +79,7 @@ def band_limit(sound, step=250):
         part = sound[start : start + 4096]
         power += np.abs(np.fft.rfft(part * np.hanning(len(part)), 4096)) ** 2
     axis = bins(4096)
-    level = np.array([10 * np.log10(power[(axis >= hz) & (axis < hz + step)].mean() + 1e-15)
-                      for hz in range(0, 21_000, step)])
+    level = np.array([10 * np.log10(power[(axis >= hz) & (axis < hz + step)].mean() + 1e-15) for hz in range(0, 21_000, step)])
     for k in range(5500 // step, 17_000 // step):
         if level[k + 2 : k + 16].max() < level[k - 3 : k].mean() - 17:
             return float(k * step)
@@ -146,8 +148,15 @@ def melody(rng, seconds, centre, reach=8.0, pace="mixed", tempo=None):
 
 def manner(rng, **changes):
     """How a singer takes notes: glide (s, portamento), scoop (semitones), vibrato (semitones, Hz), drift, hard."""
-    usual = {"glide": rng.uniform(0.03, 0.12), "scoop": rng.uniform(0, 1.2), "vibrato": rng.uniform(0.05, 0.8),
-             "rate": rng.uniform(4.8, 6.6), "drift": 0.012, "hard": False, "detune": 0.0}
+    usual = {
+        "glide": rng.uniform(0.03, 0.12),
+        "scoop": rng.uniform(0, 1.2),
+        "vibrato": rng.uniform(0.05, 0.8),
+        "rate": rng.uniform(4.8, 6.6),
+        "drift": 0.012,
+        "hard": False,
+        "detune": 0.0,
+    }
     return {**usual, **changes}
 
 
@@ -171,8 +180,7 @@ def bend(rng, note, before, way, clock):
 
 def swell(rng, length, clock):
     """Loudness over one note: onset, release, and a slow fall or rise."""
-    shape = np.minimum(1, clock / rng.uniform(0.012, 0.05)) * np.minimum(1, (clock[-1] - clock + 0.005) /
-                                                                         rng.uniform(0.03, 0.12))
+    shape = np.minimum(1, clock / rng.uniform(0.012, 0.05)) * np.minimum(1, (clock[-1] - clock + 0.005) / rng.uniform(0.03, 0.12))
     return shape * (1 - 0.35 * rng.uniform(-0.5, 1) * np.clip(clock / length, 0, 1)) * rng.uniform(0.65, 1)
 
 
@@ -209,8 +217,7 @@ def extended(envelope, rough, band, slope, noise):
 
 def synthesise(f0, envelope, rough, level, band, voice):
     """Frames to sound. `voice`: formant, breath (> 1 breathier), tilt (dB per octave), slope, noise."""
-    envelope, rough = extended(envelope.astype(np.float32), rough.astype(np.float32), band, voice["slope"],
-                               voice["noise"])
+    envelope, rough = extended(envelope.astype(np.float32), rough.astype(np.float32), band, voice["slope"], voice["noise"])
     envelope[1:-1] = 0.25 * envelope[:-2] + 0.5 * envelope[1:-1] + 0.25 * envelope[2:]  # hides joins
     voiced = f0[f0 > 0]
     # A shorter FFT is twice as fast; below 100 Hz a period no longer fits well.
@@ -222,8 +229,13 @@ def synthesise(f0, envelope, rough, level, band, voice):
     # In dB, as WORLD does: linearly, the low harmonics would drown in noise.
     log_rough = np.log(np.clip(rough, 1e-3, 1.0)) @ taps(APERIODICITY_HZ, axis / voice["formant"])
     rough = np.exp(log_rough / np.float32(voice["breath"]))
-    sound = pyworld.synthesize(np.ascontiguousarray(f0, np.float64), power.astype(np.float64),
-                               np.clip(rough, 1e-4, 1.0).astype(np.float64), RATE, FRAME_MS)
+    sound = pyworld.synthesize(
+        np.ascontiguousarray(f0, np.float64),
+        power.astype(np.float64),
+        np.clip(rough, 1e-4, 1.0).astype(np.float64),
+        RATE,
+        FRAME_MS,
+    )
     return np.nan_to_num(sound).astype(np.float32)
 
 

@@ -77,7 +77,9 @@ def main():
         extent = (start, start + mix[:, shown].shape[1] / RATE, 0, ROWS)
         look = {"cmap": "magma", "vmin": -RANGE, "vmax": 0, "extent": extent, "interpolation": "nearest"}
         image = axis.imshow(decibels - top, origin="lower", aspect="auto", **look)
-        axis.set_yticks([ROWS * np.log(hz / LOW) / np.log(HIGH / LOW) for hz in TICKS], [f"{hz:,}".replace(",", " ") for hz in TICKS])
+        axis.set_yticks(
+            [ROWS * np.log(hz / LOW) / np.log(HIGH / LOW) for hz in TICKS], [f"{hz:,}".replace(",", " ") for hz in TICKS]
+        )
         axis.set_title(title, loc="left", fontsize=13, fontweight="bold")
         axis.set_ylabel("Hz")
     axes[-1].set_xlabel("seconds")

@@ -12,25 +12,32 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import functools
 import multiprocessing
-import re
-import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
 
 import numpy as np
-import pedalboard as fx
 import soxr
-from scipy.signal import fftconvolve
 
 import resing
 import sound as disk
+from banks import (
+    GROUP_NOTES,
+    HELDOUT_TTS,
+    SONGS,
+    SPEECH,
+    TRAIN_NOTES,
+    TRAIN_TTS,
+    bank,
+    build,
+    files,
+    mono,
+)
+from effects import FULL, treated
 from sound import RATE
 
 SHORTEST, LONGEST = 10.0, 16.0  # seconds per item
-FULL = 22_050.0
 ACTIVE = 0.6  # the least part of an item that sounds
 
 # Style: (weight in train, weight in held-out). Recordings are not in held-out: its voices are one bank and three TTS.
@@ -53,193 +60,21 @@ WEIGHTS = {
     "choir": (6, 0),  # real choir recordings, panned
     "solo": (5, 0),  # real solo recordings, treated
 }
-
-# Banks of single notes and syllables: (folder under WORK/sound, pattern of names).
-NOTES = {
-    "erithacus": ("notes/erithacus", ""),
-    "vocobox": ("notes/vocobox-martin", "^(?!.*(ko|bended|instable))"),
-    "claudia": ("notes/spectmorph-claudia", ""),
-    "mirko": ("notes/spectmorph-mirko", ""),
-    "sven": ("notes/spectmorph-sven", ""),
-    "vocalset-f": ("notes/vocalset-loops", "^f_"),
-    "vocalset-m": ("notes/vocalset-loops", "^m_"),
-    "olpc-woman": ("notes/olpc-berklee", "^femalevoice_"),
-    "olpc-man": ("notes/olpc-berklee", "^malevoice_"),
-    "olpc-women": ("notes/olpc-berklee", "^femalevoices_"),
-    "olpc-men": ("notes/olpc-berklee", "^malevoices_"),
-    "iona": ("held-out/utsu-iona", "^(?!breath)"),
-}
-# How often a bank is drawn: syllables carry the consonants, loops of half a second say little.
-TRAIN_NOTES = {"erithacus": 5, "vocobox": 3, "claudia": 3, "mirko": 3, "sven": 2, "vocalset-f": 1.5, "vocalset-m": 1.5,
-               "olpc-woman": 1.5, "olpc-man": 1.5}
-GROUP_NOTES = {"olpc-women": 1, "olpc-men": 1, "claudia": 1, "mirko": 1, "sven": 1, "erithacus": 2, "vocobox": 1,
-               "olpc-woman": 1, "olpc-man": 1}
-# Banks of phrases cut from recordings: (folder, pattern).
-PHRASES = {
-    "song-1": ("everything-is-free", r"^1\..*lead"),
-    "song-2": ("everything-is-free", r"^2\..*lead"),
-    "song-3": ("everything-is-free", r"^3\..*lead"),
-    "song-4": ("everything-is-free", r"^4\..*lead"),
-    "song-6": ("everything-is-free", r"^6\..*lead"),
-    "song-7": ("everything-is-free", r"^7\..*lead"),
-    "vocadito": ("singing/vocadito", ""),
-    "vocalset": ("singing/vocalset", ""),
-    "sms-singing": ("singing/sms-tools", "female|vignesh"),
-    "basic-pitch": ("singing/basic-pitch-ts", ""),
-    "arctic": ("speech/cmu-arctic", ""),
-    "libri": ("speech/librosa-data", ""),
-    "rtvc": ("speech/rtvc-samples", ""),
-    "sms-speech": ("speech/sms-tools", ""),
-    "vocalset-speech": ("speech/vocalset", ""),
-}
-SONGS = {"song-1": 1, "song-2": 1, "song-3": 1, "song-4": 1, "song-6": 1, "song-7": 1, "vocadito": 1.2, "vocalset": 1.2,
-         "sms-singing": 0.5, "basic-pitch": 0.4}
-SPEECH = {"arctic": 1, "libri": 2, "rtvc": 2, "sms-speech": 0.7, "vocalset-speech": 0.7}
-# Text-to-speech voices: program and voice.
-TTS = {f"tts-{engine}-{name}": (engine, name) for engine, name in [
-    ("flite", "awb"), ("flite", "rms"), ("flite", "kal16"), ("espeak", "en-us"), ("espeak", "en-gb+m3"),
-    ("espeak", "en-us+f2"), ("espeak", "en-us+f4"), ("espeak", "fr+f3"), ("espeak", "es+m1"), ("espeak", "it+m5"),
-    ("espeak", "de+f5"), ("espeak", "sv+f1"), ("espeak", "en-us+klatt4"), ("espeak", "ja+anika"),
-    ("espeak", "pl+Alicia"), ("espeak", "pt-br+Diogo"), ("flite", "slt"), ("espeak", "en-us+f3"), ("espeak", "pt+m7")]}
-HELDOUT_TTS = {"tts-flite-slt": 2, "tts-espeak-en-us+f3": 1, "tts-espeak-pt+m7": 1}
-TRAIN_TTS = {name: 2 if "flite" in name else 1 for name in TTS if name not in HELDOUT_TTS}
-CHOIRS = ["stems/csd-nino-dios", "singing/cantoria-chouteau", "singing/csd-rossinyol", "singing/cantoria",
-          "singing/choir-soundfont"]
-SOLOS = ["singing/vocadito", "singing/vocalset", "singing/sms-tools", "singing/basic-pitch-ts", "stems/csd-nino-dios",
-         "everything-is-free"]
-
-WORDS = """love night day heart dream fire river moon tonight forever baby you me we are running falling through the light
-of every morning never gonna let it go away hold on shine rain summer road home stars sky ocean world tell me why say my
-name feel alive dance with somebody and I know that there is something in the way you move burning bright like diamonds
-under water golden shadow whisper silence calling over mountain wild young free time stay lonely broken mirror remember
-yesterday tomorrow street city money rhythm crazy people jump back talk check stop listen kick the beat mama brother
-sister little big black white seven angels cherry paper pocket thunder vision zero question yellow jacket chance""".split()
-
-
-# ---- banks ----------------------------------------------------------------------------------------------------------
-
-
-def mono(path, most=None):
-    """A decoded recording as mono float, its start only if `most` seconds are given."""
-    frames = np.load(path, mmap_mode="r")
-    frames = frames if most is None else frames[: int(most * RATE)]
-    return frames.astype(np.float32).mean(1) / 32768.0
-
-
-def files(work, folder, pattern):
-    """The decoded recordings of a folder whose names match."""
-    return sorted(path for path in (work / "sound" / folder).glob("*.npy") if re.search(pattern, path.stem))
-
-
-def unit_of(f0, envelope):
-    """Start, end, onset and vowel of a sung note, or None: onset is where voicing starts, vowel where it is steady."""
-    level, voiced = resing.loudness(envelope), np.flatnonzero(f0 > 0)
-    if len(voiced) < 24:
-        return None
-    loud = np.flatnonzero(level > level.max() - 32)
-    start, onset, end = max(0, loud[0] - 4), voiced[0], min(voiced[-1], loud[-1])
-    vowel = min(onset + 14, end - 8)
-    if end - vowel < 8 or vowel <= start:
-        return None
-    return int(min(start, onset)), int(end), int(onset), int(vowel)
-
-
-def note_units(work, folder, pattern, longest=2.2, most=90):
-    """Analyses single notes: yields (f0, envelope, aperiodicity, unit, band)."""
-    paths = files(work, folder, pattern)
-    for path in paths[:: max(1, len(paths) // most)]:
-        voice = mono(path, longest)
-        if np.abs(voice).max() < 1e-3:
-            continue
-        f0, envelope, rough = resing.analyse(voice)
-        unit = unit_of(f0, envelope)
-        if unit is not None:
-            # Vowels of one level: the melody's own dynamics decide.
-            envelope = envelope - np.float16(resing.loudness(envelope[unit[3] : unit[1]]).mean() / 4.343)
-            yield f0, envelope, rough, unit, resing.band_limit(voice)
-
-
-def cut(voice, shortest=1.2, longest=7.0, gap=0.35):
-    """Phrases of a recording: stretches louder than 35 dB below its peak level, split at silences."""
-    hop = RATE // 50
-    level = np.sqrt((voice[: len(voice) // hop * hop].reshape(-1, hop) ** 2).mean(1) + 1e-12)
-    loud = np.convolve(level > np.percentile(level, 99) * 10 ** (-35 / 20), np.ones(int(gap * 50)), "same") > 0
-    for a, b, sounding in resing.runs(loud):
-        pieces = int(np.ceil((b - a) / 50 / longest))
-        if sounding and (b - a) / 50 >= shortest:
-            for k in range(pieces):
-                yield voice[(a + (b - a) * k // pieces) * hop : (a + (b - a) * (k + 1) // pieces) * hop]
-
-
-def phrase_units(voices, most):
-    """Analyses phrases up to `most` seconds, taken evenly over what there is."""
-    phrases = [(phrase, resing.band_limit(voice)) for voice in voices for phrase in cut(voice)]
-    step = max(1.0, sum(len(phrase) for phrase, _ in phrases) / RATE / most)
-    for which in np.unique((np.arange(0, len(phrases), step)).astype(int)):
-        phrase, band = phrases[which]
-        f0, envelope, rough = resing.analyse(phrase / (np.abs(phrase).max() + 1e-9) * 0.7)
-        if (f0 > 0).mean() > 0.2:
-            level = resing.loudness(envelope)
-            yield f0, envelope - np.float16(np.percentile(level, 90) / 4.343), rough, (0, len(f0), 0, 0), band
-
-
-def say(engine, voice, text, speed=150, pitch=50):
-    """Text to speech: mono at 44.1 kHz."""
-    with tempfile.NamedTemporaryFile(suffix=".wav") as out:
-        command = (["flite", "-voice", voice, "-t", text, "-o", out.name] if engine == "flite" else
-                   ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", out.name, text])
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
-        return disk.read(out.name).mean(1)
-
-
-def tts_voices(name, count=10):
-    """Lines of random words spoken by one text-to-speech voice."""
-    engine, voice = TTS[name]
-    for line in range(count):
-        rng = disk.generator("text", name, line)
-        text = " ".join(rng.choice(WORDS, int(rng.integers(8, 16))))
-        yield say(engine, voice, text, int(rng.integers(120, 170)), int(rng.integers(25, 75)))
-
-
-def units(work, name):
-    """The analysed units of a bank."""
-    if name in NOTES:
-        return note_units(work, *NOTES[name])
-    if name in TTS:
-        return phrase_units(tts_voices(name), 60)
-    folder, pattern = PHRASES[name]
-    return phrase_units((mono(path) for path in files(work, folder, pattern)), 75)
-
-
-def build(work, name):
-    """Analyses a bank and writes it whole, unless it is there."""
-    path = work / "voices" / "banks" / f"{name}.npz"
-    if path.exists():
-        return
-    found = list(units(work, name))
-    if not found:
-        raise ValueError(f"bank {name}: no voice found under {work / 'sound'}")
-    offsets = np.cumsum([0] + [len(f0) for f0, *_ in found])[:-1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with open(partial, "wb") as file:
-        np.savez(file, f0=np.concatenate([u[0] for u in found]), envelope=np.concatenate([u[1] for u in found]),
-                 rough=np.concatenate([u[2] for u in found]), bands=np.array([u[4] for u in found]),
-                 units=np.array([np.array(u[3]) + offset for u, offset in zip(found, offsets)]))
-    partial.rename(path)
-
-
-@functools.lru_cache(maxsize=None)
-def bank(work, name):
-    """A bank: f0, envelope, rough (frames), units (start, end, onset, vowel), band, and the units' pitch in MIDI."""
-    build(work, name)
-    with np.load(work / "voices" / "banks" / f"{name}.npz") as stored:
-        frames = {key: stored[key] for key in stored.files}
-    pitches = []
-    for start, end, *_ in frames["units"]:
-        f0 = frames["f0"][start:end]
-        pitches.append(resing.semitones(np.median(f0[f0 > 0])))
-    return {**frames, "band": float(np.median(frames["bands"])), "pitch": np.array(pitches), "name": name}
+CHOIRS = [
+    "stems/csd-nino-dios",
+    "singing/cantoria-chouteau",
+    "singing/csd-rossinyol",
+    "singing/cantoria",
+    "singing/choir-soundfont",
+]
+SOLOS = [
+    "singing/vocadito",
+    "singing/vocalset",
+    "singing/sms-tools",
+    "singing/basic-pitch-ts",
+    "stems/csd-nino-dios",
+    "everything-is-free",
+]
 
 
 # ---- the parts of an item -------------------------------------------------------------------------------------------
@@ -266,16 +101,21 @@ class Maker:
 
     def voice(self, **changes):
         """A singer: formant shift, breathiness, tilt, and how a narrow band is extended."""
-        return {"formant": self.u(0.84, 1.2), "breath": self.u(0.5, 1.5), "tilt": self.u(-2.5, 2),
-                "slope": self.u(1.6, 3.2), "noise": self.u(0.5, 0.95), **changes}
+        return {
+            "formant": self.u(0.84, 1.2),
+            "breath": self.u(0.5, 1.5),
+            "tilt": self.u(-2.5, 2),
+            "slope": self.u(1.6, 3.2),
+            "noise": self.u(0.5, 0.95),
+            **changes,
+        }
 
 
 def order_of(rng, source, notes, formant):
     """Which unit sings each note: of nearby pitch where the bank has many pitches; now and then a few syllables only."""
     wanted = np.array([pitch for *_, pitch in notes]) - 12 * np.log2(formant)
     count = len(source["units"])
-    near = [np.argsort(np.abs(source["pitch"] - pitch) + rng.uniform(0, 6, count))[: max(3, count // 6)]
-            for pitch in wanted]
+    near = [np.argsort(np.abs(source["pitch"] - pitch) + rng.uniform(0, 6, count))[: max(3, count // 6)] for pitch in wanted]
     wide = np.ptp(source["pitch"]) > 9
     order = [int(rng.choice(some)) if wide else int(rng.integers(count)) for some in near]
     if rng.random() < 0.25:  # la-la-la
@@ -311,8 +151,10 @@ def third(notes, interval):
     """A part in parallel that stays in the melody's own scale, `interval` scale steps away."""
     scale = sorted({int(pitch) % 12 for *_, pitch in notes})
     ladder = [12 * octave + step for octave in range(11) for step in scale]
-    return [(start, length, ladder[int(np.clip(ladder.index(int(pitch)) + interval, 0, len(ladder) - 1))])
-            for start, length, pitch in notes]
+    return [
+        (start, length, ladder[int(np.clip(ladder.index(int(pitch)) + interval, 0, len(ladder) - 1))])
+        for start, length, pitch in notes
+    ]
 
 
 def layers_of(m, source, voice, notes, order, count, spread=0.02, cents=0.12, formant=0.04, way=None):
@@ -585,102 +427,6 @@ def solo(m):
 STYLES = {name: globals()[name] for name in WEIGHTS}
 
 
-# ---- effects --------------------------------------------------------------------------------------------------------
-
-
-def colour(m, note):
-    """What every voice goes through: high-pass, EQ, a shelf that tames s, compression, saturation."""
-    chain = [fx.HighpassFilter(m.u(60, 160))]
-    for low, high, down, up in ((200, 600, -5, 2), (1800, 5000, -2, 6)):
-        if m.rng.random() < 0.7:
-            chain.append(fx.PeakFilter(m.u(low, high), m.u(down, up), m.u(0.4, 1.2)))
-    if m.rng.random() < 0.7:
-        chain.append(fx.HighShelfFilter(m.u(6000, 11000), m.u(-5, 4.5)))
-    if m.rng.random() < 0.85 or note.get("dry"):
-        chain.append(fx.Compressor(m.u(-34, -18), m.u(2.5, 8), m.u(1, 15), m.u(40, 200)))
-    drive = note.get("drive", m.u(4, 16) if m.rng.random() < 0.12 else 0)
-    if drive and not note.get("band"):  # its harmonics would lie above a narrow band
-        chain.append(fx.Distortion(drive))
-    if m.rng.random() < 0.05:
-        note["telephone"] = True
-        chain += [fx.HighpassFilter(m.u(300, 500)), fx.HighpassFilter(350), fx.LowpassFilter(m.u(2800, 4000)),
-                  fx.LowpassFilter(3500)]
-    return fx.Pedalboard(chain)
-
-
-def panned(layers, board):
-    """Layers through the same chain, each to its place: constant power."""
-    out = np.zeros((max(len(sound) for sound, _ in layers), 2), np.float32)
-    for sound, pan in layers:
-        angle, sound = (np.clip(pan, -1, 1) + 1) * np.pi / 4, board(sound[None].astype(np.float32), RATE)[0]
-        out[: len(sound)] += sound[:, None] * np.array([np.cos(angle), np.sin(angle)], np.float32) * 1.414
-    return out
-
-
-def hall(m, sound, decay, wet):
-    """A room as noise that dies away, treble sooner: wide, from a small chamber to a cathedral."""
-    clock = np.arange(int(min(decay, 3.5) * RATE)) / RATE
-    tail = m.rng.standard_normal((len(clock), 2)) * np.exp(-6.9 * clock / decay)[:, None]
-    dark = fx.Pedalboard([fx.LowpassFilter(m.u(1500, 7000)), fx.HighpassFilter(m.u(80, 300))])
-    tail = 0.25 * tail * np.exp(-clock * 6)[:, None] + dark(tail.T.astype(np.float32), RATE).T
-    before = np.zeros((int(m.u(0, 0.06) * RATE), 2))
-    late = fftconvolve(sound, np.concatenate([before, tail]), axes=0)[: len(sound)]
-    late *= np.sqrt((sound**2).mean() / ((late**2).mean() + 1e-12))
-    return ((1 - wet) * sound + wet * late).astype(np.float32)
-
-
-def width(m, sound):
-    """Stereo width: a late side, a wider or narrower side, a slow auto-pan, or nothing."""
-    choice, out = m.rng.random(), sound.copy()
-    if choice < 0.08:
-        late = int(m.u(0.006, 0.02) * RATE)
-        out[late:, 1] = sound[:-late, 1]
-    elif choice < 0.2:
-        middle, side = sound.mean(1, keepdims=True), (sound[:, :1] - sound[:, 1:]) / 2 * m.u(0.3, 1.6)
-        out = np.concatenate([middle + side, middle - side], 1)
-    elif choice < 0.25:
-        sweep = m.u(0.2, 0.6) * np.sin(2 * np.pi * m.u(0.1, 0.6) * np.arange(len(sound)) / RATE + m.u(0, 6))
-        out *= np.stack([1 - sweep, 1 + sweep], 1).astype(np.float32)
-    return out
-
-
-def space(m, sound, note):
-    """Delay in tempo, chorus and reverb on the sum."""
-    chain, wet, dry = [], note.get("wet"), note.get("dry")
-    if m.rng.random() < 0.3:
-        beat = 60 / m.u(70, 150) * float(m.rng.choice([0.25, 0.5, 0.75, 1.0]))
-        chain.append(fx.Delay(beat, m.u(0.1, 0.5), m.u(0.08, 0.3)))
-    if m.rng.random() < (0.35 if wet else 0.12):
-        chain.append(fx.Chorus(m.u(0.3, 1.5), m.u(0.1, 0.4), m.u(6, 12), 0.0, m.u(0.2, 0.5)))
-    room, amount = m.rng.random(), m.u(0.25, 0.6) if wet else m.u(0.03, 0.1) if dry else m.u(0.04, 0.35)
-    if room < 0.45:
-        chain.append(fx.Reverb(m.u(0.4 if wet else 0.1, 0.97), m.u(0.2, 0.9), amount, 1 - amount / 2, m.u(0.4, 1)))
-    if chain:
-        sound = fx.Pedalboard(chain)(np.ascontiguousarray(sound.T), RATE).T
-    if 0.45 <= room < 0.9:
-        sound = hall(m, sound, m.u(1.5, 5) if wet else m.u(0.2, 0.6) if dry else m.u(0.3, 2.5), amount)
-    return sound
-
-
-def treated(m, layers, note):
-    """Layers to a stereo item: effects, then -20 dBFS RMS with peaks below 0.95."""
-    out = panned(layers, colour(m, note))
-    plain = len(layers) == 1 and m.rng.random() < 0.06  # some stay mono and dry
-    out = out.mean(1, keepdims=True).repeat(2, 1) if plain else space(m, width(m, out), note)
-    if note.get("band", FULL) < 17_000:
-        out = fx.Pedalboard([fx.LowpassFilter(note["band"]) for _ in range(2)])(np.ascontiguousarray(out.T), RATE).T
-    out = out - out.mean(0)
-    ramp = np.minimum(1, np.arange(len(out)) / 220)[:, None]
-    out = out * ramp * ramp[::-1]
-    if not np.isfinite(out).all():
-        raise ValueError("not a number in the sound")
-    peak, rms = np.abs(out).max(), np.sqrt((out**2).mean())
-    if rms / (peak + 1e-9) < 0.1 / 0.94:  # soft limit rather than a quiet item
-        out = np.tanh(out / rms * 0.1 / 0.8) * 0.8
-        peak, rms = np.abs(out).max(), np.sqrt((out**2).mean())
-    return (out * min(0.1 / (rms + 1e-9), 0.94 / (peak + 1e-9))).astype(np.float32)
-
-
 # ---- items ----------------------------------------------------------------------------------------------------------
 
 
@@ -702,8 +448,13 @@ def attempt(work, split, style, rng):
         return None
     out = treated(m, layers, note)
     band = note.pop("band", FULL)
-    return out, {**note, "band_hz": FULL if band >= 17_000 else band, "mono": bool(np.abs(out[:, 0] - out[:, 1]).max() < 1e-4),
-                 "active": round(part, 2), "voices": len(layers)}
+    return out, {
+        **note,
+        "band_hz": FULL if band >= 17_000 else band,
+        "mono": bool(np.abs(out[:, 0] - out[:, 1]).max() < 1e-4),
+        "active": round(part, 2),
+        "voices": len(layers),
+    }
 
 
 def style_of(split, rng):
@@ -742,8 +493,7 @@ def try_build(job):
 
 def names_of(split):
     """The banks a split uses: a held-out voice is never in train, nor the other way round."""
-    return ["iona", *HELDOUT_TTS] if split != "train" else list(
-        {**TRAIN_NOTES, **GROUP_NOTES, **SONGS, **SPEECH, **TRAIN_TTS})
+    return ["iona", *HELDOUT_TTS] if split != "train" else list({**TRAIN_NOTES, **GROUP_NOTES, **SONGS, **SPEECH, **TRAIN_TTS})
 
 
 def main():
