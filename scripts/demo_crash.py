@@ -195,7 +195,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--song", type=pathlib.Path, help="a song; without it, one is made")
     parser.add_argument("--seconds", type=int, default=240, help="length of the song that is made (240)")
-    parser.add_argument("--model", default="centre", help="the model (centre)")
+    parser.add_argument("--model", default="builtin", help="the model (builtin)")
     parser.add_argument("--healthy", type=int, default=10, help="healthy workers (10)")
     parser.add_argument("--crashing", type=int, default=2, help="crashing workers (2)")
     parser.add_argument("--crash-after", type=float, default=8, help="seconds until they crash (8)")

@@ -75,9 +75,10 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
-    /// Whether the same may succeed elsewhere or later.
+    /// Whether the same may succeed elsewhere or later. A file that is the one its manifest means may load on
+    /// another machine: one with more memory, or another ONNX Runtime.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Run(_))
+        matches!(self, Self::Run(_) | Self::Model { .. })
     }
 }
 

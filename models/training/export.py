@@ -8,6 +8,7 @@ With --half the weights are stored as 16-bit floats and widened on loading: half
 
 import argparse
 import copy
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -111,9 +112,11 @@ def main():
     parser.add_argument("checkpoint", type=Path, help="last.pt of a training run")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent, help="folder (default: models)")
     parser.add_argument("--name", default="builtin")
+    parser.add_argument("--greed", type=float, default=1.0, help="see tune.py (default: 1)")
     parser.add_argument("--half", action="store_true", help="store weights as 16-bit floats")
     options = parser.parse_args()
     network, state = load(options.checkpoint)
+    network.shape = dataclasses.replace(network.shape, greed=options.greed)
     path = options.out / f"{options.name}.onnx"
     to_onnx(folded(network), path)
     if options.half:

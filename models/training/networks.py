@@ -43,6 +43,7 @@ class Shape:
     context: str = "tcn"  # tcn, gru or attention: what looks along the whole window
     width: int = 128  # of that
     mask: str = "stereo"  # stereo: 2 x 2 real numbers a bin; complex: one complex number a channel; plain: one real
+    greed: float = 1.0  # stereo: what a mask leaves is raised to this power; chosen after training (tune.py)
     outputs: int = 1  # 2: a mask for the backing as well, and both share out the mix
     refine: int = 8  # channels brought back to the bins where the answer is refined beside the input
     refined: tuple = (2, 8)  # token sizes for which that is done; wider tokens answer for their bins at once
@@ -304,6 +305,12 @@ class Separator(nn.Module):
         )
         return torch.cat([head(tokens, bins) for head, tokens, bins in parts], 3)
 
+    def own(self, m):
+        """How much of a channel is voice: none to all."""
+        if self.shape.greed == 1.0:
+            return torch.sigmoid(m - 0.5)
+        return 1.0 - torch.sigmoid(0.5 - m) ** self.shape.greed
+
     def apply_mask(self, m, x):
         if self.shape.mask == "plain":
             return torch.sigmoid(m - 0.5) * x
@@ -312,7 +319,7 @@ class Separator(nn.Module):
         if self.shape.mask == "complex":
             a, b, c, d = first.tanh() * 0.6 + 0.4, second.tanh(), third.tanh() * 0.6 + 0.4, fourth.tanh()
             return torch.stack([a * lr - b * li, a * li + b * lr, c * rr - d * ri, c * ri + d * rr], 1)
-        own_left, own_right = torch.sigmoid(first - 0.5), torch.sigmoid(second - 0.5)
+        own_left, own_right = self.own(first), self.own(second)
         from_right, from_left = 0.5 * third.tanh(), 0.5 * fourth.tanh()
         return torch.stack(
             [

@@ -20,7 +20,6 @@ import torch.distributed
 import torch.multiprocessing
 
 import mixing
-import networks
 import sound
 from networks import FRAMES, HOP, Separator, Shape
 

@@ -7,7 +7,7 @@ use crate::events::EventLog;
 use crate::live::json;
 use crate::view::{Happening, Health, WorkerView};
 use karaoke_core::presence::{InHand, Presence, WorkerState};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -196,11 +196,17 @@ impl Registry {
         self.lock().workers.get(worker).map(|k| k.health)
     }
 
-    /// Jobs that keep every worker busy: what they hold, and one more.
-    pub fn capacity(&self) -> usize {
-        let held = |k: &Known| k.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
-        let inner = self.lock();
-        inner.workers.values().filter(|k| k.health == Health::Alive).map(held).sum::<usize>() + 1
+    /// Jobs of each model that keep its workers busy: what they hold, and one more. Every model has a queue of its
+    /// own, of which each of its workers holds so many.
+    pub fn capacities(&self) -> HashMap<String, usize> {
+        let mut capacities = HashMap::new();
+        for known in self.lock().workers.values().filter(|k| k.health == Health::Alive) {
+            let held = known.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
+            for model in &known.presence.models {
+                *capacities.entry(model.clone()).or_insert(1) += held;
+            }
+        }
+        capacities
     }
 
     /// Something happened that is worth telling.
@@ -348,10 +354,13 @@ mod tests {
         let mut r = Registry::default();
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Again);
-        assert_eq!((r.capacity(), r.has_others("m", "a"), r.has_others("m", "b")), (3, false, true));
+        assert_eq!(
+            (r.capacities().get("m"), r.has_others("m", "a"), r.has_others("m", "b")),
+            (Some(&3), false, true)
+        );
         age(&mut r, Duration::from_secs(4));
         assert_eq!(r.look(), [("a".to_owned(), Health::Suspect)]);
-        assert_eq!((r.look(), r.capacity(), r.idle("m")), (vec![], 1, 0));
+        assert_eq!((r.look(), r.capacities().len(), r.idle("m")), (vec![], 0, 0));
         age(&mut r, Duration::from_secs(7));
         assert_eq!(r.look(), [("a".to_owned(), Health::Gone)]);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined, "it was only cut off");

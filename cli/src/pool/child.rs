@@ -62,7 +62,12 @@ impl WorkerProcess {
                     insisted = true;
                     self.kill();
                 }
-                () = tokio::time::sleep(GLANCE), if asked && process::is_frozen(self.pid) => self.kill(),
+                // Looked at again and again: it may be stopped long after it was asked.
+                () = tokio::time::sleep(GLANCE), if asked => {
+                    if process::is_frozen(self.pid) {
+                        self.kill();
+                    }
+                }
             }
         };
         // Its last words may still be on their way.

@@ -160,10 +160,15 @@ impl Pool {
 
 /// Says once, in a line that scripts wait for, that every worker has come up.
 async fn tell_when_ready(pool: Arc<Pool>, ups: Vec<CancellationToken>) {
-    for up in &ups {
-        up.cancelled().await;
-        pool.record().up();
-    }
+    let up = |up: CancellationToken| {
+        let pool = pool.clone();
+        async move {
+            up.cancelled().await;
+            // At once, whoever comes up first: it keeps the pool from giving up for the sake of another seat.
+            pool.record().up();
+        }
+    };
+    ups.iter().cloned().map(up).collect::<JoinSet<()>>().join_all().await;
     let Programme { id, broker, .. } = &pool.programme;
     println!(
         "{} workers of pool {id} are ready, broker {} (Ctrl-C stops them)",

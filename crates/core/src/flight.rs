@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Flight {
     /// The latest attempt that was handed out.
     attempt: u32,
+    /// When it was last sent.
+    sent: Duration,
     /// The last time that anything told that it is not lost.
     sign: Duration,
     /// Workers that have begun with it and may still be at it.
@@ -45,7 +47,7 @@ impl Default for Patience {
 impl Flight {
     /// A chunk that goes out now for the `attempt`-th time.
     pub fn new(attempt: u32, now: Duration) -> Self {
-        Self { attempt, sign: now, hands: Vec::new(), copies: 0 }
+        Self { attempt, sent: now, sign: now, hands: Vec::new(), copies: 0 }
     }
 
     /// The latest attempt that was handed out.
@@ -55,13 +57,13 @@ impl Flight {
 
     /// Another copy goes out now, as attempt `attempt`.
     pub fn copied(&mut self, attempt: u32, now: Duration) {
-        (self.attempt, self.sign) = (attempt, now);
+        (self.attempt, self.sent, self.sign) = (attempt, now, now);
         self.copies += 1;
     }
 
     /// It is not known whether it went out; it goes out once more, as attempt `attempt`.
     pub fn sent_again(&mut self, attempt: u32, now: Duration) {
-        (self.attempt, self.sign) = (attempt, now);
+        (self.attempt, self.sent, self.sign) = (attempt, now, now);
     }
 
     /// A worker has begun with it. Returns the worker that had this delivery before, if one had: it died, or
@@ -80,9 +82,10 @@ impl Flight {
         }
     }
 
-    /// It waits in a queue where others are served: no sign of loss.
-    pub fn waits(&mut self, now: Duration) {
-        if self.hands.is_empty() {
+    /// It waits in a queue where others are served: no sign of loss, unless that goes on for longer than
+    /// `at_most`, since no more chunks than the workers hold are out.
+    pub fn waits(&mut self, now: Duration, at_most: Duration) {
+        if self.hands.is_empty() && now.saturating_sub(self.sent) < at_most {
             self.sign = now;
         }
     }
@@ -97,7 +100,7 @@ impl Flight {
     /// The broker was lost and found again: it hands everything out anew, or has lost it. Nobody is to blame.
     pub fn forget_hands(&mut self, now: Duration) {
         self.hands.clear();
-        (self.sign, self.copies) = (now, 0);
+        (self.sent, self.sign, self.copies) = (now, now, 0);
     }
 
     /// Whether a worker has begun with it and may still be at it.
@@ -137,7 +140,8 @@ impl Flight {
             (None, _) => now.saturating_sub(self.sign) > patience.least,
             (Some(_), None) => false,
             (Some(begun), Some(typical)) => {
-                now.saturating_sub(begun) > typical.mul_f64(patience.straggler).max(patience.least)
+                let usual = Duration::try_from_secs_f64(typical.as_secs_f64() * patience.straggler);
+                now.saturating_sub(begun) > usual.unwrap_or(Duration::MAX).max(patience.least)
             }
         }
     }
@@ -177,11 +181,15 @@ mod tests {
     #[test]
     fn waiting_in_a_busy_queue_is_no_loss_but_a_silent_worker_is() {
         let mut flight = Flight::new(1, s(0));
-        flight.waits(s(100));
+        flight.waits(s(100), s(120));
         assert!(!flight.is_overdue(s(105), &PATIENCE));
         flight.begun("a", 1, s(105));
-        flight.waits(s(200));
+        flight.waits(s(200), s(300));
         assert!(flight.is_overdue(s(200), &PATIENCE));
+        let mut lost = Flight::new(1, s(0));
+        lost.waits(s(119), s(120));
+        lost.waits(s(125), s(120));
+        assert!(lost.is_overdue(s(130), &PATIENCE), "nothing waits for ever");
     }
 
     #[test]
@@ -223,7 +231,7 @@ mod tests {
     fn what_nobody_begins_with_though_somebody_could_gets_a_copy_soon() {
         let mut flight = Flight::new(1, s(0));
         assert!(!flight.is_straggler(s(1), None, &PATIENCE) && flight.is_straggler(s(2), None, &PATIENCE));
-        flight.waits(s(5));
+        flight.waits(s(5), s(60));
         assert!(!flight.is_straggler(s(6), None, &PATIENCE));
         flight.copied(2, s(7));
         flight.forget_hands(s(8));

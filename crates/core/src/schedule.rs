@@ -88,12 +88,12 @@ impl Schedule {
         self.tracks.values().map(|w| w.chunks.len()).sum()
     }
 
-    /// Takes the next chunk that goes out.
-    pub fn take_next(&mut self) -> Option<Next> {
+    /// Takes the next chunk that goes out, of the tracks that may have one out now.
+    pub fn take_next(&mut self, may: impl Fn(&TrackId) -> bool) -> Option<Next> {
         let (track, waiting) = self
             .tracks
             .iter_mut()
-            .filter(|(_, w)| !w.chunks.is_empty())
+            .filter(|(track, w)| !w.chunks.is_empty() && may(track))
             .min_by_key(|(_, w)| (!w.is_wanted(), w.served, w.deadline.unwrap_or(u64::MAX), w.order))?;
         let urgent = waiting.is_wanted();
         let chunk = waiting.take()?;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn drain(schedule: &mut Schedule) -> Vec<(TrackId, u64)> {
-        std::iter::from_fn(|| schedule.take_next()).map(|n| (n.track, n.chunk)).collect()
+        std::iter::from_fn(|| schedule.take_next(|_| true)).map(|n| (n.track, n.chunk)).collect()
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         let mut s = Schedule::default();
         s.add(id(1), 0..1000, None);
         for _ in 0..500 {
-            s.take_next();
+            s.take_next(|_| true);
         }
         s.add(id(2), 0..3, None);
         let position = drain(&mut s).iter().rposition(|(t, _)| *t == id(2)).unwrap();
@@ -155,7 +155,7 @@ mod tests {
         let mut s = Schedule::default();
         s.add(id(1), 0..1000, None);
         for _ in 0..500 {
-            s.take_next();
+            s.take_next(|_| true);
         }
         s.add(id(2), 0..1000, None);
         let first: Vec<TrackId> = drain(&mut s).into_iter().take(20).map(|(t, _)| t).collect();
@@ -178,7 +178,7 @@ mod tests {
         s.add(id(1), 0..4, None);
         s.add(id(2), 0..6, None);
         s.want(&id(2), 3, 5);
-        assert!(s.take_next().is_some_and(|n| n.urgent));
+        assert!(s.take_next(|_| true).is_some_and(|n| n.urgent));
         s.put_back(&id(2), 3);
         let got = drain(&mut s);
         assert_eq!(&got[..2], [(id(2), 3), (id(2), 4)]);
@@ -207,5 +207,17 @@ mod tests {
             all.sort();
             prop_assert_eq!(got, all);
         }
+    }
+
+    #[test]
+    fn a_track_that_may_not_go_is_passed_over_and_keeps_its_chunks() {
+        let mut schedule = Schedule::default();
+        schedule.add(id(1), 0..2, None);
+        schedule.add(id(2), 0..1, None);
+        let taken = schedule.take_next(|track| *track != id(1)).unwrap();
+        assert_eq!((taken.track, taken.chunk), (id(2), 0));
+        assert_eq!(schedule.take_next(|track| *track != id(1)), None);
+        assert_eq!(schedule.backlog(), 2);
+        assert_eq!(schedule.take_next(|_| true).map(|n| n.chunk), Some(0));
     }
 }

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// More seconds than any chunk takes: what says more is no time.
+const LONGEST_S: f64 = 1e6;
 /// Version of these messages; another version is refused.
 pub const SCHEMA: u32 = 2;
 
@@ -199,7 +201,7 @@ impl Reply {
     pub fn from_message(headers: &Headers, body: Bytes) -> Result<Self, WireError> {
         let (track, chunk, attempt) = parse_common(headers)?;
         let worker = text(headers, "worker")?;
-        let seconds = number(headers, "seconds").ok().filter(|s: &f64| s.is_finite() && *s >= 0.0);
+        let seconds = number(headers, "seconds").ok().filter(|s: &f64| (0.0..=LONGEST_S).contains(s));
         let outcome = outcome(headers, body).unwrap_or_else(|e| Outcome::Corrupt(e.to_string()));
         Ok(Self { track, chunk, attempt, worker, seconds: seconds.unwrap_or(0.0), outcome })
     }

@@ -23,7 +23,7 @@ pub struct ModelsConfig {
 
 impl Default for ModelsConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("models"), default: "centre".into() }
+        Self { dir: PathBuf::from("models"), default: "builtin".into() }
     }
 }
 

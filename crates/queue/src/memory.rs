@@ -9,7 +9,7 @@ use karaoke_core::wire::{Job, Reply};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// Announcements that may wait for a slow listener before the oldest are lost.
 const ANNOUNCEMENTS: usize = 1024;
@@ -26,6 +26,7 @@ struct Shared {
     notices: Notices,
     announced: broadcast::Sender<Presence>,
     heard: tokio::sync::Mutex<broadcast::Receiver<Presence>>,
+    closed: watch::Sender<bool>,
 }
 
 /// A bounded first-in-first-out of messages that come back when they are not acked.
@@ -38,8 +39,29 @@ struct Lane<T> {
 }
 
 struct LaneState<T> {
-    waiting: VecDeque<(T, bool)>,
+    waiting: VecDeque<Entry<T>>,
     closed: bool,
+}
+
+/// A message that waits, before all of lower rank.
+struct Entry<T> {
+    message: T,
+    rank: Rank,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Usual,
+    Urgent,
+    /// It had its turn before.
+    Redelivered,
+}
+
+impl<T> LaneState<T> {
+    fn insert(&mut self, message: T, rank: Rank) {
+        let at = self.waiting.iter().position(|entry| entry.rank < rank).unwrap_or(self.waiting.len());
+        self.waiting.insert(at, Entry { message, rank });
+    }
 }
 
 impl MemoryQueue {
@@ -53,6 +75,7 @@ impl MemoryQueue {
             notices: Notices::default(),
             announced,
             heard: tokio::sync::Mutex::new(heard),
+            closed: watch::Sender::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -61,6 +84,7 @@ impl MemoryQueue {
     pub fn close(&self) {
         self.shared.jobs.close();
         self.shared.replies.close();
+        self.shared.closed.send_replace(true);
     }
 
     /// Jobs that wait for a worker.
@@ -72,8 +96,8 @@ impl MemoryQueue {
 #[async_trait]
 impl ServerQueue for MemoryQueue {
     async fn publish(&self, job: Job) -> Result<(), QueueError> {
-        let urgent = job.urgent;
-        self.shared.jobs.push(job, urgent).await
+        let rank = if job.urgent { Rank::Urgent } else { Rank::Usual };
+        self.shared.jobs.push(job, rank).await
     }
 
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
@@ -86,7 +110,12 @@ impl ServerQueue for MemoryQueue {
     async fn next_presence(&self) -> Result<Presence, QueueError> {
         let mut heard = self.shared.heard.lock().await;
         loop {
-            match heard.recv().await {
+            let mut closed = self.shared.closed.subscribe();
+            let said = tokio::select! {
+                said = heard.recv() => said,
+                _ = closed.wait_for(|closed| *closed) => return Err(QueueError::Closed),
+            };
+            match said {
                 Ok(presence) => return Ok(presence),
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return Err(QueueError::Closed),
@@ -118,7 +147,7 @@ impl WorkerQueue for MemoryQueue {
     }
 
     async fn reply(&self, _reply_to: &str, reply: Reply) -> Result<(), QueueError> {
-        self.shared.replies.push(reply, false).await
+        self.shared.replies.push(reply, Rank::Usual).await
     }
 
     async fn announce(&self, presence: Presence) -> Result<(), QueueError> {
@@ -166,7 +195,7 @@ impl<T> Lane<T> {
         lock(&self.state)
     }
 
-    async fn push(&self, message: T, first: bool) -> Result<(), QueueError> {
+    async fn push(&self, message: T, rank: Rank) -> Result<(), QueueError> {
         let mut message = Some(message);
         let room = async {
             loop {
@@ -179,9 +208,8 @@ impl<T> Lane<T> {
                         return Err(QueueError::Closed);
                     }
                     if state.waiting.len() < self.capacity {
-                        match message.take() {
-                            Some(message) if first => state.waiting.push_front((message, false)),
-                            message => state.waiting.extend(message.map(|m| (m, false))),
+                        if let Some(message) = message.take() {
+                            state.insert(message, rank);
                         }
                         break;
                     }
@@ -201,10 +229,10 @@ impl<T> Lane<T> {
             filled.as_mut().enable();
             {
                 let mut state = self.lock();
-                let at = state.waiting.iter().position(|(m, _)| wanted(m));
-                if let Some(taken) = at.and_then(|at| state.waiting.remove(at)) {
+                let at = state.waiting.iter().position(|entry| wanted(&entry.message));
+                if let Some(Entry { message, rank }) = at.and_then(|at| state.waiting.remove(at)) {
                     self.drained.notify_waiters();
-                    return Ok(taken);
+                    return Ok((message, rank == Rank::Redelivered));
                 }
                 if state.closed {
                     return Err(QueueError::Closed);
@@ -216,12 +244,12 @@ impl<T> Lane<T> {
 
     /// A message that was given back goes first; it had its place before the bound was reached.
     fn push_back_to_front(&self, message: T) {
-        self.lock().waiting.push_front((message, true));
+        self.lock().waiting.push_front(Entry { message, rank: Rank::Redelivered });
         self.filled.notify_waiters();
     }
 
     fn retain(&self, keep: impl Fn(&T) -> bool) {
-        self.lock().waiting.retain(|(m, _)| keep(m));
+        self.lock().waiting.retain(|entry| keep(&entry.message));
         self.drained.notify_waiters();
     }
 
@@ -276,8 +304,14 @@ mod tests {
     async fn an_urgent_job_goes_before_those_that_wait() {
         let (q, a) = queue(8);
         q.publish(job(1, "a")).await.unwrap();
-        q.publish(Job { urgent: true, ..job(2, "a") }).await.unwrap();
-        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+        for chunk in [2, 3] {
+            q.publish(Job { urgent: true, ..job(chunk, "a") }).await.unwrap();
+        }
+        for chunk in [2, 3, 1] {
+            let job = q.next_job(&a).await.unwrap();
+            assert_eq!(job.message.chunk, chunk, "those that are urgent among themselves as they came");
+            job.ack();
+        }
     }
 
     #[tokio::test]
@@ -330,9 +364,14 @@ mod tests {
             let q = q.clone();
             async move { q.next_job(&a).await.map(|d| d.message.clone()) }
         });
+        let listener = tokio::spawn({
+            let q = q.clone();
+            async move { q.next_presence().await }
+        });
         tokio::task::yield_now().await;
         q.close();
         assert!(matches!(worker.await.unwrap(), Err(QueueError::Closed)));
+        assert!(matches!(listener.await.unwrap(), Err(QueueError::Closed)));
         assert!(matches!(q.next_reply().await.map(|d| d.message.clone()), Err(QueueError::Closed)));
     }
 

@@ -22,13 +22,22 @@ struct Heard {
     refusals: HashMap<String, u64>,
 }
 
+impl Heard {
+    /// Names come from whoever may speak on the topic: no more than so many are kept.
+    fn refuse(&mut self, worker: String) {
+        if self.refusals.len() < KEPT || self.refusals.contains_key(&worker) {
+            *self.refusals.entry(worker).or_default() += 1;
+        }
+    }
+}
+
 impl Notices {
     pub(crate) fn hear(&self, notice: Notice) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match notice {
             Notice::Cancelled { track } => heard.cancelled.insert(track),
             Notice::Settled { track, chunk } => heard.settled.insert((track, chunk)),
-            Notice::Refused { worker } => *heard.refusals.entry(worker).or_default() += 1,
+            Notice::Refused { worker } => heard.refuse(worker),
         }
     }
 
@@ -96,6 +105,12 @@ mod tests {
             notices.hear(Notice::Settled { track: track.clone(), chunk });
         }
         assert!(!notices.is_unwanted(&track, KEPT as u64 - 1) && notices.is_unwanted(&track, KEPT as u64));
-        assert_eq!(notices.heard.lock().unwrap().settled.members.len(), KEPT);
+        for worker in 0..2 * KEPT {
+            notices.hear(Notice::Refused { worker: format!("w{worker}") });
+        }
+        notices.hear(Notice::Refused { worker: "w0".into() });
+        assert_eq!((notices.refusals("w0"), notices.refusals("w9999")), (2, 0));
+        let heard = notices.heard.lock().unwrap();
+        assert_eq!((heard.settled.members.len(), heard.refusals.len()), (KEPT, KEPT));
     }
 }

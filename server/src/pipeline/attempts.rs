@@ -74,9 +74,10 @@ impl Pipeline {
     fn adopt(&self, track: &LiveTrack, reply: &Reply) {
         if self.flights.with(&track.id, reply.chunk, |_| ()).is_none() {
             let flight = Flight::new(reply.attempt, self.registry.now());
-            self.flights.add(&track.id, reply.chunk, flight);
+            self.flights.add(&track.id, reply.chunk, &track.manifest.name, flight);
             self.schedule(|s| s.drop_chunk(&track.id, reply.chunk));
-            if self.live(&track.id).is_none() {
+            let done = track.chunk(reply.chunk).is_none_or(|c| c.state == ChunkState::Done);
+            if done || self.live(&track.id).is_none() {
                 self.flights.remove(&track.id, reply.chunk);
             }
         }
@@ -113,14 +114,18 @@ impl Pipeline {
             f.attempt() == reply.attempt
         });
         self.failed_with(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
-        if track.is_called_off() {
+        if track.is_called_off() || track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done) {
             return;
         }
         match latest {
             // A later copy is on its way.
             Some(false) => {}
             Some(true) => {
-                track.update_chunk(chunk, |c| c.state = ChunkState::Queued);
+                track.update_chunk(chunk, |c| {
+                    if c.state != ChunkState::Done {
+                        c.state = ChunkState::Queued;
+                    }
+                });
                 self.send_copy(track.clone(), chunk);
             }
             // It was asked for by a former life, and waits for its turn.
@@ -131,10 +136,13 @@ impl Pipeline {
     /// A worker's failure counts against the chunk, which is given up when it has failed too often.
     pub(super) async fn failed_with(&self, track: &LiveTrack, chunk: u64, worker: &str, why: &str) {
         let failed = track.update_chunk(chunk, |c| {
-            c.failed.push(worker.into());
-            c.failed.clone()
+            // What another copy has done meanwhile is safe, whoever fails at it now.
+            (c.state != ChunkState::Done).then(|| {
+                c.failed.push(worker.into());
+                c.failed.clone()
+            })
         });
-        let Some(failed) = failed else { return };
+        let Some(failed) = failed.flatten() else { return };
         let others = self.registry.has_others(&track.manifest.name, worker);
         if is_poison(&failed, self.dispatch.max_attempts, others) {
             let times = failed.len();
@@ -159,9 +167,9 @@ impl Pipeline {
 
     /// Tells every worker, in the background: a broker that does not listen must not hold anything up.
     pub(super) fn notify(&self, notice: Notice) {
-        let queue = self.queue.clone();
+        let (queue, stop) = (self.queue.clone(), self.stop.clone());
         self.tasks.spawn(async move {
-            if let Err(error) = queue.notify(notice).await {
+            if let Some(Err(error)) = stop.run_until_cancelled(queue.notify(notice)).await {
                 tracing::debug!(%error, "the workers were not told");
             }
         });

@@ -123,9 +123,9 @@ impl Pipeline {
     async fn record(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
         let (id, chunk) = (&track.id, reply.chunk);
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
-        self.flights.remove(id, chunk);
         self.registry.free(&reply.worker, (id, chunk), new);
         if !new {
+            self.flights.remove(id, chunk);
             return Ok(());
         }
         lock(&self.schedule).drop_chunk(id, chunk);
@@ -135,6 +135,8 @@ impl Pipeline {
             c.seconds = Some(reply.seconds);
             c.attempts.max(c.starts)
         });
+        // Last: whoever gives the chunk a place after this sees that it is done.
+        self.flights.remove(id, chunk);
         if copies > Some(1) {
             self.tell_settled(track, chunk);
         }

@@ -6,10 +6,12 @@ use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
 use bytes::Bytes;
+use karaoke_core::TrackId;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
 use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -25,7 +27,6 @@ impl Pipeline {
         let publishers = Arc::new(Semaphore::new(PUBLISHERS));
         loop {
             let Ok(publisher) = publishers.clone().acquire_owned().await else { return };
-            self.flights.room().await;
             let Next { track: id, chunk, urgent } = self.next_chunk().await;
             let Some(track) = self.live(&id) else { continue };
             let Some(attempt) = self.go_out(&track, chunk) else { continue };
@@ -38,21 +39,38 @@ impl Pipeline {
 
     async fn next_chunk(&self) -> Next {
         loop {
-            if let Some(next) = lock(&self.schedule).take_next() {
+            // Worked out before the schedule is asked, so that no lock is taken inside another.
+            let full = self.tracks_without_room();
+            if let Some(next) = lock(&self.schedule).take_next(|track| !full.contains(track)) {
                 return next;
             }
-            self.scheduled.notified().await;
+            tokio::select! {
+                () = self.scheduled.notified() => {}
+                () = self.flights.changed() => {}
+            }
         }
+    }
+
+    /// Tracks of whose model as many chunks are out as may be.
+    fn tracks_without_room(&self) -> HashSet<TrackId> {
+        let tracks: Vec<Arc<LiveTrack>> = lock(&self.live).values().cloned().collect();
+        let full = tracks.iter().filter(|track| !self.flights.has_room(&track.manifest.name));
+        full.map(|track| track.id.clone()).collect()
     }
 
     /// A chunk takes its place among those that are out; none when it is not wanted any more.
     fn go_out(&self, track: &LiveTrack, chunk: u64) -> Option<u32> {
         let attempt = track.update_chunk(chunk, |c| {
-            (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
-            c.attempts
-        })?;
-        self.flights.add(&track.id, chunk, Flight::new(attempt, self.registry.now()));
-        if self.live(&track.id).is_none() {
+            (c.state != ChunkState::Done).then(|| {
+                (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
+                c.attempts
+            })
+        });
+        let attempt = attempt.flatten()?;
+        self.flights.add(&track.id, chunk, &track.manifest.name, Flight::new(attempt, self.registry.now()));
+        // Looked at after it has its place: whoever ends it from here on takes the place away.
+        let done = track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done);
+        if done || self.live(&track.id).is_none() {
             self.flights.remove(&track.id, chunk);
             return None;
         }

@@ -15,8 +15,15 @@ impl Pipeline {
     /// From `separating` to `done`; whoever comes second to a track that is being finished does nothing.
     pub(super) async fn finish(self: Arc<Self>, track: Arc<LiveTrack>) {
         let begun = self.store.set_state(&track.id, TrackState::Finishing, now_ms()).await;
-        if let Ok(false) = begun {
-            return;
+        match begun {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                if let Err(e) = self.fail(&track.id, error.into()).await {
+                    tracing::error!(track = %track.id, error = %e, "could not record a failure");
+                }
+                return;
+            }
         }
         track.update(|r| r.state = TrackState::Finishing);
         self.finish_begun(track).await;
@@ -43,6 +50,7 @@ impl Pipeline {
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
         lock(&self.live).remove(&track.id);
+        self.flights.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
         tracing::info!(track = %track.id, seconds = format!("{took_s:.1}"), "track done");
         let (files, id) = (self.files.clone(), track.id.clone());

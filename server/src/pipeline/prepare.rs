@@ -57,7 +57,14 @@ impl Pipeline {
             track = %track.id, seconds = audio.frames / u64::from(audio.source_rate), chunks = plan.count(),
             "track planned"
         );
-        self.take_up(track);
+        match plan.count() {
+            // Too short to give one sample at the model's rate: there is nothing to wait for.
+            0 => {
+                let track = track.clone();
+                self.spawn(move |me| async move { me.finish(track).await });
+            }
+            _ => self.take_up(track),
+        }
         Ok(())
     }
 

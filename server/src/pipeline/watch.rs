@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
+/// How many chunks' time a job may wait in the queue before it counts as lost.
+const TURNS: u32 = 8;
 
 /// Why a chunk is sent again.
 #[derive(Clone, Copy, PartialEq)]
@@ -75,10 +77,7 @@ impl Pipeline {
     /// As many chunks are out as the workers can hold, unless the configuration says how many.
     fn follow_workers(&self) {
         if self.dispatch.in_flight == 0 {
-            let bound = self.registry.capacity().max(2);
-            if bound != self.flights.bound() {
-                self.flights.set_bound(bound);
-            }
+            self.flights.set_bounds(self.registry.capacities());
         }
     }
 
@@ -190,8 +189,9 @@ impl Watched {
         registry: &crate::registry::Registry,
     ) -> Option<Again> {
         if self.idle == 0 {
-            // It waits its turn behind others.
-            flight.waits(now);
+            // It waits its turn behind others: a few chunks' time, for no more are out than the workers hold.
+            let turns = self.typical.unwrap_or(patience.lease).saturating_mul(TURNS);
+            flight.waits(now, turns.max(patience.lease));
         }
         if flight.is_overdue(now, patience) {
             return Some(Again::Overdue);

@@ -139,7 +139,7 @@ fn a_model_that_is_not_what_its_manifest_says_is_refused() {
     let models = dir.path().join("models");
     std::fs::create_dir(&models).unwrap();
     let from = karaoke_tests::program::root().join("models");
-    for name in ["identity.toml", "centre.toml", "centre.onnx"] {
+    for name in ["identity.toml", "builtin.toml", "builtin.onnx"] {
         std::fs::copy(from.join(name), models.join(name)).unwrap();
     }
     std::fs::write(models.join("identity.onnx"), b"something else").unwrap();

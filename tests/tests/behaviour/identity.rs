@@ -34,6 +34,17 @@ async fn at_another_rate_length_is_exact_and_the_error_below_100_db() {
     }
 }
 
+#[tokio::test]
+async fn a_file_too_short_for_one_sample_at_the_models_rate_ends_all_the_same() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let one = Sound { rate: 96_000, samples: vec![0.5, 0.5] };
+    let track = api.accepted("one.wav", one.wav_float(), "identity").await;
+    api.until_state(&track, "done").await;
+    let out = Sound::from_wav(&api.stem(&track, "vocals.wav?bits=float").await);
+    assert_eq!((out.rate, out.frames()), (96_000, 1));
+}
+
 /// Without the first and last 50 ms, where a resampler sees the silence around the song.
 fn inside(sound: &Sound) -> Sound {
     let edge = sound.rate as usize / 20 * 2;

@@ -25,6 +25,28 @@ async fn a_short_song_behind_a_long_one_is_done_first() {
 }
 
 #[tokio::test]
+async fn a_track_whose_model_no_worker_has_stops_no_other() {
+    let place = Broker::shared().virtual_host("unserved");
+    let server = server(&quick(), &place.urls);
+    let models = tempfile::tempdir().unwrap();
+    for name in ["identity.toml", "identity.onnx"] {
+        let from = karaoke_tests::program::root().join("models").join(name);
+        std::fs::copy(from, models.path().join(name)).unwrap();
+    }
+    let poor = quick().models(models.path()).set("models.default", "identity");
+    let _pool = workers(&poor, &place.urls, "poor", 2);
+    let api = server.api();
+    let stuck = api.accepted("stuck.wav", song(120.0, 44_100).wav_16(), "centre").await;
+    for name in ["one.wav", "two.wav"] {
+        let track = api.accepted(name, song(60.0, 44_100).wav_16(), "identity").await;
+        api.until_state(&track, "done").await;
+    }
+    assert_eq!(api.show(&stuck).await["chunks_done"], 0);
+    let _other = workers(&quick(), &place.urls, "rich", 1);
+    api.until_state(&stuck, "done").await;
+}
+
+#[tokio::test]
 async fn a_cancel_reaches_a_worker_in_the_middle_of_a_chunk() {
     let place = Broker::shared().virtual_host("cancel");
     let settings =

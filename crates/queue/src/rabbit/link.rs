@@ -6,7 +6,7 @@ use crate::QueueError;
 use karaoke_stomp::{AckMode, Client, Error, Headers, Message, Options, Subscription, Tls};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How long a start waits for the broker: enough for one that is there to accept or refuse.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
@@ -14,6 +14,8 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// The first pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How long leaving waits for the broker's answer: a broker that is short of memory may take nothing for minutes.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// A connection that held so long was healthy: the next loss begins with the first pause again.
 const HEALTHY: Duration = Duration::from_secs(5);
 
@@ -113,9 +115,10 @@ impl Link {
     /// Leaves as it should: what was handed over is written first.
     pub(super) async fn leave(&self) {
         self.keeper.abort();
-        if let Some(client) = self.client()
-            && let Err(error) = client.disconnect().await
-        {
+        let Some(client) = self.client() else { return };
+        let late = |_| Error::Timeout { what: "goodbye", after: GOODBYE };
+        // Dropped when it is late, `disconnect` ends the connection.
+        if let Err(error) = tokio::time::timeout(GOODBYE, client.disconnect()).await.map_err(late).flatten() {
             tracing::debug!(%error, "the broker did not say goodbye");
         }
     }
@@ -137,15 +140,22 @@ struct Keeper {
     connections: u64,
 }
 
+/// A connection with its subscriptions; dropped, it listens to nothing any more.
+struct Connected {
+    client: Client,
+    pumps: JoinSet<()>,
+    queues: Vec<(Subscription, mpsc::Sender<Arrived>)>,
+}
+
 impl Keeper {
-    async fn run(mut self, first: Result<(Client, Vec<Subscription>), Error>) {
+    async fn run(mut self, first: Result<Connected, Error>) {
         let mut pause = FIRST_PAUSE;
         let mut attempt = first;
         loop {
             match attempt {
-                Ok((client, subscriptions)) => {
+                Ok(connected) => {
                     let began = Instant::now();
-                    self.serve(client, subscriptions).await;
+                    self.serve(connected).await;
                     if began.elapsed() > HEALTHY {
                         pause = FIRST_PAUSE;
                     }
@@ -159,26 +169,34 @@ impl Keeper {
     }
 
     /// A connection with its subscriptions.
-    async fn connect(&self) -> Result<(Client, Vec<Subscription>), Error> {
+    ///
+    /// Topics are listened to from the moment they are subscribed to: nothing bounds what is said on them, and
+    /// what nobody takes would stand before the receipts of the subscriptions that follow. A queue sends no more
+    /// than its prefetch, for which there is room; its messages are passed on once the connection is whole.
+    async fn connect(&self) -> Result<Connected, Error> {
         let client = Client::connect(&self.options).await?;
-        let mut subscriptions = Vec::with_capacity(self.wanted.len());
+        let (mut pumps, mut queues) = (JoinSet::new(), Vec::new());
         for w in &self.wanted {
             let subscribed = client.subscribe(&w.destination, w.ack, w.prefetch, w.headers.clone());
-            subscriptions.push(subscribed.await?);
+            let (subscription, to) = (subscribed.await?, w.to.clone());
+            match w.ack {
+                AckMode::Auto => drop(pumps.spawn(pump(client.clone(), subscription, to))),
+                _ => queues.push((subscription, to)),
+            }
         }
-        Ok((client, subscriptions))
+        Ok(Connected { client, pumps, queues })
     }
 
     /// Passes messages on until the connection is lost.
-    async fn serve(&mut self, client: Client, subscriptions: Vec<Subscription>) {
+    async fn serve(&mut self, connected: Connected) {
+        let Connected { client, mut pumps, queues } = connected;
         self.connections += 1;
         let (purpose, host, port) = (self.purpose, &self.options.host, self.options.port);
         tracing::info!(purpose, connection = self.connections, "connected to the broker at {host}:{port}");
         let live = Live { client: client.clone(), number: self.connections };
         self.live.send_replace(Some(live));
-        let mut pumps = tokio::task::JoinSet::new();
-        for (subscription, wanted) in subscriptions.into_iter().zip(&self.wanted) {
-            pumps.spawn(pump(client.clone(), subscription, wanted.to.clone()));
+        for (subscription, to) in queues {
+            pumps.spawn(pump(client.clone(), subscription, to));
         }
         let why = client.closed().await;
         self.live.send_replace(None);

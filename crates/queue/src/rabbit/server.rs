@@ -57,8 +57,7 @@ impl RabbitServer {
 
     /// Leaves as it should: what was acked is acked.
     pub async fn leave(&self) {
-        self.consume.leave().await;
-        self.publish.leave().await;
+        tokio::join!(self.consume.leave(), self.publish.leave());
     }
 }
 
@@ -71,6 +70,9 @@ impl ServerQueue for RabbitServer {
             headers.push(name, value);
         }
         headers.push("priority", if job.urgent { "1" } else { "0" });
+        // The queue for its result is declared by subscribing to it; what is sent to a queue that is not there is
+        // confirmed, and gone.
+        self.consume.connected(self.patience).await?;
         let client = self.publish.connected(self.patience).await?;
         client.send_with_receipt(&queue.destination, headers, job.body).await.map_err(|e| queue_error(&e))
     }
