@@ -185,6 +185,8 @@ class Run:
         self.optimisers = optimisers(self.network, options)
         if (options.out / "last.pt").exists():
             self.load()
+        elif options.begin:
+            self.begin()
         else:
             self.calibrate()
         # The chain of small steps from mask to loss is worth compiling; the network itself is not, on a CPU.
@@ -199,6 +201,13 @@ class Run:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             masks = self.network.mask_from(features)
         return self.judge(masks, mix, voice)
+
+    def begin(self):
+        """Starts from the weights of another run: of `steady.pt` beside this script, or of any checkpoint."""
+        state = torch.load(self.options.begin, map_location=self.device, weights_only=False)
+        weights = {name: value.float() if value.is_floating_point() else value for name, value in state["network"].items()}
+        for network in (self.network, self.average):
+            network.load_state_dict(weights)
 
     def calibrate(self):
         library = mixing.Library(self.options.work, "train")
@@ -333,6 +342,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("work"), help="where the sound lies (default: work)")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and curve")
+    parser.add_argument("--begin", type=Path, help="weights to start from, where --out holds no run yet")
     parser.add_argument("--hours", type=float, default=60, help="hours of sound to hear in all (default: 60)")
     parser.add_argument("--minutes", type=float, default=0, help="stop after so many, to go on another time")
     parser.add_argument("--finish-in", type=float, default=0, help="plan --hours by the speed, so that the run ends after so many minutes")
