@@ -42,7 +42,7 @@ fn messages_that_do_not_fit_into_a_frame_are_refused_at_the_start() {
     assert!(said.contains("broker.max_frame_bytes"), "{said}");
     let settings = Settings::default().set("chunking.max_message_bytes", 100_000);
     let said = refusal(&settings, &["server", "--port", "0"], dir.path());
-    assert!(said.contains("centre"), "{said}");
+    assert!(said.contains("builtin"), "{said}");
 }
 
 #[test]
