@@ -6,7 +6,7 @@
 use karaoke_core::Manifest;
 use karaoke_models::Catalogue;
 use karaoke_worker::config::cores;
-use karaoke_worker::{Runtime, Separator, kinds};
+use karaoke_worker::{Loader, Runtime, Separator, kinds};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,7 +60,8 @@ fn run() -> Result<(), Failure> {
 
 impl Subject {
     fn open(&self, threads: usize) -> Result<(Box<dyn Separator>, Window), Failure> {
-        let mut separator = kinds::open(&self.runtime, &self.catalogue, &self.manifest, threads)?;
+        let mut separator =
+            kinds::open(&Loader::new(self.runtime.clone(), threads), &self.catalogue, &self.manifest)?;
         let mut window = Window::of_noise(&*separator);
         // The first run plans its memory.
         window.separate(&mut *separator)?;

@@ -29,5 +29,5 @@ pub use board::{Identity, obituary};
 pub use config::WorkerConfig;
 pub use kinds::{SeparateError, Separator};
 pub use pool::{Pool, PoolOptions};
-pub use runtime::{Runtime, RuntimeError};
+pub use runtime::{Loader, Runtime, RuntimeError};
 pub use simulation::{Fault, SimulationConfig};

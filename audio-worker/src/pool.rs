@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use crate::bench::Bench;
 use crate::board::{About, Board, Identity};
 use crate::config::{BadConfig, Sizes, WorkerConfig, cores};
-use crate::runtime::Runtime;
+use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
 use crate::simulation::{BadSimulation, Fault, Lossy, Saboteur, SimulationConfig, Stage, slowed};
 use crate::worker::{Ending, Worker};
@@ -81,8 +81,8 @@ impl Pool {
         queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
     ) -> Result<Self, StartError> {
-        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
-        Self::start_with(options, models, queue, &opener(runtime, catalogue, threads))
+        let (models, loader) = (installed(&catalogue)?, Loader::new(runtime, options.sizes().threads));
+        Self::start_with(options, models, queue, &opener(loader, catalogue))
     }
 
     /// Starts one worker that has this process for itself: when it has a fault, the process has it.
@@ -95,9 +95,9 @@ impl Pool {
         runtime: Runtime,
     ) -> Result<Self, StartError> {
         options.check()?;
-        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
+        let (models, loader) = (installed(&catalogue)?, Loader::new(runtime, options.sizes().threads));
         let stop = CancellationToken::new();
-        let open = opener(runtime, catalogue, threads);
+        let open = opener(loader, catalogue);
         let seat = Seat { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
         let worker = seat.worker(identity, Stage::Process)?;
         let (mut workers, announced) = (JoinSet::new(), vec![worker.board.announced().clone()]);

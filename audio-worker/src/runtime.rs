@@ -1,6 +1,7 @@
 //! ONNX Runtime, loaded once, and sessions of its models: the only file that names `ort`.
 
 use crate::library::{Place, Surroundings, version_in_name};
+use karaoke_models::Weights;
 use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::session::{IoBinding, SessionOutputs};
@@ -134,63 +135,82 @@ fn refusal(path: &Path, error: ort::LoadDynamicError) -> RuntimeError {
     }
 }
 
-/// One network with one input and one output, both f32 and of fixed shape, and their buffers.
-pub struct Session {
-    session: ort::session::Session,
-    binding: IoBinding,
-    input: Tensor<f32>,
-    input_name: String,
+/// What networks are opened with: the library, and how each is to run.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    runtime: Runtime,
+    threads: usize,
 }
 
-impl Session {
-    /// Loads the model at `path` to run on `threads` threads (at least 1), the caller's included.
+impl Loader {
+    /// Networks of `runtime` that run on `threads` threads each (at least 1), the caller's included.
+    pub fn new(runtime: Runtime, threads: usize) -> Self {
+        Self { runtime, threads: threads.max(1) }
+    }
+
+    /// Opens the network in `weights`, whose inputs and outputs are f32 tensors of the given fixed shapes.
     ///
-    /// Refuses a network that does not take one f32 tensor of shape `input` to one of shape `output`.
+    /// Refuses a network of another number of inputs or outputs, or of other shapes; they may stand in
+    /// another order, if the shapes tell which is which.
     pub fn open(
-        runtime: &Runtime,
-        path: &Path,
-        threads: usize,
-        input: &[usize],
-        output: &[usize],
-    ) -> Result<Self, RuntimeError> {
+        &self,
+        weights: &Weights,
+        inputs: &[&[usize]],
+        outputs: &[&[usize]],
+    ) -> Result<Network, RuntimeError> {
+        let path = weights.path();
         let model = |e: ort::Error| RuntimeError::Model { path: path.to_owned(), reason: e.to_string() };
-        let session = load(runtime, path, threads).map_err(model)?;
+        let session = load(&self.runtime, weights, self.threads).map_err(model)?;
         let shape = |problem| RuntimeError::Shape { path: path.to_owned(), problem };
-        let input_name = check("input", session.inputs(), input).map_err(shape)?;
-        let output_name = check("output", session.outputs(), output).map_err(shape)?;
-        let tensor = |shape: &[usize]| zeros(shape).map_err(|e| RuntimeError::Run(e.to_string()));
-        let input = tensor(input)?;
+        let input_names = assign("input", session.inputs(), inputs).map_err(shape)?;
+        let output_names = assign("output", session.outputs(), outputs).map_err(shape)?;
+        let tensor = |shape: &&[usize]| zeros(shape).map_err(|e| RuntimeError::Run(e.to_string()));
+        let tensors = inputs.iter().map(tensor).collect::<Result<Vec<_>, _>>()?;
         let mut binding = session.create_binding().map_err(model)?;
-        binding.bind_output(output_name, tensor(output)?).map_err(model)?;
-        Ok(Self { session, binding, input, input_name })
+        for (name, shape) in output_names.into_iter().zip(outputs) {
+            binding.bind_output(name, tensor(shape)?).map_err(model)?;
+        }
+        Ok(Network { session, binding, inputs: input_names.into_iter().zip(tensors).collect() })
+    }
+}
+
+/// A loaded network whose inputs and outputs are f32 tensors of fixed shape, and its buffers.
+pub struct Network {
+    session: ort::session::Session,
+    binding: IoBinding,
+    /// Names and buffers, in the order in which [`Loader::open`] was asked for them.
+    inputs: Vec<(String, Tensor<f32>)>,
+}
+
+impl Network {
+    /// Input `index`, to be filled before [`Network::run`]; keeps its values from run to run.
+    pub fn input(&mut self, index: usize) -> &mut [f32] {
+        self.inputs[index].1.extract_tensor_mut().1
     }
 
-    /// The network's input, to be filled before [`Session::run`]; keeps its values from run to run.
-    pub fn input(&mut self) -> &mut [f32] {
-        self.input.extract_tensor_mut().1
-    }
-
-    /// Runs the network on what [`Session::input`] holds. Neither input nor output is copied.
-    pub fn run(&mut self) -> Result<Output<'_>, RuntimeError> {
+    /// Runs the network on what its inputs hold. Neither inputs nor outputs are copied.
+    pub fn run(&mut self) -> Result<Outputs<'_>, RuntimeError> {
         let failed = |e: ort::Error| RuntimeError::Run(e.to_string());
         // Bound for every run: for a network on another device, binding is what copies the values there.
-        self.binding.bind_input(&self.input_name, &self.input).map_err(failed)?;
-        self.session.run_binding(&self.binding).map(Output).map_err(failed)
+        for (name, tensor) in &self.inputs {
+            self.binding.bind_input(name, tensor).map_err(failed)?;
+        }
+        self.session.run_binding(&self.binding).map(Outputs).map_err(failed)
     }
 }
 
 /// What a run gave, until the next run.
-pub struct Output<'s>(SessionOutputs<'s>);
+pub struct Outputs<'n>(SessionOutputs<'n>);
 
-impl Output<'_> {
-    /// The output's values.
-    pub fn samples(&self) -> Result<&[f32], RuntimeError> {
-        let extracted = self.0[0].try_extract_tensor::<f32>();
+impl Outputs<'_> {
+    /// The values of output `index`, in the order in which [`Loader::open`] was asked for them.
+    pub fn samples(&self, index: usize) -> Result<&[f32], RuntimeError> {
+        let extracted = self.0[index].try_extract_tensor::<f32>();
         extracted.map(|(_, values)| values).map_err(|e| RuntimeError::Run(e.to_string()))
     }
 }
 
-fn load(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<ort::session::Session> {
+fn load(runtime: &Runtime, weights: &Weights, threads: usize) -> ort::Result<ort::session::Session> {
     let builder = ort::session::Session::builder(&runtime.environment)?
         .with_intra_threads(threads.max(1))?
         .with_inter_threads(1)?
@@ -198,7 +218,10 @@ fn load(runtime: &Runtime, path: &Path, threads: usize) -> ort::Result<ort::sess
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?;
     let mut builder = builder;
-    builder.commit_from_file(path)
+    match weights {
+        Weights::File(path) => builder.commit_from_file(path),
+        Weights::Packed { bytes, .. } => builder.commit_from_memory(bytes),
+    }
 }
 
 fn zeros(shape: &[usize]) -> ort::Result<Tensor<f32>> {
@@ -207,12 +230,30 @@ fn zeros(shape: &[usize]) -> ort::Result<Tensor<f32>> {
     Ok(tensor)
 }
 
-/// The name of the only tensor in `outlets`, when it is f32 and can take shape `want`.
-fn check(side: &str, outlets: &[Outlet], want: &[usize]) -> Result<String, String> {
-    let [outlet] = outlets else {
+/// The names of the tensors in `outlets` that take the shapes `want`, in that order.
+fn assign(side: &str, outlets: &[Outlet], want: &[&[usize]]) -> Result<Vec<String>, String> {
+    if outlets.len() != want.len() {
         let names: Vec<&str> = outlets.iter().map(Outlet::name).collect();
-        return Err(format!("it has {} {side}s ({}) where one is needed", names.len(), names.join(", ")));
-    };
+        let (has, needs) = (outlets.len(), want.len());
+        return Err(format!("it has {has} {side}s ({}) where {needs} are needed", names.join(", ")));
+    }
+    if let ([outlet], [shape]) = (outlets, want) {
+        return check(side, outlet, shape).map(|name| vec![name]);
+    }
+    let mut left: Vec<&Outlet> = outlets.iter().collect();
+    let mut names = Vec::new();
+    for shape in want {
+        let Some(at) = left.iter().position(|outlet| check(side, outlet, shape).is_ok()) else {
+            let shapes: Vec<_> = outlets.iter().map(|o| o.dtype().to_string()).collect();
+            return Err(format!("no {side} has shape {shape:?}; there are {}", shapes.join(", ")));
+        };
+        names.push(left.remove(at).name().to_owned());
+    }
+    Ok(names)
+}
+
+/// The name of `outlet`, when it is an f32 tensor that can take shape `want`.
+fn check(side: &str, outlet: &Outlet, want: &[usize]) -> Result<String, String> {
     let name = outlet.name();
     let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype() else {
         return Err(format!("{side} `{name}` is {} where an f32 tensor is needed", outlet.dtype()));

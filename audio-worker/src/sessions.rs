@@ -1,7 +1,7 @@
 //! The models that one worker keeps loaded: opened when first needed, dropped when unused for longest.
 
 use crate::kinds::{self, SeparateError, Separator};
-use crate::runtime::Runtime;
+use crate::runtime::Loader;
 use karaoke_core::wire::Job;
 use karaoke_models::Catalogue;
 use std::sync::Arc;
@@ -10,19 +10,18 @@ use std::time::Instant;
 /// Loads the model that a job asks for.
 pub(crate) type Open = Arc<dyn Fn(&Job) -> Result<Box<dyn Separator>, SeparateError> + Send + Sync>;
 
-/// Loads models of `catalogue`, each to run on `threads` threads; refuses a job that was made for another
-/// file than the manifest means.
-pub(crate) fn opener(runtime: Runtime, catalogue: Arc<Catalogue>, threads: usize) -> Open {
+/// Loads models of `catalogue`; refuses a job that was made for another file than the manifest means.
+pub(crate) fn opener(loader: Loader, catalogue: Arc<Catalogue>) -> Open {
     Arc::new(move |job| {
         let manifest = catalogue.get(&job.model)?;
-        if !manifest.sha256.eq_ignore_ascii_case(&job.model_sha256) {
+        if !manifest.identity().eq_ignore_ascii_case(&job.model_sha256) {
             return Err(SeparateError::OtherModel {
                 model: job.model.clone(),
                 want: job.model_sha256.clone(),
-                have: manifest.sha256.clone(),
+                have: manifest.identity().to_owned(),
             });
         }
-        kinds::open(&runtime, &catalogue, manifest, threads)
+        kinds::open(&loader, &catalogue, manifest)
     })
 }
 

@@ -2,15 +2,19 @@
 """Trains a network of `networks.py` on mixes of `mixing.py`, on a GPU or on the cores of a CPU (one process a core, gradients averaged).
 
 The learning rate rises, stays, and falls to nothing over the last part of the run. `last.pt` in --out is written every few
-minutes and holds everything; the same command goes on from it, and a larger --hours makes the run longer (`steady.pt`
-is the state before the fall, from which such a run goes on). `log.jsonl` is the learning curve: hours of sound
-heard, the loss, and SDR and false vocals on validation mixes. The weights that count are their running average.
+minutes and holds everything; the same command goes on from it, and a larger --hours makes the run longer: the rate is full
+again and falls anew (the schedule WSD-S of Wen et al., arXiv 2410.05192, which found a fallen run as good a place to go on
+from as the state before the fall). `log.jsonl` is the learning curve: hours of sound heard, the loss, and SDR and false
+vocals on validation mixes. The weights that count are their running average.
 """
 
 import argparse
 import copy
+import fcntl
 import json
+import multiprocessing
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -203,7 +207,7 @@ class Run:
         return self.judge(masks, mix, voice)
 
     def begin(self):
-        """Starts from the weights of another run: of `steady.pt` beside this script, or of any checkpoint."""
+        """Starts from the weights of another run: of `weights.pt` beside this script, or of any checkpoint."""
         state = torch.load(self.options.begin, map_location=self.device, weights_only=False)
         weights = {name: value.float() if value.is_floating_point() else value for name, value in state["network"].items()}
         for network in (self.network, self.average):
@@ -217,11 +221,8 @@ class Run:
             network.calibrate(features)
 
     def load(self):
-        """Goes on from `last.pt`, or from `steady.pt` where the run is now to be longer than planned then."""
+        """Goes on from `last.pt`."""
         state = torch.load(self.options.out / "last.pt", map_location=self.device, weights_only=False)
-        steady = self.options.out / "steady.pt"
-        if state["hours"] < self.options.hours and steady.exists():
-            state = torch.load(steady, map_location=self.device, weights_only=False)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.step, self.heard, self.spent = state["step"], state["heard"], state["spent"]
@@ -309,11 +310,12 @@ def work(rank, options):
     context = {"mixes": validation_mixes(options.work) if rank == 0 else []}
     losses, began, described, begun_at, heard_before = [], time.monotonic(), time.monotonic(), run.spent, run.heard
     while not plan(run, began, heard_before) and run.heard < options.hours:
-        steady = run.heard <= options.hours * (1 - options.fall)
         losses.append(run.advance(*run.batch(library)))
         run.spent = begun_at + time.monotonic() - began
-        if rank == 0 and steady and run.heard > options.hours * (1 - options.fall):
-            run.save("steady.pt")
+        # Without its parent a child would train on for ever, and write over what a later run writes.
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            sys.exit("the run's first process is gone")
         if time.monotonic() - described > options.every * 60:
             described = time.monotonic()
             library.refresh()
@@ -368,6 +370,11 @@ def arguments():
 def main():
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
+    lock = open(options.out / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another run is writing to {options.out}: wait for it, or choose another --out")
     (options.out / "meeting").unlink(missing_ok=True)
     if options.processes == 1:
         work(0, options)

@@ -2,40 +2,39 @@
 //!
 //! mix × gain → STFT → lowest three bins zeroed → network → inverse STFT → × compensation ÷ gain.
 
-use super::{SeparateError, Separator, check_buffers, check_finite};
-use crate::runtime::{Runtime, Session};
+use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
+use crate::runtime::{Loader, Network};
 use crate::stft::Stft;
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Mdx;
-use std::path::Path;
+use karaoke_models::Weights;
 
 /// Bins that the network never sees, as in its training: below 20 Hz there is nothing to separate.
 const MUTED_BINS: usize = 3;
 
 /// A loaded MDX-Net.
 pub(super) struct MdxNet {
-    session: Session,
+    network: Network,
     stft: Stft,
     numbers: Mdx,
     compensation: f32,
 }
 
 impl MdxNet {
-    /// Loads the network at `path`; refuses one that is not `[1, 4, dim_f, dim_t]` to the same.
+    /// Loads the network; refuses one that is not `[1, 4, dim_f, dim_t]` to the same.
     pub(super) fn open(
-        runtime: &Runtime,
-        path: &Path,
+        loader: &Loader,
+        weights: &[Weights],
         manifest: &Manifest,
-        numbers: Mdx,
-        threads: usize,
     ) -> Result<Self, SeparateError> {
+        let numbers = numbers(manifest.mdx, manifest)?;
         if manifest.stems.len() != 1 {
             let count = manifest.stems.len();
             return Err(SeparateError::Mismatch(format!("an MDX-Net predicts one stem, not {count}")));
         }
         let shape = [1, 4, numbers.dim_f, numbers.dim_t];
-        let session = Session::open(runtime, path, threads, &shape, &shape)?;
-        Ok(Self { session, stft: Stft::new(numbers), numbers, compensation: manifest.compensation })
+        let network = loader.open(only(weights, manifest)?, &[&shape], &[&shape])?;
+        Ok(Self { network, stft: Stft::new(numbers), numbers, compensation: manifest.compensation })
     }
 }
 
@@ -52,15 +51,15 @@ impl Separator for MdxNet {
         check_buffers(self, input, out)?;
         let plane = self.stft.plane();
         let muted = MUTED_BINS.min(self.numbers.dim_f) * self.numbers.dim_t;
-        let planes = self.session.input().chunks_exact_mut(2 * plane);
+        let planes = self.network.input(0).chunks_exact_mut(2 * plane);
         for (channel, planes) in input.iter().zip(planes) {
             let (re, im) = planes.split_at_mut(plane);
             self.stft.forward(channel, gain, re, im).map_err(transform)?;
             re[..muted].fill(0.0);
             im[..muted].fill(0.0);
         }
-        let output = self.session.run()?;
-        let spectra = output.samples()?.chunks_exact(2 * plane);
+        let output = self.network.run()?;
+        let spectra = output.samples(0)?.chunks_exact(2 * plane);
         let channels = out.chunks_exact_mut(self.stft.window());
         for (planes, channel) in spectra.zip(channels) {
             let (re, im) = planes.split_at(plane);
@@ -70,7 +69,7 @@ impl Separator for MdxNet {
     }
 
     fn infer(&mut self) -> Result<(), SeparateError> {
-        self.session.run()?;
+        self.network.run()?;
         Ok(())
     }
 }

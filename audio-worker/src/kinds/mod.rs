@@ -3,10 +3,10 @@
 mod mdx;
 mod waveform;
 
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Loader, RuntimeError};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
-use karaoke_models::{Catalogue, ModelError};
+use karaoke_models::{Catalogue, ModelError, Weights};
 
 /// A loaded model.
 ///
@@ -69,24 +69,34 @@ impl SeparateError {
     }
 }
 
-/// Checks a model's file against its manifest and loads it to run on `threads` threads.
+/// Checks a model's file against its manifest and loads it.
 pub fn open(
-    runtime: &Runtime,
+    loader: &Loader,
     catalogue: &Catalogue,
     manifest: &Manifest,
-    threads: usize,
 ) -> Result<Box<dyn Separator>, SeparateError> {
-    let path = catalogue.verify(manifest)?;
+    let weights = catalogue.weights(manifest)?;
+    match manifest.kind {
+        Kind::Mdx => Ok(Box::new(mdx::MdxNet::open(loader, &weights, manifest)?)),
+        Kind::Waveform => Ok(Box::new(waveform::WaveformNet::open(loader, &weights, manifest)?)),
+        kind => Err(SeparateError::Mismatch(format!("kind {kind:?} is not there yet"))),
+    }
+}
+
+/// The numbers of a manifest's kind, which its check has found there.
+fn numbers<T>(numbers: Option<T>, manifest: &Manifest) -> Result<T, SeparateError> {
     let missing =
         || SeparateError::Mismatch(format!("model `{}` lacks the numbers of its kind", manifest.name));
-    match manifest.kind {
-        Kind::Mdx => {
-            let numbers = manifest.mdx.ok_or_else(missing)?;
-            Ok(Box::new(mdx::MdxNet::open(runtime, &path, manifest, numbers, threads)?))
-        }
-        Kind::Waveform => {
-            let numbers = manifest.waveform.ok_or_else(missing)?;
-            Ok(Box::new(waveform::WaveformNet::open(runtime, &path, manifest, numbers, threads)?))
+    numbers.ok_or_else(missing)
+}
+
+/// The only network of a model.
+fn only<'w>(weights: &'w [Weights], manifest: &Manifest) -> Result<&'w Weights, SeparateError> {
+    match weights {
+        [one] => Ok(one),
+        all => {
+            let problem = format!("model `{}` has {} networks where one is needed", manifest.name, all.len());
+            Err(SeparateError::Mismatch(problem))
         }
     }
 }

@@ -1,34 +1,34 @@
 //! Kind `waveform`: networks that take `[1, 2, N]` samples to `[1, stems, 2, N]`, as Demucs does.
 
-use super::{SeparateError, Separator, check_buffers, check_finite};
-use crate::runtime::{Runtime, Session};
+use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
+use crate::runtime::{Loader, Network};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Waveform;
-use std::path::Path;
+use karaoke_models::Weights;
 
 /// Keeps the deviation of silence from being a divisor of zero; the same number as in Demucs.
 const LEAST_DEVIATION: f64 = 1e-8;
 
 /// A loaded waveform network.
 pub(super) struct WaveformNet {
-    session: Session,
+    network: Network,
     numbers: Waveform,
     stems: usize,
     compensation: f32,
 }
 
 impl WaveformNet {
-    /// Loads the network at `path`; refuses one whose shapes do not fit the manifest.
+    /// Loads the network; refuses one whose shapes do not fit the manifest.
     pub(super) fn open(
-        runtime: &Runtime,
-        path: &Path,
+        loader: &Loader,
+        weights: &[Weights],
         manifest: &Manifest,
-        numbers: Waveform,
-        threads: usize,
     ) -> Result<Self, SeparateError> {
+        let numbers = numbers(manifest.waveform, manifest)?;
         let (segment, stems) = (numbers.segment, manifest.stems.len());
-        let session = Session::open(runtime, path, threads, &[1, 2, segment], &[1, stems, 2, segment])?;
-        Ok(Self { session, numbers, stems, compensation: manifest.compensation })
+        let (input, output) = ([1, 2, segment], [1, stems, 2, segment]);
+        let network = loader.open(only(weights, manifest)?, &[&input], &[&output])?;
+        Ok(Self { network, numbers, stems, compensation: manifest.compensation })
     }
 }
 
@@ -44,17 +44,17 @@ impl Separator for WaveformNet {
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
         let level = if self.numbers.normalise { Level::of(input, gain) } else { Level::NEUTRAL };
-        let planes = self.session.input().chunks_exact_mut(self.numbers.segment);
+        let planes = self.network.input(0).chunks_exact_mut(self.numbers.segment);
         for (channel, plane) in input.iter().zip(planes) {
             level.remove(channel, gain, plane);
         }
-        let output = self.session.run()?;
-        level.restore(output.samples()?, self.compensation / gain, out);
+        let output = self.network.run()?;
+        level.restore(output.samples(0)?, self.compensation / gain, out);
         check_finite(out)
     }
 
     fn infer(&mut self) -> Result<(), SeparateError> {
-        self.session.run()?;
+        self.network.run()?;
         Ok(())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{bits, catalogue, noise, runtime};
 use crate::kinds::{self, SeparateError, Separator};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Loader, Runtime, RuntimeError};
 use karaoke_core::Manifest;
+use karaoke_models::Weights;
 use std::path::Path;
 
 /// The built-in models that separate anything.
@@ -13,7 +14,7 @@ fn open(name: &str, change: impl FnOnce(&mut Manifest)) -> Result<Box<dyn Separa
     let catalogue = catalogue();
     let mut manifest = catalogue.get(name).unwrap().clone();
     change(&mut manifest);
-    kinds::open(&runtime(), &catalogue, &manifest, 1)
+    kinds::open(&Loader::new(runtime(), 1), &catalogue, &manifest)
 }
 
 fn separate(separator: &mut dyn Separator, left: &[f32], right: &[f32], gain: f32) -> Vec<f32> {
@@ -123,7 +124,7 @@ fn a_file_that_is_no_model_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.onnx");
     std::fs::write(&path, b"no model").unwrap();
-    let refused = crate::runtime::Session::open(&runtime(), &path, 1, &[1], &[1]).err().unwrap();
+    let refused = Loader::new(runtime(), 1).open(&Weights::File(path), &[&[1]], &[&[1]]).err().unwrap();
     assert!(matches!(refused, RuntimeError::Model { .. }) && refused.retryable(), "{refused}");
 }
 

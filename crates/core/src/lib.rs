@@ -8,6 +8,7 @@
 pub mod audio;
 pub mod flight;
 pub mod id;
+pub mod kind;
 pub mod manifest;
 pub mod overlap;
 pub mod plan;

@@ -1,7 +1,9 @@
 //! The model manifest (`models/<name>.toml`): all that the pipeline knows of a model.
 
+pub use crate::kind::{BadNumber, Branch, Centred, Ensemble, Kind, Mdx, Mean, Spleeter, Waveform};
 use crate::plan::Windowing;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One model: its file, its licence, its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,15 +21,30 @@ pub struct Manifest {
     pub hidden: bool,
     /// The family of networks it belongs to.
     pub kind: Kind,
-    /// The ONNX file, beside the manifest.
+    /// The ONNX file, or the `.tar.bz2` or `.zip` that holds the ONNX files, beside the manifest; of an
+    /// ensemble, none.
+    #[serde(default)]
     pub file: String,
-    /// SHA-256 of the file, in hexadecimal.
+    /// Of an archive, how the names of the networks' files in it begin, one for each stem.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// SHA-256 of the file, in hexadecimal; of an ensemble, filled in by the catalogue.
+    #[serde(default)]
     pub sha256: String,
+    /// MD5 of the file's last 10,240,000 bytes, by which UVR knows its models, where no SHA-256 is published.
+    #[serde(default)]
+    pub uvr_md5: String,
+    /// Size of the file in bytes, where known.
+    #[serde(default)]
+    pub bytes: Option<u64>,
     /// Where the file can be downloaded; empty for a built-in model.
     #[serde(default)]
     pub url: String,
     /// Licence of the weights.
     pub licence: String,
+    /// What the licence forbids or asks for, in a sentence; empty when it forbids nothing.
+    #[serde(default)]
+    pub restriction: String,
     /// Whom to credit.
     #[serde(default)]
     pub attribution: String,
@@ -40,6 +57,9 @@ pub struct Manifest {
     /// The stem that is the mix minus all predicted ones; none when the predicted ones are all there are.
     #[serde(default)]
     pub complement: Option<String>,
+    /// Stems that are sums of predicted ones, as `instrumental` is of `drums`, `bass` and `other`.
+    #[serde(default)]
+    pub sums: BTreeMap<String, Vec<String>>,
     /// Factor on the network's output.
     #[serde(default = "one")]
     pub compensation: f32,
@@ -52,45 +72,22 @@ pub struct Manifest {
     /// Numbers of kind `waveform`.
     #[serde(default)]
     pub waveform: Option<Waveform>,
+    /// Numbers of kind `spleeter`.
+    #[serde(default)]
+    pub spleeter: Option<Spleeter>,
+    /// Numbers of kind `umx`.
+    #[serde(default)]
+    pub umx: Option<Centred>,
+    /// Numbers of kind `roformer`.
+    #[serde(default)]
+    pub roformer: Option<Centred>,
+    /// Numbers of kind `ensemble`.
+    #[serde(default)]
+    pub ensemble: Option<Ensemble>,
 }
 
 fn one() -> f32 {
     1.0
-}
-
-/// A family of networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// MDX-Net: `[batch, 4, dim_f, dim_t]` complex spectrograms in and out.
-    Mdx,
-    /// `[batch, 2, segment]` waveforms in, `[batch, stems, 2, segment]` out.
-    Waveform,
-}
-
-/// The numbers of an MDX-Net.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mdx {
-    /// FFT length.
-    pub n_fft: usize,
-    /// Frames between FFTs.
-    pub hop: usize,
-    /// Frequency bins the network sees, from 0 up.
-    pub dim_f: usize,
-    /// FFTs in a window.
-    pub dim_t: usize,
-}
-
-/// The numbers of a waveform model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Waveform {
-    /// Frames in a window.
-    pub segment: usize,
-    /// Whether the window's mono mean and deviation are taken out before and put back after.
-    #[serde(default)]
-    pub normalise: bool,
 }
 
 /// The manifest cannot be used.
@@ -118,19 +115,30 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// All stems a track gets: the predicted ones, then the complement.
+    /// All stems a track gets: the predicted ones, then the complement, then the sums.
     pub fn all_stems(&self) -> impl Iterator<Item = &str> {
-        self.stems.iter().chain(&self.complement).map(String::as_str)
+        self.stems.iter().chain(&self.complement).chain(self.sums.keys()).map(String::as_str)
+    }
+
+    /// What tells this model's file from every other: its SHA-256, or what stands for it.
+    pub fn identity(&self) -> &str {
+        if self.sha256.is_empty() { &self.uvr_md5 } else { &self.sha256 }
     }
 
     /// How its windows lie along a track with the given overlap (a fraction of the window).
     pub fn windowing(&self, overlap: f64) -> Windowing {
-        match (self.mdx, self.waveform) {
-            (Some(m), _) => Windowing::mdx(m.n_fft, m.hop, m.dim_t, overlap),
-            (None, Some(w)) => Windowing::waveform(w.segment, overlap),
-            // `check` refuses a manifest with neither.
-            (None, None) => Windowing::waveform(1, 0.0),
-        }
+        let of = match self.kind {
+            Kind::Mdx => self.mdx.map(|n| n.windowing(overlap)),
+            Kind::Waveform => self.waveform.map(|n| n.windowing(overlap)),
+            Kind::Spleeter => self.spleeter.map(|n| n.windowing(overlap)),
+            Kind::Umx => self.umx.map(|n| n.windowing(overlap)),
+            Kind::Roformer => self.roformer.map(|n| n.windowing(overlap)),
+            Kind::Ensemble => {
+                self.ensemble.as_ref().and_then(|n| n.windowing).map(|w| w.overlapping(overlap))
+            }
+        };
+        // `check` refuses a manifest without its numbers, the catalogue an ensemble without its members.
+        of.unwrap_or(Windowing::waveform(1, 0.0))
     }
 
     fn check(&self) -> Result<(), ManifestError> {
@@ -138,18 +146,45 @@ impl Manifest {
         if !is_name(&self.name) {
             return value("name", "must be 1 to 64 lower-case letters, digits, '-', '_' or '.'");
         }
-        if self.file.is_empty() || self.file.contains(['/', '\\']) || self.file.starts_with('.') {
-            return value("file", "must be a plain file name");
-        }
-        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return value("sha256", "must be 64 hexadecimal digits");
-        }
+        self.check_file()?;
         if !(8_000..=192_000).contains(&self.sample_rate) {
             return value("sample_rate", "must lie between 8000 and 192000");
         }
         if !(0.0..0.99).contains(&self.overlap) {
             return value("overlap", "must be at least 0 and below 0.99");
         }
+        self.check_stems()?;
+        if !self.compensation.is_finite() || self.compensation <= 0.0 {
+            return value("compensation", "must be above 0");
+        }
+        if self.peak.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+            return value("peak", "must be above 0 and at most 1");
+        }
+        self.check_numbers()
+    }
+
+    fn check_file(&self) -> Result<(), ManifestError> {
+        let value = |key, problem: &str| Err(ManifestError::Value { key, problem: problem.to_owned() });
+        if self.kind == Kind::Ensemble {
+            let none = self.file.is_empty() && self.url.is_empty();
+            return if none { Ok(()) } else { value("file", "must be empty: an ensemble has no file") };
+        }
+        if self.file.is_empty() || self.file.contains(['/', '\\']) || self.file.starts_with('.') {
+            return value("file", "must be a plain file name");
+        }
+        let hexadecimal =
+            |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hexadecimal(&self.sha256, 64) && !(self.sha256.is_empty() && hexadecimal(&self.uvr_md5, 32)) {
+            return value("sha256", "must be 64 hexadecimal digits");
+        }
+        if !self.networks.is_empty() && self.networks.len() != self.stems.len() {
+            return value("networks", "must name one network for each stem");
+        }
+        Ok(())
+    }
+
+    fn check_stems(&self) -> Result<(), ManifestError> {
+        let value = |key, problem: &str| Err(ManifestError::Value { key, problem: problem.to_owned() });
         let mut stems: Vec<&str> = self.all_stems().collect();
         stems.sort_unstable();
         if self.stems.is_empty()
@@ -158,36 +193,36 @@ impl Manifest {
         {
             return value("stems", "must name at least one stem, and none twice");
         }
-        if !self.compensation.is_finite() || self.compensation <= 0.0 {
-            return value("compensation", "must be above 0");
+        let predicted = |of: &Vec<String>| !of.is_empty() && of.iter().all(|s| self.stems.contains(s));
+        if !self.sums.values().all(predicted) {
+            return value("sums", "must be sums of predicted stems");
         }
-        if self.peak.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
-            return value("peak", "must be above 0 and at most 1");
-        }
-        match (self.kind, self.mdx, self.waveform) {
-            (Kind::Mdx, Some(m), None) => check_mdx(m),
-            (Kind::Waveform, None, Some(w)) if (1..=1 << 26).contains(&w.segment) => Ok(()),
-            (Kind::Waveform, None, Some(_)) => value("waveform.segment", "must lie between 1 and 2^26"),
-            _ => value("kind", "needs its own table of numbers, [mdx] or [waveform], and no other"),
-        }
+        Ok(())
     }
-}
 
-fn check_mdx(m: Mdx) -> Result<(), ManifestError> {
-    let value = |key, problem: &str| Err(ManifestError::Value { key, problem: problem.to_owned() });
-    if !(16..=1 << 16).contains(&m.n_fft) || m.n_fft % 2 == 1 {
-        return value("mdx.n_fft", "must be even, between 16 and 65536");
+    fn check_numbers(&self) -> Result<(), ManifestError> {
+        let tables: [(Kind, &'static str, Option<Result<(), BadNumber>>); 6] = [
+            (Kind::Mdx, "mdx", self.mdx.map(|n| n.check())),
+            (Kind::Waveform, "waveform", self.waveform.map(|n| n.check())),
+            (Kind::Spleeter, "spleeter", self.spleeter.map(|n| n.check())),
+            (Kind::Umx, "umx", self.umx.map(|n| n.check())),
+            (Kind::Roformer, "roformer", self.roformer.map(|n| n.check())),
+            (Kind::Ensemble, "ensemble", self.ensemble.as_ref().map(Ensemble::check)),
+        ];
+        for (kind, name, checked) in tables {
+            match (kind == self.kind, checked) {
+                (true, Some(Ok(()))) | (false, None) => {}
+                (true, Some(Err((key, problem)))) => {
+                    return Err(ManifestError::Value { key, problem: format!("of [{name}] {problem}") });
+                }
+                _ => {
+                    let problem = "needs its own table of numbers, named like it, and no other".to_owned();
+                    return Err(ManifestError::Value { key: "kind", problem });
+                }
+            }
+        }
+        Ok(())
     }
-    if m.hop == 0 || m.hop > m.n_fft {
-        return value("mdx.hop", "must be between 1 and n_fft");
-    }
-    if m.dim_f == 0 || m.dim_f > m.n_fft / 2 + 1 {
-        return value("mdx.dim_f", "must be between 1 and n_fft / 2 + 1");
-    }
-    if m.dim_t < 2 || m.dim_t > 1 << 14 || m.hop * (m.dim_t - 1) <= m.n_fft {
-        return value("mdx.dim_t", "makes a window that is not longer than n_fft");
-    }
-    Ok(())
 }
 
 fn is_name(text: &str) -> bool {

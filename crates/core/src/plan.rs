@@ -48,6 +48,11 @@ impl Windowing {
         Self { window: segment, step: step_of(segment, overlap), lead: 0, granule: 0, taper: Taper::Triangle }
     }
 
+    /// The same windows with another overlap.
+    pub fn overlapping(self, overlap: f64) -> Self {
+        Self { step: step_of(self.window, overlap), ..self }
+    }
+
     /// How many windows can meet at one frame.
     pub fn max_cover(&self) -> usize {
         self.window.div_ceil(self.step)

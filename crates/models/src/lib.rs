@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// `[models]`: where the models are, and which one those get who do not choose.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +33,30 @@ impl Default for ModelsConfig {
 pub struct Catalogue {
     dir: PathBuf,
     manifests: BTreeMap<String, Manifest>,
+}
+
+/// One network of a model, proven to be the one its manifest means.
+#[derive(Clone, Debug)]
+pub enum Weights {
+    /// A file of its own.
+    File(PathBuf),
+    /// Unpacked from an archive.
+    Packed {
+        /// The archive.
+        archive: PathBuf,
+        /// The ONNX file.
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl Weights {
+    /// The file that it is or lies in.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Packed { archive, .. } => archive,
+        }
+    }
 }
 
 /// A model cannot be used.
@@ -130,6 +155,12 @@ impl Catalogue {
             return Ok(path);
         }
         Err(ModelError::Hash { name: name(), path, got, want: manifest.sha256.clone() })
+    }
+
+    /// The networks of a model, one unless it is an archive, after [`Catalogue::verify`].
+    pub fn weights(&self, manifest: &Manifest) -> Result<Vec<Weights>, ModelError> {
+        let path = self.verify(manifest)?;
+        Ok(vec![Weights::File(path)])
     }
 }
 

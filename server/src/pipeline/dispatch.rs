@@ -117,7 +117,7 @@ impl Pipeline {
             chunk,
             attempt,
             model: track.manifest.name.clone(),
-            model_sha256: track.manifest.sha256.clone(),
+            model_sha256: track.manifest.identity().to_owned(),
             windows: (windows.end - windows.start) as u32,
             window: live.plan.windows().windowing().window,
             step: live.plan.windows().windowing().step,

@@ -43,7 +43,7 @@ impl Pipeline {
         let (id, state) = (record.id.clone(), record.state);
         let installed = self.catalogue.get(&record.manifest.name);
         let installed = installed.map_err(|e| Problem::new(500, "Model gone", e.to_string()))?;
-        if installed.sha256 != record.manifest.sha256 {
+        if installed.identity() != record.manifest.identity() {
             let detail = "The model was replaced while the song was being separated; upload the song again.";
             return Err(Problem::new(500, "Model gone", detail));
         }
