@@ -4,7 +4,7 @@
 //! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL WINDOWS SESSIONS`
 
 use karaoke_models::Catalogue;
-use karaoke_worker::{Loader, Runtime, Separator, kinds};
+use karaoke_worker::{Loader, Runtime, Separator, Wanted, kinds};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Barrier;
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let catalogue = Catalogue::open(&PathBuf::from(next()?))?;
     let manifest = catalogue.get(&next()?)?.clone();
     let (windows, sessions): (usize, usize) = (next()?.parse()?, next()?.parse()?);
-    let loader = Loader::new(Runtime::load(None)?, 1);
+    let loader = Loader::new(Runtime::load(None, Wanted::Auto)?, 1);
     let mut models: Vec<Box<dyn Separator>> =
         (0..sessions).map(|_| kinds::open(&loader, &catalogue, &manifest)).collect::<Result<_, _>>()?;
     let sound: Vec<f32> = (0..models[0].window()).map(|i| (i as f32 * 0.031).sin() * 0.4).collect();

@@ -6,7 +6,7 @@
 use karaoke_core::Manifest;
 use karaoke_models::Catalogue;
 use karaoke_worker::config::cores;
-use karaoke_worker::{Loader, Runtime, Separator, kinds};
+use karaoke_worker::{Loader, Runtime, Separator, Wanted, kinds};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ fn run() -> Result<(), Failure> {
     let catalogue = Catalogue::open(&PathBuf::from(args.next().ok_or(usage)?))?;
     let manifest = catalogue.get(&args.next().ok_or(usage)?)?.clone();
     let windows: usize = args.next().map_or(Ok(8), |n| n.parse())?;
-    let subject = Subject { runtime: Runtime::load(None)?, catalogue, manifest };
+    let subject = Subject { runtime: Runtime::load(None, Wanted::Auto)?, catalogue, manifest };
     println!("{}, ONNX Runtime {}, {} cores", subject.manifest.name, subject.runtime.version(), cores());
     println!(
         "{:>8} {:>8} {:>14} {:>14} {:>8} {:>10}",

@@ -1,5 +1,6 @@
 //! The section `[worker]` of the configuration.
 
+use crate::provider::Wanted;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +11,13 @@ use std::time::Duration;
 pub struct WorkerConfig {
     /// Workers, each with its own model sessions; 0: as many as the machine has cores, divided by `threads`.
     pub workers: usize,
-    /// Threads of each worker's session; 0: one.
+    /// Threads of each worker's session; 0: found out for each model in one process, one in a pool.
     pub threads: usize,
+    /// What runs the networks.
+    pub provider: Wanted,
+    /// Folder for compiled networks and for what was found out about this machine; empty: `karaoke` in the
+    /// user's cache folder.
+    pub cache: PathBuf,
     /// ONNX Runtime's shared library, or the folder it lies in; empty: `ORT_DYLIB_PATH`, then
     /// `.runtime/onnxruntime`, then the system's.
     pub onnxruntime: PathBuf,
@@ -30,6 +36,8 @@ impl Default for WorkerConfig {
         Self {
             workers: 0,
             threads: 0,
+            provider: Wanted::Auto,
+            cache: PathBuf::new(),
             onnxruntime: PathBuf::new(),
             id: "w".to_owned(),
             loaded_models: 2,
@@ -82,6 +90,16 @@ impl WorkerConfig {
         let threads = self.threads.max(1);
         let workers = if self.workers == 0 { (cores / threads).max(1) } else { self.workers };
         Sizes { workers, threads }
+    }
+
+    /// The folder that [`Self::cache`] means; none where the user has no cache folder.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        if !self.cache.as_os_str().is_empty() {
+            return Some(self.cache.clone());
+        }
+        let named = |variable| std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let folder = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
+        folder.is_absolute().then(|| folder.join("karaoke"))
     }
 
     /// [`Self::retry_pause_ms`] as a duration.

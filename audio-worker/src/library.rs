@@ -1,9 +1,10 @@
 //! Finds ONNX Runtime's shared library on this machine; only looks, loads nothing.
 
+use crate::provider::Provider;
 use std::path::{Path, PathBuf};
 
-/// Where `scripts/fetch_onnxruntime.py` puts the library, under the project's folder.
-const FETCHED: &str = ".runtime/onnxruntime";
+/// Where `scripts/fetch_onnxruntime.py` puts libraries, each into a folder of its own.
+const FETCHED: &str = ".runtime";
 
 /// Where the library is.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,14 +42,24 @@ impl Surroundings {
         }
     }
 
-    /// Looks in the documented order: configuration, `ORT_DYLIB_PATH`, `.runtime/onnxruntime`, the system.
-    pub(crate) fn find(&self) -> Place {
+    /// Looks for the library that has `provider`, in the documented order: configuration, `ORT_DYLIB_PATH`,
+    /// the provider's folder under `.runtime`, the system.
+    ///
+    /// Another provider's library runs on the processor as well; it is the last to be taken for that.
+    pub(crate) fn find(&self, provider: Provider) -> Place {
         if let Some(path) = self.configured.as_ref().or(self.variable.as_ref()) {
             // A folder stands for the library in it.
             return Place::Named(in_folder(path).unwrap_or_else(|| path.clone()));
         }
-        let fetched = self.roots.iter().find_map(|root| in_folder(&root.join(FETCHED)));
-        let found = fetched.or_else(|| self.system.iter().find_map(|folder| in_folder(folder)));
+        let suits =
+            |path: &PathBuf| provider.library().is_none_or(|needed| path.with_file_name(needed).is_file());
+        let fetched = |folder: &str| {
+            self.roots.iter().find_map(|root| in_folder(&root.join(FETCHED).join(folder)).filter(suits))
+        };
+        let found = fetched(provider.folder())
+            .or_else(|| self.system.iter().find_map(|folder| in_folder(folder).filter(suits)))
+            .or_else(|| fetched(Provider::OpenVino { bf16: true }.folder()))
+            .or_else(|| fetched(Provider::Cuda.folder()));
         found.map_or(Place::Nowhere, Place::Found)
     }
 }
@@ -108,23 +119,42 @@ mod tests {
         folder.join(name)
     }
 
+    const OPENVINO: Provider = Provider::OpenVino { bf16: true };
+
     #[test]
     fn looks_in_the_documented_order() {
         let dir = tempfile::tempdir().unwrap();
+        let fetched_to = dir.path().join(FETCHED).join("onnxruntime");
         let mut place = surroundings(dir.path());
-        assert_eq!(place.find(), Place::Nowhere);
-        put(&dir.path().join(FETCHED), "libonnxruntime_providers_shared.so");
-        assert_eq!(place.find(), Place::Nowhere);
+        assert_eq!(place.find(Provider::Cpu), Place::Nowhere);
+        put(&fetched_to, "libonnxruntime_providers_shared.so");
+        assert_eq!(place.find(Provider::Cpu), Place::Nowhere);
         let installed = put(&dir.path().join("lib"), "libonnxruntime.so.1");
-        assert_eq!(place.find(), Place::Found(installed));
-        let fetched = put(&dir.path().join(FETCHED), "libonnxruntime.so.1.31.1");
-        assert_eq!(place.find(), Place::Found(fetched.clone()));
+        assert_eq!(place.find(Provider::Cpu), Place::Found(installed));
+        let fetched = put(&fetched_to, "libonnxruntime.so.1.31.1");
+        assert_eq!(place.find(Provider::Cpu), Place::Found(fetched.clone()));
         place.variable = Some("/b".into());
-        assert_eq!(place.find(), Place::Named("/b".into()));
+        assert_eq!(place.find(OPENVINO), Place::Named("/b".into()));
         place.configured = Some("/a".into());
-        assert_eq!(place.find(), Place::Named("/a".into()));
+        assert_eq!(place.find(Provider::Cpu), Place::Named("/a".into()));
         place.configured = Some(fetched.parent().unwrap().into());
-        assert_eq!(place.find(), Place::Named(fetched));
+        assert_eq!(place.find(Provider::Cpu), Place::Named(fetched));
+    }
+
+    #[test]
+    fn a_provider_is_found_where_its_own_library_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = surroundings(dir.path());
+        let runtime = dir.path().join(FETCHED);
+        let plain = put(&runtime.join("onnxruntime"), "libonnxruntime.so.1.31.1");
+        let special = put(&runtime.join("onnxruntime-openvino"), "libonnxruntime.so.1.24.1");
+        assert_eq!(place.find(OPENVINO), Place::Nowhere, "its provider's library is missing");
+        put(&runtime.join("onnxruntime-openvino"), "libonnxruntime_providers_openvino.so");
+        assert_eq!(place.find(OPENVINO), Place::Found(special.clone()));
+        assert_eq!(place.find(Provider::Cpu), Place::Found(plain.clone()));
+        assert_eq!(place.find(Provider::Cuda), Place::Nowhere);
+        std::fs::remove_file(plain).unwrap();
+        assert_eq!(place.find(Provider::Cpu), Place::Found(special));
     }
 
     #[test]

@@ -81,8 +81,10 @@ impl Pool {
         queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
     ) -> Result<Self, StartError> {
-        let (models, loader) = (installed(&catalogue)?, Loader::new(runtime, options.sizes().threads));
-        Self::start_with(options, models, queue, &opener(loader, catalogue))
+        let (models, config) = (installed(&catalogue)?, &options.worker);
+        let workers = options.faults().len();
+        let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
+        Self::start_with(options, models, queue, &|seat| opener(loader.at(seat), catalogue.clone()))
     }
 
     /// Starts one worker that has this process for itself: when it has a fault, the process has it.
@@ -107,19 +109,19 @@ impl Pool {
         Ok(Self { stop, workers, announced })
     }
 
-    /// Starts workers that load models with `open`.
+    /// Starts workers, each of which loads models with what `open` gives for its number.
     pub(crate) fn start_with(
         options: &PoolOptions,
         models: Arc<[String]>,
         queue: Arc<dyn WorkerQueue>,
-        open: &Open,
+        open: &dyn Fn(usize) -> Open,
     ) -> Result<Self, StartError> {
         options.check()?;
         let stop = CancellationToken::new();
         let (mut workers, mut announced) = (JoinSet::new(), Vec::new());
         for (index, fault) in options.faults().into_iter().enumerate() {
             let (options, models, queue, open) =
-                (options.clone(), models.clone(), queue.clone(), open.clone());
+                (options.clone(), models.clone(), queue.clone(), open(index));
             let name = format!("{}{}", options.worker.id, index + 1);
             let seat = Seat { options, fault, models, queue, open, stop: stop.clone() };
             let first = seat.worker(Identity::new(name.as_str()), Stage::Task)?;

@@ -26,7 +26,7 @@ impl House {
     /// Starts queue, workers and pipeline.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let catalogue = Catalogue::open(&config.models.dir)?;
-        let runtime = Runtime::load(Some(&config.worker.onnxruntime))?;
+        let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
         let options = crate::worker::options(&config);
         let workers = options.faults().len();
         let queue = MemoryQueue::new(workers.max(config.dispatch.in_flight) + SPARE, PATIENCE);

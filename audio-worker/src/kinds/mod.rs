@@ -75,7 +75,7 @@ pub fn open(
     catalogue: &Catalogue,
     manifest: &Manifest,
 ) -> Result<Box<dyn Separator>, SeparateError> {
-    let weights = catalogue.weights(manifest)?;
+    let (weights, loader) = (catalogue.weights(manifest)?, &loader.of(manifest));
     match manifest.kind {
         Kind::Mdx => Ok(Box::new(mdx::MdxNet::open(loader, &weights, manifest)?)),
         Kind::Waveform => Ok(Box::new(waveform::WaveformNet::open(loader, &weights, manifest)?)),

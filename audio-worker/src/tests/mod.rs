@@ -9,6 +9,7 @@ mod presence;
 mod stage;
 mod stft;
 
+use crate::provider::Wanted;
 use crate::runtime::Runtime;
 use karaoke_models::Catalogue;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ fn root() -> PathBuf {
 fn runtime() -> Runtime {
     let fetched = root().join(".runtime/onnxruntime");
     let named = std::env::var_os("ORT_DYLIB_PATH").is_some() || !fetched.is_dir();
-    let loaded = Runtime::load(if named { None } else { Some(&fetched) });
+    let loaded = Runtime::load(if named { None } else { Some(&fetched) }, Wanted::Cpu);
     loaded.unwrap_or_else(|e| panic!("{e}"))
 }
 

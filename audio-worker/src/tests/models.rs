@@ -2,6 +2,7 @@
 
 use super::{bits, catalogue, noise, runtime};
 use crate::kinds::{self, SeparateError, Separator};
+use crate::provider::Wanted;
 use crate::runtime::{Loader, Runtime, RuntimeError};
 use karaoke_core::Manifest;
 use karaoke_models::Weights;
@@ -147,6 +148,7 @@ fn the_library_says_its_version() {
 
 #[test]
 fn a_library_that_is_not_there_is_named() {
-    let refused = Runtime::load(Some(Path::new("/nowhere/libonnxruntime.so"))).unwrap_err().to_string();
+    let refused =
+        Runtime::load(Some(Path::new("/nowhere/libonnxruntime.so")), Wanted::Auto).unwrap_err().to_string();
     assert!(refused.contains("/nowhere/") && refused.contains("make runtime"), "{refused}");
 }

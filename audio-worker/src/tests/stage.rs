@@ -39,7 +39,7 @@ pub(crate) fn fakes(
     let count = AtomicUsize::new(0);
     let open: Open = Arc::new(move |_| Ok(open(count.fetch_add(1, SeqCst))?));
     let models = Arc::from(["fake".to_owned()]);
-    Pool::start_with(&options, models, Arc::new(queue.clone()), &open).unwrap()
+    Pool::start_with(&options, models, Arc::new(queue.clone()), &|_| open.clone()).unwrap()
 }
 
 /// A place where loading a model waits until the test lets it go on.

@@ -30,7 +30,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let stop = told_to_leave()?;
     let Arguments { name, life, fault } = arguments;
     let catalogue = Catalogue::open(&config.models.dir)?;
-    let runtime = Runtime::load(Some(&config.worker.onnxruntime))?;
+    let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
     let models: Vec<String> = catalogue.installed().map(|m| m.name.clone()).collect();
     let connected = tokio::select! {
         connected = RabbitWorker::connect(&config.broker, &name, &models) => connected,

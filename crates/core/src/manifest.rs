@@ -48,6 +48,9 @@ pub struct Manifest {
     /// Whom to credit.
     #[serde(default)]
     pub attribution: String,
+    /// Runs in f32 on the processor, even where something less exact is there: it is fast enough.
+    #[serde(default)]
+    pub exact: bool,
     /// Sample rate the model works at, in Hz.
     pub sample_rate: u32,
     /// Default overlap of neighbouring windows, as a fraction of the window.
