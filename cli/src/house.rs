@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long a publisher waits for room in the queue before it looks whether it should go on.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Room in the queue for more than the workers hold: the next job, copies, and what is told of them.
+/// Room in the queue for more than the workers hold of a model: the next job, copies, and what is told of them.
 const SPARE: usize = 8;
 
 /// The rooms that work, without HTTP.
@@ -29,7 +29,9 @@ impl House {
         let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
         let options = crate::worker::options(&config);
         let workers = options.faults().len();
-        let queue = MemoryQueue::new(workers.max(config.dispatch.in_flight) + SPARE, PATIENCE);
+        // The server counts what is out for each model by itself.
+        let models = catalogue.installed().count().max(1);
+        let queue = MemoryQueue::new((workers.max(config.dispatch.in_flight) + SPARE) * models, PATIENCE);
         let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
             .context("the workers cannot start")?;
         let parts = config.parts(catalogue, Arc::new(queue.clone()));

@@ -31,6 +31,7 @@ sha256 = "{sha256}"
 url = ""
 licence = "{licence}"
 attribution = "{attribution}"
+exact = true
 sample_rate = 44100
 overlap = 0.25
 stems = ["vocals"]
@@ -114,8 +115,12 @@ def main():
     parser.add_argument("--name", default="builtin")
     parser.add_argument("--greed", type=float, default=1.0, help="see tune.py (default: 1)")
     parser.add_argument("--half", action="store_true", help="store weights as 16-bit floats")
+    parser.add_argument("--keep", type=Path, help="also write the averaged weights, as 16-bit floats, for train.py --begin")
     options = parser.parse_args()
     network, state = load(options.checkpoint)
+    if options.keep:
+        weights = {k: v.half() if v.is_floating_point() else v for k, v in state["average"].items()}
+        torch.save({"shape": state["shape"], "network": weights, "heard": state["heard"]}, options.keep)
     network.shape = dataclasses.replace(network.shape, greed=options.greed)
     path = options.out / f"{options.name}.onnx"
     to_onnx(folded(network), path)
