@@ -57,7 +57,7 @@ async fn chunks_come_back_separated() {
         assert!(reply.seconds > 0.0);
         let Outcome::Separated(separated) = reply.outcome else { panic!("{:?}", reply.outcome) };
         for window in 0..3 {
-            for (got, want) in separated.channels(window, 0).iter().zip(&channels) {
+            for (got, want) in separated.channels(window as u32, 0).iter().zip(&channels) {
                 let want = &want[window * job.step..][..job.window];
                 assert_eq!(bits(&from_le_bytes(got)), bits(want));
             }

@@ -2,7 +2,7 @@
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
 //! which windows a track is cut into ([`plan`]), how their outputs join ([`overlap`]), what a model is
-//! ([`manifest`]), what travels between machines ([`wire`], [`presence`]), which chunk is next ([`schedule`]),
+//! ([`manifest`]), what travels between machines ([`wire`], [`part`], [`presence`]), which chunk is next ([`schedule`]),
 //! when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
@@ -11,6 +11,7 @@ pub mod id;
 pub mod kind;
 pub mod manifest;
 pub mod overlap;
+pub mod part;
 pub mod plan;
 pub mod presence;
 pub mod schedule;

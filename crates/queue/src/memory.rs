@@ -284,6 +284,7 @@ mod tests {
             gain: 1.0,
             urgent: false,
             reply_to: "memory".into(),
+            max_reply_bytes: 8,
             body: Bytes::from_static(&[0; 8]),
         }
     }

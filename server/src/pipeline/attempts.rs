@@ -103,6 +103,18 @@ impl Pipeline {
     pub(super) async fn refused(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
         let (chunk, worker) = (reply.chunk, reply.worker.as_str());
         self.registry.free(worker, (&track.id, chunk), false);
+        let whose = (reply.attempt, Arc::<str>::from(worker));
+        let known = track.update_chunk(chunk, |c| match c.refused.contains(&whose) {
+            true => true,
+            false => {
+                c.refused.push(whose);
+                false
+            }
+        });
+        if known == Some(true) {
+            // Another part of a reply that is refused already, or the same once more: one failure.
+            return;
+        }
         self.registry.refused(worker);
         tracing::warn!(track = %track.id, chunk, worker, error = why, "corrupt reply refused");
         let text =

@@ -10,9 +10,9 @@ use std::time::Duration;
 pub struct ChunkingConfig {
     /// Overlap of neighbouring windows, as a fraction of the window; 0 takes the model's own.
     pub overlap: f64,
-    /// Windows in a chunk; 0 takes as many as fit a message.
+    /// Windows in a chunk; 0 takes as many as fit a message, job and reply.
     pub windows_per_chunk: u32,
-    /// The largest job or reply, in bytes of samples.
+    /// The largest message, in bytes of samples: of a job, and of each part of a reply.
     pub max_message_bytes: usize,
 }
 

@@ -124,6 +124,7 @@ impl Pipeline {
             gain: live.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
+            max_reply_bytes: self.chunking.max_message_bytes,
             body: self.job_body(track, chunk).await?,
         };
         tracing::debug!(track = %track.id, chunk, attempt, bytes = job.body.len(), "chunk dispatched");

@@ -49,6 +49,7 @@ fn job(chunk: u64, server: &str) -> Job {
         gain: 0.25,
         urgent: false,
         reply_to: server.into(),
+        max_reply_bytes: 8000,
         body: Bytes::from((0..8000u32).map(|i| (i * 7 + chunk as u32) as u8).collect::<Vec<_>>()),
     }
 }
