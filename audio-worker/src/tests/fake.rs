@@ -46,7 +46,7 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         gain: 2.0,
         urgent: false,
         reply_to: "memory".into(),
-        max_reply_bytes: 1 << 20,
+        max_reply_bytes: 1 << 24,
         body: Bytes::from(to_le_bytes(&samples)),
     }
 }

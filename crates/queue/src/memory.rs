@@ -40,6 +40,7 @@ struct Lane<T> {
 
 struct LaneState<T> {
     waiting: VecDeque<Entry<T>>,
+    unsettled: usize,
     closed: bool,
 }
 
@@ -90,6 +91,17 @@ impl MemoryQueue {
     /// Jobs that wait for a worker.
     pub fn waiting_jobs(&self) -> usize {
         self.shared.jobs.lock().waiting.len()
+    }
+
+    /// Replies that wait for the server, or that it has taken and not settled yet.
+    pub fn replies_in_work(&self) -> usize {
+        let replies = self.shared.replies.lock();
+        replies.waiting.len() + replies.unsettled
+    }
+
+    /// Jobs that workers have taken and not settled yet.
+    pub fn unsettled_jobs(&self) -> usize {
+        self.shared.jobs.lock().unsettled
     }
 }
 
@@ -177,7 +189,9 @@ struct Unsettled<T> {
 }
 
 impl<T: Send + Sync> Settle for Unsettled<T> {
-    fn ack(self: Box<Self>) {}
+    fn ack(self: Box<Self>) {
+        (self.lane)(&self.shared).settled();
+    }
 
     fn nack(self: Box<Self>) {
         let Self { shared, message, lane } = *self;
@@ -187,7 +201,7 @@ impl<T: Send + Sync> Settle for Unsettled<T> {
 
 impl<T> Lane<T> {
     fn new(capacity: usize, patience: Duration) -> Self {
-        let state = Mutex::new(LaneState { waiting: VecDeque::new(), closed: false });
+        let state = Mutex::new(LaneState { waiting: VecDeque::new(), unsettled: 0, closed: false });
         Self { state, filled: Notify::new(), drained: Notify::new(), capacity: capacity.max(1), patience }
     }
 
@@ -231,6 +245,7 @@ impl<T> Lane<T> {
                 let mut state = self.lock();
                 let at = state.waiting.iter().position(|entry| wanted(&entry.message));
                 if let Some(Entry { message, rank }) = at.and_then(|at| state.waiting.remove(at)) {
+                    state.unsettled += 1;
                     self.drained.notify_waiters();
                     return Ok((message, rank == Rank::Redelivered));
                 }
@@ -244,8 +259,17 @@ impl<T> Lane<T> {
 
     /// A message that was given back goes first; it had its place before the bound was reached.
     fn push_back_to_front(&self, message: T) {
-        self.lock().waiting.push_front(Entry { message, rank: Rank::Redelivered });
+        {
+            let mut state = self.lock();
+            state.unsettled = state.unsettled.saturating_sub(1);
+            state.waiting.push_front(Entry { message, rank: Rank::Redelivered });
+        }
         self.filled.notify_waiters();
+    }
+
+    fn settled(&self) {
+        let mut state = self.lock();
+        state.unsettled = state.unsettled.saturating_sub(1);
     }
 
     fn retain(&self, keep: impl Fn(&T) -> bool) {

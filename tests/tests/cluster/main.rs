@@ -4,6 +4,7 @@ mod chaos;
 mod fairness;
 mod faults;
 mod hosts;
+mod parts;
 mod queue;
 mod start;
 mod survival;

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use karaoke_core::TrackId;
+use karaoke_core::part::Part;
 use karaoke_core::presence::{Notice, Presence, WorkerState};
-use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_queue::rabbit::{BrokerConfig, RabbitServer, RabbitWorker};
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use karaoke_tests::Broker;
@@ -76,9 +77,13 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     server.publish(job(3, "s1")).await.unwrap();
     let delivery = taken(&worker).await;
     assert_eq!(delivery.message, job(3, "s1"));
-    for outcome in
-        [Outcome::Started, Outcome::Returned("für später".into()), Outcome::Failed("x\ny:z".into())]
-    {
+    let (part, body) = (Part { windows: 1..3, stems: 2..3 }, Bytes::from(vec![5; 2 * 10 * 8]));
+    for outcome in [
+        Outcome::Started,
+        Outcome::Returned("für später".into()),
+        Outcome::Failed("x\ny:z".into()),
+        Outcome::Separated(Separated { windows: 3, stems: 4, window: 10, part, body }),
+    ] {
         worker.reply("s1", reply(3, outcome.clone())).await.unwrap();
         let got = heard(&server).await;
         assert_eq!(got.message, reply(3, outcome));
