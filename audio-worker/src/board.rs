@@ -34,6 +34,10 @@ pub(crate) struct About {
     pub(crate) prefetch: u32,
     /// Between two announcements.
     pub(crate) every: Duration,
+    /// The execution provider of its sessions.
+    pub(crate) provider: String,
+    /// Why it is that one.
+    pub(crate) provider_why: String,
 }
 
 /// The board.
@@ -122,7 +126,8 @@ impl Board {
             host: process::host(),
             pid: std::process::id(),
             models: about.models.to_vec(),
-            provider: "cpu".to_owned(),
+            provider: about.provider.clone(),
+            provider_why: about.provider_why.clone(),
             threads: u32::try_from(about.threads).unwrap_or(u32::MAX),
             prefetch: about.prefetch,
             state: now.state,
@@ -155,7 +160,8 @@ pub fn obituary(identity: &Identity, pid: u32, note: String, uptime: Duration) -
         host: process::host(),
         pid,
         models: Vec::new(),
-        provider: "cpu".to_owned(),
+        provider: String::new(),
+        provider_why: String::new(),
         threads: 0,
         prefetch: 0,
         state: WorkerState::Crashed,

@@ -7,6 +7,9 @@ use karaoke_models::Catalogue;
 use karaoke_worker::PoolOptions;
 use std::path::PathBuf;
 
+/// The execution provider that sessions have.
+const PROVIDER: &str = "cpu";
+
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Name of the pool, unique among all machines; its workers are NAME.1, NAME.2, … Without it: the host's
@@ -42,9 +45,15 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
 
 /// What the workers are to be like, wherever they run.
 pub fn options(config: &Config) -> PoolOptions {
+    let (provider, provider_why) = match config.simulation.provider.as_str() {
+        "" => (PROVIDER.to_owned(), "every machine has it".to_owned()),
+        pretended => (pretended.to_owned(), "simulation.provider says so".to_owned()),
+    };
     PoolOptions {
         worker: config.worker.clone(),
         simulation: config.simulation.clone(),
         every: config.broker.presence(),
+        provider,
+        provider_why,
     }
 }

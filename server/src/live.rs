@@ -7,7 +7,7 @@ use crate::view::{ChunkState, ChunkView, TrackView};
 use karaoke_core::overlap::Blender;
 use karaoke_core::part::{Arrived, Part};
 use karaoke_core::state::Progress;
-use karaoke_core::{ChunkPlan, Manifest, TrackId, TrackState, WindowPlan};
+use karaoke_core::{ChunkPlan, Manifest, Route, TrackId, TrackState, WindowPlan};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,6 +137,12 @@ impl LiveTrack {
     /// Its row as last known.
     pub fn record(&self) -> TrackRecord {
         self.lock().record.clone()
+    }
+
+    /// The workers that its chunks go to; none before the first one goes out.
+    pub fn route(&self) -> Option<Route> {
+        let provider = self.lock().record.providers.last().cloned()?;
+        Some(Route::new(self.manifest.name.as_str(), provider))
     }
 
     /// Nobody wants it any more: decoders and readers stop.

@@ -40,6 +40,7 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         attempt: 1,
         model: model.into(),
         model_sha256: String::new(),
+        provider: "cpu".into(),
         windows: 2,
         window: 3,
         step: 2,

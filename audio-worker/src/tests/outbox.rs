@@ -3,10 +3,10 @@
 use super::fake::Fake;
 use super::stage::{chunk, fakes, options, queue, reply, rest_of, said};
 use async_trait::async_trait;
-use karaoke_core::TrackId;
 use karaoke_core::part::Part;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::{Route, TrackId};
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ struct HoldsBack {
 
 #[async_trait]
 impl WorkerQueue for HoldsBack {
-    async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError> {
-        self.queue.next_job(models).await
+    async fn next_job(&self, routes: &[Route]) -> Result<Delivery<Job>, QueueError> {
+        self.queue.next_job(routes).await
     }
 
     async fn reply(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
@@ -114,7 +114,7 @@ async fn a_pool_that_is_dropped_hands_back_the_job_of_the_reply_under_way() {
         tokio::task::yield_now().await;
     }
     drop(pool);
-    let again = outer.queue.next_job(&["fake".to_owned()]).await.unwrap();
+    let again = outer.queue.next_job(&[Route::new("fake", "cpu")]).await.unwrap();
     assert!(again.redelivered);
 }
 
@@ -182,7 +182,7 @@ async fn a_worker_that_dies_between_parts_gives_its_job_back() {
     outer.permits.add_permits(1);
     until_held(&outer, 2).await;
     drop(pool);
-    let again = outer.queue.next_job(&["fake".to_owned()]).await.unwrap();
+    let again = outer.queue.next_job(&[Route::new("fake", "cpu")]).await.unwrap();
     assert!(again.redelivered);
     again.ack();
     let sent: Vec<_> =

@@ -80,6 +80,17 @@ async fn a_job_for_another_file_of_that_name_is_handed_back_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_worker_takes_the_jobs_of_its_provider_alone() {
+    let queue = queue();
+    let pool = fakes(&queue, PoolOptions { provider: "cuda".into(), ..options() }, |_| Ok(Box::new(Fake)));
+    queue.publish(job("fake", 0)).await.unwrap();
+    queue.publish(Job { provider: "cuda".into(), ..job("fake", 1) }).await.unwrap();
+    assert_eq!(reply(&queue).await.chunk, 1);
+    pool.stop().await;
+    assert_eq!(queue.waiting_jobs(), 1);
+}
+
+#[tokio::test]
 async fn a_panic_fails_its_job_and_no_other() {
     let queue = queue();
     let pool =

@@ -18,6 +18,9 @@ pub struct Presence {
     pub models: Vec<String>,
     /// The execution provider of its sessions.
     pub provider: String,
+    /// Why it is that one.
+    #[serde(default)]
+    pub provider_why: String,
     /// Threads of its sessions.
     pub threads: u32,
     /// Deliveries it may hold at once, the one in work included.

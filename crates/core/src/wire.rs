@@ -6,6 +6,7 @@
 use crate::audio::FRAME_BYTES;
 use crate::id::TrackId;
 use crate::part::{Part, split};
+use crate::route::Route;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -30,6 +31,8 @@ pub struct Job {
     pub model: String,
     /// SHA-256 of the model's file: a worker with another file refuses.
     pub model_sha256: String,
+    /// The execution provider whose workers it is for.
+    pub provider: String,
     /// Number of windows in the chunk.
     pub windows: u32,
     /// Frames in a window.
@@ -129,6 +132,11 @@ pub enum WireError {
 pub type Headers = HashMap<String, String>;
 
 impl Job {
+    /// The workers it is for.
+    pub fn route(&self) -> Route {
+        Route::new(self.model.as_str(), self.provider.as_str())
+    }
+
     /// Samples per channel in the body.
     pub fn frames(&self) -> usize {
         (self.windows as usize).saturating_sub(1) * self.step + self.window
@@ -139,6 +147,7 @@ impl Job {
         let mut headers = common(&self.track, self.chunk, self.attempt);
         put(&mut headers, "model", &self.model);
         put(&mut headers, "model-sha256", &self.model_sha256);
+        put(&mut headers, "provider", &self.provider);
         put(&mut headers, "windows", self.windows);
         put(&mut headers, "window", self.window);
         put(&mut headers, "step", self.step);
@@ -159,6 +168,7 @@ impl Job {
             attempt,
             model: text(headers, "model")?,
             model_sha256: text(headers, "model-sha256")?,
+            provider: text(headers, "provider")?,
             windows: number(headers, "windows")?,
             window: number(headers, "window")?,
             step: number(headers, "step")?,
@@ -349,6 +359,7 @@ mod tests {
                     attempt: windows,
                     model: "centre".into(),
                     model_sha256: "ab".into(),
+                    provider: "cpu".into(),
                     windows,
                     window,
                     step,
@@ -449,7 +460,7 @@ mod tests {
         #[test]
         fn hostile_headers_never_panic(
             pairs in proptest::collection::hash_map(
-                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "answer-to", "worker", "seconds", "outcome", "crc32", "max-reply-bytes", "first-window", "part-windows", "first-stem", "part-stems"]),
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "provider", "answer-to", "worker", "seconds", "outcome", "crc32", "max-reply-bytes", "first-window", "part-windows", "first-stem", "part-stems"]),
                 prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc", "separated"]), 0..18),
         ) {
             let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();

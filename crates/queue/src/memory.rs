@@ -3,9 +3,9 @@
 use crate::notices::Notices;
 use crate::{Delivery, QueueError, ServerQueue, Settle, WorkerQueue};
 use async_trait::async_trait;
-use karaoke_core::TrackId;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
+use karaoke_core::{Route, TrackId};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -152,8 +152,12 @@ impl ServerQueue for MemoryQueue {
 
 #[async_trait]
 impl WorkerQueue for MemoryQueue {
-    async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError> {
-        let (message, redelivered) = self.shared.jobs.pop(|job| models.contains(&job.model)).await?;
+    async fn next_job(&self, routes: &[Route]) -> Result<Delivery<Job>, QueueError> {
+        let (message, redelivered) = self
+            .shared
+            .jobs
+            .pop(|job| routes.iter().any(|r| (&r.model, &r.provider) == (&job.model, &job.provider)))
+            .await?;
         let settle = Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.jobs };
         Ok(Delivery::new(message, redelivered, Box::new(settle)))
     }
@@ -302,6 +306,7 @@ mod tests {
             attempt: 1,
             model: model.into(),
             model_sha256: String::new(),
+            provider: "cpu".into(),
             windows: 1,
             window: 1,
             step: 1,
@@ -313,8 +318,8 @@ mod tests {
         }
     }
 
-    fn queue(capacity: usize) -> (MemoryQueue, Vec<String>) {
-        (MemoryQueue::new(capacity, Duration::from_secs(5)), vec!["a".to_owned()])
+    fn queue(capacity: usize) -> (MemoryQueue, Vec<Route>) {
+        (MemoryQueue::new(capacity, Duration::from_secs(5)), vec![Route::new("a", "cpu")])
     }
 
     #[tokio::test]
@@ -323,6 +328,19 @@ mod tests {
         q.publish(job(1, "b")).await.unwrap();
         q.publish(job(2, "a")).await.unwrap();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+    }
+
+    #[tokio::test]
+    async fn a_job_goes_to_a_worker_of_its_provider() {
+        let (q, a) = queue(8);
+        q.publish(Job { provider: "cuda".into(), ..job(1, "a") }).await.unwrap();
+        q.publish(job(2, "a")).await.unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+        let cuda = q.next_job(&[Route::new("a", "cuda")]).await.unwrap();
+        assert_eq!(cuda.message.chunk, 1);
+        cuda.nack();
+        let both = [Route::new("a", "cpu"), Route::new("a", "cuda")];
+        assert_eq!(q.next_job(&both).await.unwrap().message.chunk, 1);
     }
 
     #[tokio::test]

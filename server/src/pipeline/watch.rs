@@ -76,9 +76,7 @@ impl Pipeline {
 
     /// As many chunks are out as the workers can hold, unless the configuration says how many.
     fn follow_workers(&self) {
-        if self.dispatch.in_flight == 0 {
-            self.flights.set_bounds(self.registry.capacities());
-        }
+        self.flights.set_served(self.registry.capacities());
     }
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
@@ -88,6 +86,7 @@ impl Pipeline {
             self.follow_connection();
             if self.queue.is_connected() {
                 self.look_at_workers();
+                self.leave_gone_providers().await;
                 self.send_again();
             }
             let view = self.queue_view();
@@ -154,7 +153,8 @@ impl Pipeline {
 
     fn watched(&self, id: &TrackId) -> Option<Watched> {
         let track = self.live(id)?;
-        Some(Watched { idle: self.registry.idle(&track.manifest.name), typical: track.typical(), track })
+        let idle = track.route().map_or(0, |route| self.registry.idle(&route));
+        Some(Watched { idle, typical: track.typical(), track })
     }
 
     /// The queue as it is.

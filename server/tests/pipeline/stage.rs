@@ -1,10 +1,11 @@
 //! A pipeline on a store of its own, a song in it, and a worker whose every word a test chooses.
 
 use bytes::Bytes;
-use karaoke_core::TrackId;
 use karaoke_core::audio::{from_le_bytes, to_le_bytes};
 use karaoke_core::part::Part;
+use karaoke_core::presence::{Presence, WorkerState};
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
+use karaoke_core::{Route, TrackId};
 use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_queue::{Delivery, WorkerQueue};
@@ -49,6 +50,7 @@ impl Stage {
         std::fs::write(dir.path().join("models/four.onnx"), b"never loaded").unwrap();
         let queue = MemoryQueue::new(64, Duration::from_secs(5));
         let pipeline = begin(dir.path(), &queue).await.unwrap();
+        announce(&queue, "crew", "cpu", WorkerState::Working).await;
         Self { pipeline, queue, dir }
     }
 
@@ -88,8 +90,13 @@ impl Stage {
 
     /// The next job that a worker gets; the worker says that it has begun.
     pub(crate) async fn taken(&self, worker: &str) -> Delivery<Job> {
-        let models = ["four".to_owned()];
-        let delivery = within(self.queue.next_job(&models)).await.unwrap();
+        self.taken_by(worker, "cpu").await
+    }
+
+    /// The next job that a worker of a provider gets; the worker says that it has begun.
+    pub(crate) async fn taken_by(&self, worker: &str, provider: &str) -> Delivery<Job> {
+        let routes = [Route::new("four", provider)];
+        let delivery = within(self.queue.next_job(&routes)).await.unwrap();
         self.say(&delivery.message, worker, Outcome::Started).await;
         delivery
     }
@@ -104,9 +111,14 @@ impl Stage {
 
     /// Does every chunk of a track that is left, in one part each, until it is done.
     pub(crate) async fn do_the_rest(&self, track: &LiveTrack) {
+        self.do_the_rest_on("cpu", track).await;
+    }
+
+    /// The same by workers of a provider.
+    pub(crate) async fn do_the_rest_on(&self, provider: &str, track: &LiveTrack) {
         let work = async {
             loop {
-                let job = self.taken("rest").await;
+                let job = self.taken_by("rest", provider).await;
                 self.say(&job.message, "rest", Outcome::Separated(separated(&job.message))).await;
                 job.ack();
             }
@@ -141,13 +153,42 @@ async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem
         store: StoreConfig { dir: dir.join("store"), keep_hours: 0 },
         // Two windows a chunk, and two stems of one window a message: a reply is four parts.
         chunking: ChunkingConfig { windows_per_chunk: 2, max_message_bytes: 2 * CELL, ..Default::default() },
-        dispatch: DispatchConfig { lease_s: 0.5, in_flight: 8, ..Default::default() },
+        dispatch: DispatchConfig { lease_s: 0.5, ..Default::default() },
         limits: LimitsConfig::default(),
         catalogue: Catalogue::open(&dir.join("models")).unwrap(),
         default_model: "four".into(),
         queue: Arc::new(queue.clone()),
     };
     Pipeline::start(parts).await
+}
+
+/// A worker is heard for the first time; it speaks once a minute.
+pub(crate) async fn announce(queue: &MemoryQueue, worker: &str, provider: &str, state: WorkerState) {
+    let presence = presence(worker, provider, state, 60.0);
+    queue.announce(presence).await.unwrap();
+}
+
+/// What a worker says of itself, every so many seconds. It is never idle, so that nothing is sent to it twice.
+pub(crate) fn presence(worker: &str, provider: &str, state: WorkerState, every_s: f64) -> Presence {
+    Presence {
+        worker: worker.into(),
+        life: 1,
+        host: "h".into(),
+        pid: 1,
+        models: vec!["four".into()],
+        provider: provider.into(),
+        provider_why: String::new(),
+        threads: 1,
+        prefetch: 2,
+        state,
+        note: None,
+        cpu_load: 0.0,
+        done: 0,
+        failures: 0,
+        current: None,
+        uptime_s: 0.0,
+        every_s,
+    }
 }
 
 /// 16-bit noise, the same every time.

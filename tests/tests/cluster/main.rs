@@ -5,6 +5,7 @@ mod fairness;
 mod faults;
 mod hosts;
 mod parts;
+mod providers;
 mod queue;
 mod start;
 mod survival;

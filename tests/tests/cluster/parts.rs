@@ -1,6 +1,8 @@
 //! Replies in parts over a real broker, whose frames hold one stem of one window of six.
 
+use karaoke_core::Route;
 use karaoke_core::part::Part;
+use karaoke_core::presence::{Presence, WorkerState};
 use karaoke_core::wire::{Outcome, Reply, Separated};
 use karaoke_queue::WorkerQueue;
 use karaoke_queue::rabbit::{BrokerConfig, RabbitWorker};
@@ -82,9 +84,35 @@ async fn a_worker_that_dies_between_two_parts_is_followed_by_one_that_sends_them
 }
 
 async fn worker(config: &BrokerConfig) -> RabbitWorker {
-    RabbitWorker::connect(config, "doomed", &["six".to_owned()]).await.expect("a worker")
+    let worker =
+        RabbitWorker::connect(config, "doomed", &[Route::new("six", "cpu")]).await.expect("a worker");
+    worker.announce(presence()).await.expect("announced");
+    worker
 }
 
 async fn taken(worker: &RabbitWorker) -> karaoke_queue::Delivery<karaoke_core::wire::Job> {
-    worker.next_job(&["six".to_owned()]).await.expect("a job")
+    worker.next_job(&[Route::new("six", "cpu")]).await.expect("a job")
+}
+
+/// It says so once and is not missed for long.
+fn presence() -> Presence {
+    Presence {
+        worker: "doomed".into(),
+        life: 1,
+        host: "h".into(),
+        pid: 1,
+        models: vec!["six".into()],
+        provider: "cpu".into(),
+        provider_why: String::new(),
+        threads: 1,
+        prefetch: 1,
+        state: WorkerState::Working,
+        note: None,
+        cpu_load: 0.0,
+        done: 0,
+        failures: 0,
+        current: None,
+        uptime_s: 0.0,
+        every_s: 600.0,
+    }
 }
