@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
+/// This server itself stood still (frozen, or a machine that slept) when it did not look for so long.
+const STOOD_STILL: Duration = Duration::from_secs(2);
 /// How many chunks' time a job may wait in the queue before it counts as lost.
 const TURNS: u32 = 8;
 
@@ -80,9 +82,15 @@ impl Pipeline {
     }
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
-        let mut shown = None;
+        let (mut shown, mut looked) = (None, self.registry.now());
         loop {
             tokio::time::sleep(EVERY).await;
+            let now = self.registry.now();
+            if now.saturating_sub(looked) > STOOD_STILL {
+                // Who was not heard meanwhile may have spoken all the same.
+                self.registry.pardon();
+            }
+            looked = now;
             self.follow_connection();
             if self.queue.is_connected() {
                 self.look_at_workers();
