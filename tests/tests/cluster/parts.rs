@@ -75,11 +75,11 @@ async fn a_worker_that_dies_between_two_parts_is_followed_by_one_that_sends_them
     until("two parts are safe", || async { (server.log().matches("part kept").count() >= 2).then_some(()) })
         .await;
     assert_eq!(api.show(&track).await["chunks_done"], 0);
-    // Its connections are gone without a goodbye, and its job with them.
+    // Its connections are gone without a goodbye, and its job goes back.
     drop(doomed);
+    drop(job);
     let _pool = workers(&six(), &place.urls, "pool", 2);
     check(&api, &track, &Sound::from_wav(&wav)).await;
-    drop(job);
     until_empty(|| place.queues()).await;
 }
 
