@@ -3,6 +3,7 @@
 use crate::process;
 use karaoke_core::presence::{InHand, Presence, WorkerState};
 use karaoke_core::wire::Job;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -34,6 +35,12 @@ pub(crate) struct About {
     pub(crate) prefetch: u32,
     /// Between two announcements.
     pub(crate) every: Duration,
+    /// The execution provider of its sessions.
+    pub(crate) provider: String,
+    /// Why it is that one.
+    pub(crate) provider_why: String,
+    /// Models that run by another one.
+    pub(crate) providers: BTreeMap<String, String>,
 }
 
 /// The board.
@@ -122,7 +129,9 @@ impl Board {
             host: process::host(),
             pid: std::process::id(),
             models: about.models.to_vec(),
-            provider: "cpu".to_owned(),
+            provider: about.provider.clone(),
+            provider_why: about.provider_why.clone(),
+            providers: about.providers.clone(),
             threads: u32::try_from(about.threads).unwrap_or(u32::MAX),
             prefetch: about.prefetch,
             state: now.state,
@@ -155,7 +164,9 @@ pub fn obituary(identity: &Identity, pid: u32, note: String, uptime: Duration) -
         host: process::host(),
         pid,
         models: Vec::new(),
-        provider: "cpu".to_owned(),
+        provider: String::new(),
+        provider_why: String::new(),
+        providers: BTreeMap::new(),
         threads: 0,
         prefetch: 0,
         state: WorkerState::Crashed,

@@ -3,6 +3,7 @@
 use crate::kinds::{SeparateError, Separator};
 use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
+use karaoke_core::part::Part;
 use karaoke_core::wire::{Job, Separated};
 
 /// A chunk was not separated.
@@ -61,7 +62,8 @@ pub(crate) fn separate(
             *bytes = sample.to_le_bytes();
         }
     }
-    Ok(Separated { windows: job.windows, stems: stems as u32, window, body: body.into() })
+    let (windows, stems) = (job.windows, stems as u32);
+    Ok(Separated { windows, stems, window, part: Part::whole(windows, stems), body: body.into() })
 }
 
 #[cfg(test)]

@@ -55,11 +55,11 @@ impl Outbox {
 }
 
 impl Post {
-    /// Sends the reply, and acks the job once the queue holds it; a job whose reply is lost is handed back.
+    /// Sends the reply, and acks the job once the queue holds all of it; a job whose reply is lost is handed back.
     async fn deliver(self: Arc<Self>, delivery: Delivery<Job>, reply: Reply) {
         let (chunk, seconds) = (reply.chunk, reply.seconds);
         let is_done = matches!(reply.outcome, Outcome::Separated(_));
-        match self.meet(self.lossy.fate(chunk, reply.attempt), &delivery.message.reply_to, reply).await {
+        match self.send_parts(&delivery.message, reply).await {
             Ok(()) => {
                 delivery.ack();
                 if is_done {
@@ -72,6 +72,19 @@ impl Post {
                 delivery.nack();
             }
         }
+    }
+
+    /// Sends the reply in messages of a size that the job allows, one after another. What nobody wants any more
+    /// after the first of them is not sent to its end.
+    async fn send_parts(&self, job: &Job, reply: Reply) -> Result<(), QueueError> {
+        for (n, part) in reply.in_parts(job.max_reply_bytes).into_iter().enumerate() {
+            if n > 0 && self.queue.is_unwanted(&job.track, job.chunk) {
+                tracing::debug!(parts = n, "nobody wants the rest of the reply");
+                return Ok(());
+            }
+            self.meet(self.lossy.fate(job.chunk, job.attempt, n), &job.reply_to, part).await?;
+        }
+        Ok(())
     }
 
     async fn meet(&self, fate: Fate, reply_to: &str, reply: Reply) -> Result<(), QueueError> {

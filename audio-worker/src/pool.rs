@@ -8,8 +8,10 @@ use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
 use crate::simulation::{BadSimulation, Fault, Lossy, Saboteur, SimulationConfig, Stage, slowed};
 use crate::worker::{Ending, Worker};
+use karaoke_core::Route;
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +36,12 @@ pub struct PoolOptions {
     pub simulation: SimulationConfig,
     /// Between two announcements of a worker.
     pub every: Duration,
+    /// The execution provider of the workers' sessions: they take the jobs that are for it.
+    pub provider: String,
+    /// Why it is that one, in a few words.
+    pub provider_why: String,
+    /// Models that run by another one.
+    pub providers: BTreeMap<String, String>,
 }
 
 /// The workers cannot start.
@@ -59,6 +67,12 @@ impl PoolOptions {
         let healthy = self.simulation.healthy(self.sizes().workers);
         let all = healthy + self.simulation.workers_unhealthy;
         (1..=all).map(|number| self.simulation.fault_of(number, healthy)).collect()
+    }
+
+    /// Where workers with these models take their jobs.
+    pub fn routes(&self, models: &[String]) -> Vec<Route> {
+        let provider = |model: &String| self.providers.get(model).unwrap_or(&self.provider);
+        models.iter().map(|model| Route::new(model.as_str(), provider(model).as_str())).collect()
     }
 
     fn sizes(&self) -> Sizes {
@@ -188,7 +202,7 @@ struct Seat {
 impl Seat {
     /// A worker for this seat.
     fn worker(&self, identity: Identity, stage: Stage) -> io::Result<Worker> {
-        let PoolOptions { worker: config, simulation, every } = &self.options;
+        let PoolOptions { worker: config, simulation, every, .. } = &self.options;
         let saboteur = self.fault.map(|fault| Arc::new(Saboteur::new(fault, stage, simulation)));
         let open = slowed(self.open.clone(), simulation, saboteur.clone());
         let bench = Bench::start(&identity.name, Sessions::new(open, config.loaded_models))?;
@@ -198,9 +212,12 @@ impl Seat {
             threads: self.options.sizes().threads,
             prefetch: self.queue.prefetch(),
             every: *every,
+            provider: self.options.provider.clone(),
+            provider_why: self.options.provider_why.clone(),
+            providers: self.options.providers.clone(),
         };
         Ok(Worker {
-            models: self.models.clone(),
+            routes: self.options.routes(&self.models).into(),
             queue: self.queue.clone(),
             bench,
             board: Arc::new(Board::new(about)),

@@ -149,7 +149,7 @@ impl Machine {
         let has = |flag| flags.contains(&flag);
         let isa = [("amx_bf16", "amx"), ("avx512f", "avx512"), ("avx2", "avx2"), ("asimd", "neon")];
         Self {
-            isa: isa.iter().find(|(flag, _)| has(flag)).map_or(std::env::consts::ARCH, |(_, name)| name),
+            isa: isa.iter().find(|(flag, _)| has(flag)).map_or("plain", |(_, name)| name),
             bf16: match (has("amx_bf16"), has("avx512_bf16")) {
                 (true, _) => Some("AMX"),
                 (_, true) => Some("AVX512-BF16"),
@@ -177,7 +177,7 @@ mod tests {
         let amx = Machine::of_cpuinfo("flags : avx512f avx512_bf16 amx_bf16\n");
         assert_eq!((amx.isa, amx.bf16), ("amx", Some("AMX")));
         assert_eq!(Machine::of_cpuinfo("Features : fp asimd\n").isa, "neon");
-        assert_eq!(Machine::of_cpuinfo("").isa, std::env::consts::ARCH);
+        assert_eq!(Machine::of_cpuinfo("").isa, "plain");
     }
 
     #[test]

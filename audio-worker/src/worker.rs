@@ -7,6 +7,7 @@ use crate::chunk::{BeforeWindow, ChunkError};
 use crate::outbox::{Outbox, Post};
 use crate::simulation::{Fault, Lossy, Saboteur};
 use crate::streak::Streak;
+use karaoke_core::Route;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
@@ -23,7 +24,7 @@ const GLANCE: Duration = Duration::from_millis(250);
 
 /// One worker in one life.
 pub(crate) struct Worker {
-    pub(crate) models: Arc<[String]>,
+    pub(crate) routes: Arc<[Route]>,
     pub(crate) queue: Arc<dyn WorkerQueue>,
     pub(crate) bench: Bench,
     pub(crate) board: Arc<Board>,
@@ -93,7 +94,7 @@ impl Worker {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ending::Left,
-                next = self.queue.next_job(&self.models) => next,
+                next = self.queue.next_job(&self.routes) => next,
                 () = tokio::time::sleep(GLANCE) => continue,
             };
             let after = match next {

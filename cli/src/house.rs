@@ -27,7 +27,7 @@ impl House {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let catalogue = Catalogue::open(&config.models.dir)?;
         let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
-        let options = crate::worker::options(&config);
+        let options = crate::worker::options(&config, &catalogue, Some(&runtime));
         let workers = options.faults().len();
         // The server counts what is out for each model by itself.
         let models = catalogue.installed().count().max(1);

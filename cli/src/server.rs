@@ -27,14 +27,14 @@ pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A message must fit into a frame, and the default model's smallest job and reply into a message; of other
+/// A message must fit into a frame, and the default model's smallest job into a message; of other
 /// models it is said which do not.
 fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
     let limit = config.chunking.max_message_bytes;
     config.broker.check_size(limit)?;
     for manifest in catalogue.installed() {
         let overlap = if config.chunking.overlap == 0.0 { manifest.overlap } else { config.chunking.overlap };
-        let fits = ChunkPlan::largest(&manifest.windowing(overlap), manifest.stems.len(), limit);
+        let fits = ChunkPlan::largest(&manifest.windowing(overlap), limit);
         if let Err(error) = fits {
             ensure!(manifest.name != config.models.default, "model {}: {error}", manifest.name);
             tracing::warn!(model = manifest.name, %error, "this model cannot be used");

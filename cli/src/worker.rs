@@ -4,7 +4,8 @@ use crate::config::Config;
 use crate::pool::{Pool, Programme, name};
 use anyhow::ensure;
 use karaoke_models::Catalogue;
-use karaoke_worker::PoolOptions;
+use karaoke_worker::{PoolOptions, Runtime};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -25,10 +26,10 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
         config.simulation.workers_healthy = 0;
     }
     // Each worker would find the same, and say it.
-    let has_model = Catalogue::open(&config.models.dir)?.installed().next().is_some();
-    ensure!(has_model, "no model is installed in {} (models.dir)", config.models.dir.display());
+    let catalogue = Catalogue::open(&config.models.dir)?;
+    ensure!(catalogue.installed().next().is_some(), "no model is installed in {} (models.dir)", config.models.dir.display());
     let claim = name::claim(arguments.id, &config.worker.id);
-    let options = options(&config);
+    let options = options(&config, &catalogue, None);
     let programme = Programme {
         id: claim.name.clone(),
         faults: options.faults(),
@@ -40,11 +41,25 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
     Pool::start(programme).await?.run().await
 }
 
-/// What the workers are to be like, wherever they run.
-pub fn options(config: &Config) -> PoolOptions {
-    PoolOptions {
+/// What the workers are to be like, wherever they run; `runtime` is not known to the process that only counts
+/// them.
+pub fn options(config: &Config, catalogue: &Catalogue, runtime: Option<&Runtime>) -> PoolOptions {
+    let mut options = PoolOptions {
         worker: config.worker.clone(),
         simulation: config.simulation.clone(),
         every: config.broker.presence(),
+        provider: String::new(),
+        provider_why: String::new(),
+        providers: BTreeMap::new(),
+    };
+    if !config.simulation.provider.is_empty() {
+        options.provider.clone_from(&config.simulation.provider);
+        options.provider_why = "simulation.provider says so".to_owned();
+    } else if let Some(runtime) = runtime {
+        let exact = catalogue.installed().filter(|m| m.exact);
+        options.providers = exact.map(|m| (m.name.clone(), runtime.arithmetic(true))).collect();
+        options.provider = runtime.arithmetic(false);
+        options.provider_why = runtime.why().to_owned();
     }
+    options
 }

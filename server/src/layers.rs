@@ -36,7 +36,7 @@ pub fn create(files: &Files, id: &TrackId, stems: &[String], plan: &ChunkPlan) -
     Ok(())
 }
 
-/// Checks a reply for `chunk` and writes it; its samples are on the disk when this returns.
+/// Checks a reply for `chunk`, or a part of one, and writes it; its samples are on the disk when this returns.
 pub fn write(
     files: &Files,
     id: &TrackId,
@@ -49,14 +49,15 @@ pub fn write(
     let window = plan.windows().windowing().window;
     if (windows.end - windows.start, stems.len()) != (u64::from(reply.windows), reply.stems as usize)
         || reply.window != window
+        || !reply.part.lies_in(reply.windows, reply.stems)
     {
         return Err(LayerError::Corrupt("it holds other windows or stems than the chunk has"));
     }
     let mut frames = vec![0.0; window * 2];
     let (mut left, mut right) = (vec![0.0; window], vec![0.0; window]);
-    for (s, stem) in stems.iter().enumerate() {
-        let layers = open_all(files, id, stem, plan, true)?;
-        for (w, index) in windows.clone().enumerate() {
+    for s in reply.part.stems.clone() {
+        let layers = open_all(files, id, &stems[s as usize], plan, true)?;
+        for w in reply.part.windows.clone() {
             let [l, r] = reply.channels(w, s);
             read_le_bytes(l, &mut left);
             read_le_bytes(r, &mut right);
@@ -64,7 +65,7 @@ pub fn write(
                 return Err(LayerError::Corrupt("it holds samples that are not numbers"));
             }
             interleave(&left, &right, &mut frames);
-            write_window(&layers, plan, index, &frames)?;
+            write_window(&layers, plan, windows.start + u64::from(w), &frames)?;
         }
         for layer in &layers {
             layer.sync_data()?;

@@ -5,8 +5,10 @@ use crate::problem::Problem;
 use crate::store::{Audio, ChunkRecord, TrackRecord};
 use crate::view::{ChunkState, ChunkView, TrackView};
 use karaoke_core::overlap::Blender;
+use karaoke_core::part::{Arrived, Part};
 use karaoke_core::state::Progress;
-use karaoke_core::{ChunkPlan, Manifest, TrackId, TrackState, WindowPlan};
+use karaoke_core::{ChunkPlan, Manifest, Route, TrackId, TrackState, WindowPlan};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -42,6 +44,9 @@ struct Inner {
     record: TrackRecord,
     chunks: Vec<Chunk>,
     done: u64,
+    /// Of chunks whose reply comes in parts, the parts that are safe. Those of a former life of the server
+    /// are not known here, and come again.
+    arrived: HashMap<u64, Arrived>,
     /// When separating began in this process, and how many chunks were done then.
     began: Option<(Instant, u64)>,
 }
@@ -57,6 +62,8 @@ pub struct Chunk {
     pub starts: u32,
     /// Workers that died with it, handed it back or replied rubbish, in this life of the server.
     pub failed: Vec<Arc<str>>,
+    /// Attempts, and whose, of which a reply or a part of it was corrupt, in this life of the server.
+    pub refused: Vec<(u32, Arc<str>)>,
     /// Who works on it, or did it.
     pub worker: Option<Arc<str>>,
     /// How long that took.
@@ -91,7 +98,13 @@ impl LiveTrack {
             events: EventLog::default(),
             audio: OnceLock::new(),
             called_off: AtomicBool::new(record.state.is_terminal()),
-            inner: Mutex::new(Inner { record, chunks: Vec::new(), done: 0, began: None }),
+            inner: Mutex::new(Inner {
+                record,
+                chunks: Vec::new(),
+                done: 0,
+                arrived: HashMap::new(),
+                began: None,
+            }),
         };
         let audio = track.lock().record.audio;
         if let Some(audio) = audio {
@@ -124,6 +137,12 @@ impl LiveTrack {
     /// Its row as last known.
     pub fn record(&self) -> TrackRecord {
         self.lock().record.clone()
+    }
+
+    /// The workers that its chunks go to; none before the first one goes out.
+    pub fn route(&self) -> Option<Route> {
+        let provider = self.lock().record.providers.last().cloned()?;
+        Some(Route::new(self.manifest.name.as_str(), provider))
     }
 
     /// Nobody wants it any more: decoders and readers stop.
@@ -173,6 +192,23 @@ impl LiveTrack {
     pub fn missing(&self) -> Vec<u64> {
         let inner = self.lock();
         (0..).zip(&inner.chunks).filter(|(_, c)| c.state != ChunkState::Done).map(|(i, _)| i).collect()
+    }
+
+    /// The samples of a part are safe, perhaps not for the first time. Says whether all of its chunk are now.
+    pub fn part_arrived(&self, chunk: u64, part: &Part) -> bool {
+        let Some(live) = self.audio.get() else { return false };
+        let windows = live.plan.windows_of(chunk);
+        let (windows, stems) = ((windows.end - windows.start) as u32, self.manifest.stems.len() as u32);
+        if *part == Part::whole(windows, stems) {
+            return true;
+        }
+        let mut inner = self.lock();
+        inner.arrived.entry(chunk).or_insert_with(|| Arrived::none(windows, stems)).add(part)
+    }
+
+    /// A chunk is done: its parts need no more be told from each other.
+    pub fn forget_parts(&self, chunk: u64) {
+        self.lock().arrived.remove(&chunk);
     }
 
     /// How far it is.
@@ -297,6 +333,7 @@ impl From<ChunkRecord> for Chunk {
             attempts: r.attempts,
             starts: 0,
             failed: Vec::new(),
+            refused: Vec::new(),
             worker: r.worker.map(Into::into),
             seconds: r.seconds,
         }

@@ -6,6 +6,7 @@
 use crate::events::EventLog;
 use crate::live::json;
 use crate::view::{Happening, Health, WorkerView};
+use karaoke_core::Route;
 use karaoke_core::presence::{InHand, Presence, WorkerState};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,7 +35,18 @@ pub struct Registry {
 #[derive(Default)]
 struct Inner {
     workers: BTreeMap<String, Known>,
+    /// Routes that were served, whoever is left of their workers.
+    served: HashMap<Route, Served>,
+    /// From when on silence counts: the beginning, or when nobody could be heard for a while.
+    listening: Duration,
     story: VecDeque<Happening>,
+}
+
+/// When a worker of a route was last heard, and how long it is from one announcement to the next.
+#[derive(Clone, Copy)]
+struct Served {
+    heard: Duration,
+    every_s: f64,
 }
 
 struct Known {
@@ -91,6 +103,13 @@ impl Registry {
             _ if lives => Heard::Again,
             _ => Heard::Joined,
         };
+        let presence = match before {
+            // A pool that tells of a death does not know what the dead could do.
+            Some(known) if presence.state.is_over() && presence.models.is_empty() => {
+                presence_of(presence, known)
+            }
+            _ => presence,
+        };
         let counted = before.map_or((0, 0, 0), |k| (k.served, k.refused, k.lost));
         let was_idle = before.filter(|k| lives && k.is_free()).map(|k| k.since);
         let known = Known {
@@ -102,6 +121,7 @@ impl Registry {
             refused: counted.1,
             lost: counted.2,
         };
+        inner.hear_routes(&known);
         inner.workers.insert(name.clone(), known);
         self.tell(&inner, &name);
         heard
@@ -142,7 +162,9 @@ impl Registry {
     /// Nobody could be heard for a while; silence counts from now on.
     pub fn pardon(&self) {
         let now = self.now();
-        self.lock().workers.values_mut().filter(|k| k.health.is_here()).for_each(|k| k.heard = now);
+        let mut inner = self.lock();
+        inner.workers.values_mut().filter(|k| k.health.is_here()).for_each(|k| k.heard = now);
+        inner.listening = now;
     }
 
     /// Looks who has fallen silent. Returns those that just have, and forgets those long gone.
@@ -150,6 +172,7 @@ impl Registry {
         let now = self.now();
         let mut inner = self.lock();
         inner.workers.retain(|_, k| k.health.is_here() || now.saturating_sub(k.since) < REMEMBERED);
+        inner.served.retain(|_, served| now.saturating_sub(served.heard) < REMEMBERED);
         let mut changed = Vec::new();
         for (name, known) in inner.workers.iter_mut().filter(|(_, k)| k.health.is_here()) {
             let health = known.aged(now);
@@ -164,25 +187,21 @@ impl Registry {
         changed
     }
 
-    /// Workers that wait for a job of `model` and get none.
-    pub fn idle(&self, model: &str) -> usize {
+    /// Workers that wait for a job of `route` and get none.
+    pub fn idle(&self, route: &Route) -> usize {
         let now = self.now();
         let idle = |k: &&Known| {
             k.health == Health::Alive
                 && k.is_free()
-                && k.presence.models.iter().any(|m| m == model)
+                && k.serves(route)
                 && now.saturating_sub(k.since) >= IDLE_AFTER
         };
         self.lock().workers.values().filter(idle).count()
     }
 
-    /// Whether a worker other than `worker` is there for `model`.
-    pub fn has_others(&self, model: &str, worker: &str) -> bool {
-        let other = |k: &Known| {
-            k.health == Health::Alive
-                && k.presence.worker != worker
-                && k.presence.models.iter().any(|m| m == model)
-        };
+    /// Whether a worker other than `worker` is there for `route`.
+    pub fn has_others(&self, route: &Route, worker: &str) -> bool {
+        let other = |k: &Known| k.health == Health::Alive && k.presence.worker != worker && k.serves(route);
         self.lock().workers.values().any(other)
     }
 
@@ -196,17 +215,33 @@ impl Registry {
         self.lock().workers.get(worker).map(|k| k.health)
     }
 
-    /// Jobs of each model that keep its workers busy: what they hold, and one more. Every model has a queue of its
-    /// own, of which each of its workers holds so many.
-    pub fn capacities(&self) -> HashMap<String, usize> {
+    /// Jobs of each route that keep its live workers busy: what they hold, and one more. Every route has a queue of
+    /// its own, of which each of its workers holds so many.
+    pub fn capacities(&self) -> HashMap<Route, usize> {
         let mut capacities = HashMap::new();
         for known in self.lock().workers.values().filter(|k| k.health == Health::Alive) {
             let held = known.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
-            for model in &known.presence.models {
-                *capacities.entry(model.clone()).or_insert(1) += held;
+            for route in known.routes() {
+                *capacities.entry(route).or_insert(1) += held;
             }
         }
         capacities
+    }
+
+    /// Whether the workers of a route are gone, all of them, and not only for a moment: none is there, and of none
+    /// anything was heard for as long as makes a single one count as gone.
+    pub fn is_gone(&self, route: &Route) -> bool {
+        let now = self.now();
+        let inner = self.lock();
+        if inner.workers.values().any(|k| k.health.is_here() && k.serves(route)) {
+            return false;
+        }
+        // Of one that was never heard nobody knows how often its workers speak: as seldom as any does.
+        let seldom = || inner.workers.values().map(|k| k.presence.every_s).reduce(f64::max);
+        let served = inner.served.get(route);
+        let Some(every_s) = served.map(|s| s.every_s).or_else(seldom) else { return false };
+        let heard = served.map_or(inner.listening, |s| s.heard.max(inner.listening));
+        missed(now, heard, every_s) > GONE_AFTER
     }
 
     /// Something happened that is worth telling.
@@ -251,7 +286,39 @@ impl Registry {
     }
 }
 
+/// Announcements that are missing, of somebody who was last heard at `heard`.
+fn missed(now: Duration, heard: Duration, every_s: f64) -> f64 {
+    now.saturating_sub(heard).as_secs_f64() / every_s.max(0.01)
+}
+
+/// The last word on a worker, with what it could do as it was known before.
+fn presence_of(last: Presence, known: &Known) -> Presence {
+    let p = known.presence.clone();
+    let Presence { models, provider, provider_why, providers, threads, prefetch, .. } = p;
+    Presence { models, provider, provider_why, providers, threads, prefetch, ..last }
+}
+
+impl Inner {
+    fn hear_routes(&mut self, known: &Known) {
+        if known.presence.state.is_over() {
+            return;
+        }
+        let served = Served { heard: known.heard, every_s: known.presence.every_s };
+        for route in known.routes() {
+            self.served.insert(route, served);
+        }
+    }
+}
+
 impl Known {
+    fn routes(&self) -> impl Iterator<Item = Route> {
+        self.presence.routes()
+    }
+
+    fn serves(&self, route: &Route) -> bool {
+        self.routes().any(|own| own == *route)
+    }
+
     fn is_free(&self) -> bool {
         self.presence.state == WorkerState::Idle && self.presence.current.is_none()
     }
@@ -266,8 +333,7 @@ impl Known {
     }
 
     fn aged(&self, now: Duration) -> Health {
-        let missed = now.saturating_sub(self.heard).as_secs_f64() / self.presence.every_s.max(0.01);
-        match missed {
+        match missed(now, self.heard, self.presence.every_s) {
             m if m > GONE_AFTER => Health::Gone,
             m if m > SUSPECT_AFTER => Health::Suspect,
             _ => Health::Alive,
@@ -285,6 +351,8 @@ impl Known {
             note: p.note.clone(),
             models: p.models.clone(),
             provider: p.provider.clone(),
+            provider_why: p.provider_why.clone(),
+            providers: p.providers.clone(),
             threads: p.threads,
             cpu_load: p.cpu_load,
             served: self.served,
@@ -327,6 +395,8 @@ mod tests {
             pid: 1,
             models: vec!["m".into()],
             provider: "cpu".into(),
+            provider_why: String::new(),
+            providers: BTreeMap::new(),
             threads: 1,
             prefetch: 2,
             state,
@@ -344,7 +414,11 @@ mod tests {
         InHand { track: TrackId::from_random(1), chunk, attempt: 1 }
     }
 
-    /// Lets `worker` have been heard so long ago.
+    fn route() -> Route {
+        Route::new("m", "cpu")
+    }
+
+    /// Lets everything be so much longer ago.
     fn age(registry: &mut Registry, by: Duration) {
         registry.began -= by;
     }
@@ -355,12 +429,12 @@ mod tests {
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Again);
         assert_eq!(
-            (r.capacities().get("m"), r.has_others("m", "a"), r.has_others("m", "b")),
+            (r.capacities().get(&route()), r.has_others(&route(), "a"), r.has_others(&route(), "b")),
             (Some(&3), false, true)
         );
         age(&mut r, Duration::from_secs(4));
         assert_eq!(r.look(), [("a".to_owned(), Health::Suspect)]);
-        assert_eq!((r.look(), r.capacities().len(), r.idle("m")), (vec![], 0, 0));
+        assert_eq!((r.look(), r.capacities().len(), r.idle(&route())), (vec![], 0, 0));
         age(&mut r, Duration::from_secs(7));
         assert_eq!(r.look(), [("a".to_owned(), Health::Gone)]);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined, "it was only cut off");
@@ -375,14 +449,14 @@ mod tests {
     fn idle_is_who_has_waited_for_a_moment() {
         let mut r = Registry::default();
         r.hear(presence("a", 1, WorkerState::Idle));
-        assert_eq!(r.idle("m"), 0);
+        assert_eq!(r.idle(&route()), 0);
         age(&mut r, Duration::from_millis(400));
-        assert_eq!((r.idle("m"), r.idle("other")), (1, 0));
+        assert_eq!((r.idle(&route()), r.idle(&Route::new("other", "cpu"))), (1, 0));
         r.hear(presence("a", 1, WorkerState::Idle));
-        assert_eq!(r.idle("m"), 1, "saying it again does not begin it again");
+        assert_eq!(r.idle(&route()), 1, "saying it again does not begin it again");
         r.busy("a", hand(1));
         age(&mut r, Duration::from_secs(1));
-        assert_eq!((r.idle("m"), r.hand_of("a")), (0, Some(hand(1))));
+        assert_eq!((r.idle(&route()), r.hand_of("a")), (0, Some(hand(1))));
         r.busy("a", hand(2));
         r.free("a", (&hand(1).track, 1), true);
         assert_eq!(r.hand_of("a"), Some(hand(2)), "it has the next one already");
@@ -402,5 +476,40 @@ mod tests {
         r.busy("a", hand(1));
         assert_eq!(r.health("a"), Some(Health::Crashed), "a word from before it died");
         assert_eq!(r.hear(presence("a", 2, WorkerState::Left)), Heard::Left);
+    }
+
+    #[test]
+    fn a_provider_is_gone_when_none_of_its_workers_was_heard_for_long() {
+        let mut r = Registry::default();
+        let cuda = |worker: &str, state| Presence { provider: "cuda".into(), ..presence(worker, 1, state) };
+        let gone = |r: &Registry| r.is_gone(&Route::new("m", "cuda"));
+        age(&mut r, Duration::from_secs(60));
+        assert!(!gone(&r), "nobody was heard at all");
+        r.hear(presence("other", 1, WorkerState::Idle));
+        assert!(gone(&r), "others were, for a minute");
+        r.hear(cuda("a", WorkerState::Idle));
+        r.hear(cuda("b", WorkerState::Idle));
+        assert!(!gone(&r));
+        // One dies and one leaves: the provider is there for a while yet.
+        let unknown = Presence { models: vec![], provider: String::new(), ..cuda("a", WorkerState::Crashed) };
+        assert_eq!(r.hear(unknown), Heard::Crashed);
+        assert_eq!(r.views()[0].provider, "cuda", "what it was is remembered");
+        r.hear(cuda("b", WorkerState::Left));
+        age(&mut r, Duration::from_secs(9));
+        assert!(!gone(&r), "a moment is a blip");
+        r.pardon();
+        age(&mut r, Duration::from_secs(9));
+        assert!(!gone(&r), "nobody could be heard before");
+        age(&mut r, Duration::from_secs(2));
+        assert!(gone(&r) && !r.is_gone(&Route::new("m", "cpu")));
+        r.hear(cuda("c", WorkerState::Idle));
+        assert!(!gone(&r));
+    }
+
+    #[test]
+    fn a_provider_without_a_proper_name_serves_nothing() {
+        let r = Registry::default();
+        r.hear(Presence { provider: "../cpu".into(), ..presence("a", 1, WorkerState::Idle) });
+        assert!(r.capacities().is_empty());
     }
 }

@@ -29,6 +29,9 @@ pub struct TrackView {
     pub cover: bool,
     /// The model that separates it.
     pub model: String,
+    /// The execution providers whose workers it was given to, in order. More than one: no worker of the one before
+    /// was left, and the parts of different providers are rounded differently.
+    pub providers: Vec<String>,
     /// Hz, once decoded.
     pub sample_rate: Option<u32>,
     /// Channels of the source, once decoded. Stems are always stereo.
@@ -136,6 +139,10 @@ pub struct WorkerView {
     pub models: Vec<String>,
     /// Its execution provider.
     pub provider: String,
+    /// Why it is that one.
+    pub provider_why: String,
+    /// Models that it runs by another provider than that.
+    pub providers: BTreeMap<String, String>,
     /// Threads of its sessions.
     pub threads: u32,
     /// CPU seconds a second.
@@ -182,7 +189,7 @@ pub struct QueueView {
 pub struct Happening {
     /// RFC 3339.
     pub at: String,
-    /// `joined left crashed suspect gone began done returned lost refused resent spare`.
+    /// `joined left crashed suspect gone began done returned lost refused resent spare moved`.
     pub what: &'static str,
     /// The worker it is about.
     pub worker: Option<String>,
@@ -227,6 +234,7 @@ impl TrackView {
             album: r.album.clone(),
             cover: r.cover_mime.is_some(),
             model: r.manifest.name.clone(),
+            providers: r.providers.clone(),
             sample_rate: r.audio.map(|a| a.source_rate),
             channels: r.audio.map(|a| a.source_channels),
             samples: r.audio.map(|a| a.frames),

@@ -150,11 +150,11 @@ export const text = {
     wentTo: (part, worker) => `${part} went to ${worker}`,
     counts: { served: "done", failures: "failed", lost: "lost", refused: "refused" },
     cpu: (load) => `CPU ${Math.round(load * 100)} %`,
-    about: ({ host, pid, provider, threads, models, uptime_s }) =>
+    about: ({ host, pid, provider, provider_why, threads, models, uptime_s }) =>
       [
         host,
         `process ${pid}`,
-        provider.toUpperCase(),
+        provider && (provider_why ? `${provider}: ${provider_why}` : provider),
         threads && `${threads} thread${threads === 1 ? "" : "s"}`,
         models.join(", "),
         `up ${clock(uptime_s)}`,

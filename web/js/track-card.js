@@ -211,6 +211,9 @@ export class TrackCard {
 
   #take(track) {
     this.track = track;
+    // Not every model has an instrumental: what the track has first is then what it plays.
+    const stems = (track.stems ?? []).map((stem) => stem.name);
+    if (stems.length && !stems.includes(this.#player.stem)) this.#player.setStem(stems[0]);
     this.#offline = false;
     this.#enter(track.state);
     this.#problem = track.error ?? null;

@@ -39,12 +39,12 @@ export class WorkerSeat {
   }
 }
 
-/** How many parts are done, and of what went wrong only what did. */
+/** How many parts are done, of what went wrong only what did, and on what it computes. */
 function counts(worker) {
   const told = Object.entries(text.room.counts).map(([key, word]) =>
     key === "served" ? `${worker.served} ${word}` : text.room.count(worker[key], word),
   );
-  return told.filter(Boolean).join(" · ");
+  return [...told, worker.provider].filter(Boolean).join(" · ");
 }
 
 /** Writes only what is new, so that nothing is laid out again without need. */

@@ -26,10 +26,10 @@ impl Lossy {
         Self { drop: config.drop_replies, double: config.double_replies, seed: config.seed }
     }
 
-    /// The fate of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
+    /// The fate of a part of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
     /// which is whoever was free, has a part in it: so a run can be repeated.
-    pub(crate) fn fate(&self, chunk: u64, attempt: u32) -> Fate {
-        match uniform(self.seed, chunk, attempt) {
+    pub(crate) fn fate(&self, chunk: u64, attempt: u32, part: usize) -> Fate {
+        match uniform(self.seed, chunk, attempt, part) {
             u if u < self.drop => Fate::Dropped,
             u if u < self.drop + self.double => Fate::Doubled,
             _ => Fate::Sent,
@@ -37,9 +37,10 @@ impl Lossy {
     }
 }
 
-/// A number in 0..1 that depends on all three.
-fn uniform(seed: u64, chunk: u64, attempt: u32) -> f64 {
-    let mixed = mix(mix(mix(seed).wrapping_add(chunk)).wrapping_add(u64::from(attempt)));
+/// A number in 0..1 that depends on all four.
+fn uniform(seed: u64, chunk: u64, attempt: u32, part: usize) -> f64 {
+    let reply = mix(mix(mix(seed).wrapping_add(chunk)).wrapping_add(u64::from(attempt)));
+    let mixed = if part == 0 { reply } else { mix(reply.wrapping_add(part as u64)) };
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -57,7 +58,9 @@ mod tests {
 
     fn fates(drop: f64, double: f64, seed: u64) -> Vec<Fate> {
         let lossy = Lossy { drop, double, seed };
-        (0..500).flat_map(|chunk| (1..=4).map(move |attempt| lossy.fate(chunk, attempt))).collect()
+        (0..500)
+            .flat_map(|chunk| (1..=4).map(move |attempt| lossy.fate(chunk, attempt, attempt as usize % 2)))
+            .collect()
     }
 
     fn share(fates: &[Fate], which: Fate) -> f64 {

@@ -8,6 +8,7 @@ pub(crate) use lossy::{Fate, Lossy};
 pub(crate) use saboteur::{Saboteur, Stage};
 pub(crate) use slow::slowed;
 
+use karaoke_core::route::is_provider;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +40,9 @@ pub struct SimulationConfig {
     pub double_replies: f64,
     /// The same seed drops and doubles the replies to the same chunks.
     pub seed: u64,
+    /// Workers pretend to have this execution provider, so that they take its jobs and no others; empty: the one
+    /// they have.
+    pub provider: String,
 }
 
 /// What an unhealthy worker does.
@@ -100,6 +104,7 @@ impl Default for SimulationConfig {
             drop_replies: 0.0,
             double_replies: 0.0,
             seed: 0,
+            provider: String::new(),
         }
     }
 }
@@ -139,6 +144,9 @@ impl SimulationConfig {
         }
         if self.drop_replies + self.double_replies > 1.0 {
             return bad("double_replies", "and simulation.drop_replies must be at most 1 together");
+        }
+        if !self.provider.is_empty() && !is_provider(&self.provider) {
+            return bad("provider", "must be empty or 1 to 32 lower-case letters, digits or '-'");
         }
         Ok(())
     }
@@ -210,6 +218,7 @@ mod tests {
             ("simulate_crash_after", SimulationConfig { simulate_crash_after: f64::NAN, ..good.clone() }),
             ("slow_factor", SimulationConfig { slow_factor: 0.5, ..good.clone() }),
             ("drop_replies", SimulationConfig { drop_replies: 1.5, ..good.clone() }),
+            ("provider", SimulationConfig { provider: "a.b".into(), ..good.clone() }),
             ("double_replies", SimulationConfig { drop_replies: 0.6, double_replies: 0.6, ..good }),
         ];
         for (key, config) in bad {

@@ -40,12 +40,14 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         attempt: 1,
         model: model.into(),
         model_sha256: String::new(),
+        provider: "cpu".into(),
         windows: 2,
         window: 3,
         step: 2,
         gain: 2.0,
         urgent: false,
         reply_to: "memory".into(),
+        max_reply_bytes: 1 << 24,
         body: Bytes::from(to_le_bytes(&samples)),
     }
 }

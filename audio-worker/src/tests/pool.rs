@@ -57,7 +57,7 @@ async fn chunks_come_back_separated() {
         assert!(reply.seconds > 0.0);
         let Outcome::Separated(separated) = reply.outcome else { panic!("{:?}", reply.outcome) };
         for window in 0..3 {
-            for (got, want) in separated.channels(window, 0).iter().zip(&channels) {
+            for (got, want) in separated.channels(window as u32, 0).iter().zip(&channels) {
                 let want = &want[window * job.step..][..job.window];
                 assert_eq!(bits(&from_le_bytes(got)), bits(want));
             }
@@ -75,6 +75,17 @@ async fn a_job_for_another_file_of_that_name_is_handed_back_with_the_reason() {
     queue.publish(job).await.unwrap();
     let Outcome::Returned(reason) = reply(&queue).await.outcome else { panic!("it was not handed back") };
     assert!(reason.contains("identity") && reason.contains("ffff"), "{reason}");
+    pool.stop().await;
+    assert_eq!(queue.waiting_jobs(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_takes_the_jobs_of_its_provider_alone() {
+    let queue = queue();
+    let pool = fakes(&queue, PoolOptions { provider: "cuda".into(), ..options() }, |_| Ok(Box::new(Fake)));
+    queue.publish(job("fake", 0)).await.unwrap();
+    queue.publish(Job { provider: "cuda".into(), ..job("fake", 1) }).await.unwrap();
+    assert_eq!(reply(&queue).await.chunk, 1);
     pool.stop().await;
     assert_eq!(queue.waiting_jobs(), 1);
 }

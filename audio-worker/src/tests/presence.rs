@@ -20,6 +20,7 @@ async fn it_begins_counts_and_ends() {
     pool.announced().await;
     assert_eq!((first.worker.as_str(), first.state, first.done), ("w1", WorkerState::Idle, 0));
     assert_eq!((first.models.as_slice(), first.provider.as_str()), (["fake".to_owned()].as_slice(), "cpu"));
+    assert_eq!(first.provider_why, "a test");
     assert_eq!((first.pid, first.threads, first.prefetch), (std::process::id(), 1, 1));
     assert!(!first.host.is_empty() && first.every_s == 0.005 && first.note.is_none());
     queue.publish(chunk(7)).await.unwrap();

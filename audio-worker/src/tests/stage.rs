@@ -27,6 +27,9 @@ pub(crate) fn options() -> PoolOptions {
         worker: WorkerConfig { workers: 1, retry_pause_ms: 1, ..Default::default() },
         simulation: SimulationConfig::default(),
         every: Duration::from_millis(5),
+        provider: "cpu".into(),
+        provider_why: "a test".into(),
+        providers: Default::default(),
     }
 }
 

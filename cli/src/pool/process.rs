@@ -31,14 +31,16 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let Arguments { name, life, fault } = arguments;
     let catalogue = Catalogue::open(&config.models.dir)?;
     let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
+    let options = options(&config, &catalogue, Some(&runtime));
     let models: Vec<String> = catalogue.installed().map(|m| m.name.clone()).collect();
+    let routes = options.routes(&models);
     let connected = tokio::select! {
-        connected = RabbitWorker::connect(&config.broker, &name, &models) => connected,
+        connected = RabbitWorker::connect(&config.broker, &name, &routes) => connected,
         () = stop.cancelled() => return Ok(()),
     };
     let queue = Arc::new(connected.context("broker")?);
     let (identity, catalogue) = (Identity { name, life }, Arc::new(catalogue));
-    let mut pool = Pool::start_alone(&options(&config), identity, fault, catalogue, queue.clone(), runtime)
+    let mut pool = Pool::start_alone(&options, identity, fault, catalogue, queue.clone(), runtime)
         .context("the worker cannot start")?;
     tokio::select! {
         () = pool.announced() => say(UP),

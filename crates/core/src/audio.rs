@@ -74,6 +74,14 @@ pub fn subtract(mix: &mut [f32], predicted: &[f32]) {
     }
 }
 
+/// Adds a stem to a sum of stems, sample by sample; sums round, so the order of the stems has to be the same
+/// for every reader.
+pub fn add(sum: &mut [f32], stem: &[f32]) {
+    for (s, x) in sum.iter_mut().zip(stem) {
+        *s += x;
+    }
+}
+
 /// The gain that brings `peak` down to `ceiling`; 1 when it is already below (or silent).
 pub fn gain_to_ceiling(peak: f32, ceiling: Option<f32>) -> f32 {
     match ceiling {

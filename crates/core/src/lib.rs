@@ -2,8 +2,8 @@
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
 //! which windows a track is cut into ([`plan`]), how their outputs join ([`overlap`]), what a model is
-//! ([`manifest`]), what travels between machines ([`wire`], [`presence`]), which chunk is next ([`schedule`]),
-//! when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
+//! ([`manifest`]), what travels between machines ([`wire`], [`part`], [`presence`]), which chunk is next ([`schedule`]),
+//! where it goes ([`route`]), when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
 pub mod flight;
@@ -11,8 +11,10 @@ pub mod id;
 pub mod kind;
 pub mod manifest;
 pub mod overlap;
+pub mod part;
 pub mod plan;
 pub mod presence;
+pub mod route;
 pub mod schedule;
 pub mod state;
 pub mod wire;
@@ -20,4 +22,5 @@ pub mod wire;
 pub use id::TrackId;
 pub use manifest::Manifest;
 pub use plan::{ChunkPlan, WindowPlan, Windowing};
+pub use route::Route;
 pub use state::TrackState;

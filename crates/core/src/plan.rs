@@ -195,13 +195,13 @@ pub struct ChunkPlan {
     per_chunk: u32,
 }
 
-/// The sizes of a job and its reply do not fit the limit even with one window a chunk.
+/// A job does not fit the limit even with one window a chunk, and a reply not even with one stem of it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "one window of this model makes messages of {needed} bytes, over the limit of {limit}: raise chunking.max_message_bytes"
 )]
 pub struct TooLarge {
-    /// Bytes of the larger of the two messages.
+    /// Bytes of the message.
     pub needed: usize,
     /// Bytes allowed.
     pub limit: usize,
@@ -213,16 +213,25 @@ impl ChunkPlan {
         Self { windows, per_chunk: per_chunk.max(1) }
     }
 
-    /// The largest number of windows a chunk may hold so that neither its job nor its reply (with `stems`
-    /// predicted stems) exceeds `limit` bytes of samples.
-    pub fn largest(windowing: &Windowing, stems: usize, limit: usize) -> Result<u32, TooLarge> {
+    /// The largest number of windows a chunk may hold so that its job does not exceed `limit` bytes of samples.
+    /// Its reply then goes in parts where it has to: one window of one stem is no larger than a job.
+    pub fn largest(windowing: &Windowing, limit: usize) -> Result<u32, TooLarge> {
         let job = |n: usize| ((n - 1) * windowing.step + windowing.window) * crate::audio::FRAME_BYTES;
-        let reply = |n: usize| n * windowing.window * stems * crate::audio::FRAME_BYTES;
-        let fits = |n: usize| job(n).max(reply(n)) <= limit;
-        if !fits(1) {
-            return Err(TooLarge { needed: job(1).max(reply(1)), limit });
+        match limit.checked_sub(job(1)) {
+            None => Err(TooLarge { needed: job(1), limit }),
+            Some(rest) => {
+                let more = rest / (windowing.step * crate::audio::FRAME_BYTES);
+                Ok(u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1))
+            }
         }
-        Ok((1..).take_while(|&n| fits(n)).last().unwrap_or(1) as u32)
+    }
+
+    /// The number of windows that a chunk holds unless somebody chooses another: as many as give a reply (with
+    /// `stems` predicted stems) in one message of `limit` bytes, or one.
+    pub fn usual(windowing: &Windowing, stems: usize, limit: usize) -> Result<u32, TooLarge> {
+        let largest = Self::largest(windowing, limit)?;
+        let in_one = limit / (windowing.window * stems.max(1) * crate::audio::FRAME_BYTES);
+        Ok(u32::try_from(in_one).unwrap_or(u32::MAX).clamp(1, largest))
     }
 
     /// The windows underneath.
@@ -346,13 +355,20 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn largest_chunk_fits_and_one_more_does_not(w in any_windowing(), stems in 1usize..4, limit in 1usize..5000) {
-            match ChunkPlan::largest(&w, stems, limit) {
-                Ok(n) => {
-                    let size = |n: usize| (((n - 1) * w.step + w.window) * 8).max(n * w.window * stems * 8);
-                    prop_assert!(size(n as usize) <= limit && size(n as usize + 1) > limit);
+        fn the_largest_job_fits_and_one_more_window_does_not(w in any_windowing(), stems in 1usize..7, limit in 1usize..5000) {
+            let job = |n: usize| ((n - 1) * w.step + w.window) * 8;
+            let reply = |n: usize| n * w.window * stems * 8;
+            match (ChunkPlan::largest(&w, limit), ChunkPlan::usual(&w, stems, limit)) {
+                (Ok(largest), Ok(usual)) => {
+                    let (largest, usual) = (largest as usize, usual as usize);
+                    prop_assert!(job(largest) <= limit && job(largest + 1) > limit);
+                    // In one message, if one can be; else one window, in parts of which the smallest fits.
+                    prop_assert!(job(usual) <= limit && (reply(usual) <= limit || usual == 1));
+                    prop_assert!(job(usual + 1).max(reply(usual + 1)) > limit);
+                    prop_assert!(w.window * 8 <= limit);
                 }
-                Err(e) => prop_assert!(e.needed > limit),
+                (Err(e), Err(same)) => prop_assert!(e == same && e.needed > limit && job(1) > limit),
+                _ => prop_assert!(false, "they disagree"),
             }
         }
     }

@@ -1,7 +1,9 @@
 //! What workers say of themselves to every server, again and again; a worker that falls silent is missed.
 
 use crate::id::TrackId;
+use crate::route::{Route, is_provider};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One announcement of a worker. May be lost: the next one says it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,12 @@ pub struct Presence {
     pub models: Vec<String>,
     /// The execution provider of its sessions.
     pub provider: String,
+    /// Why it is that one.
+    #[serde(default)]
+    pub provider_why: String,
+    /// Models that it runs by another provider than that.
+    #[serde(default)]
+    pub providers: BTreeMap<String, String>,
     /// Threads of its sessions.
     pub threads: u32,
     /// Deliveries it may hold at once, the one in work included.
@@ -38,6 +46,15 @@ pub struct Presence {
     pub uptime_s: f64,
     /// Seconds until the next announcement.
     pub every_s: f64,
+}
+
+impl Presence {
+    /// The routes that it serves. A provider whose name can name no queue serves none.
+    pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
+        let provider = |model: &String| self.providers.get(model).unwrap_or(&self.provider);
+        let route = move |model: &String| Route::new(model.as_str(), provider(model).as_str());
+        self.models.iter().map(route).filter(|route| is_provider(&route.provider))
+    }
 }
 
 /// What a worker is doing.

@@ -3,16 +3,20 @@
 //! Headers are plain text pairs, bodies planar little-endian f32. A message that does not agree with its own
 //! headers is refused before a sample of it is read.
 
+use crate::audio::FRAME_BYTES;
 use crate::id::TrackId;
+use crate::part::{Part, split};
+use crate::route::Route;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// More seconds than any chunk takes: what says more is no time.
 const LONGEST_S: f64 = 1e6;
 /// Version of these messages; another version is refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// A chunk to be separated.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,8 @@ pub struct Job {
     pub model: String,
     /// SHA-256 of the model's file: a worker with another file refuses.
     pub model_sha256: String,
+    /// The execution provider whose workers it is for.
+    pub provider: String,
     /// Number of windows in the chunk.
     pub windows: u32,
     /// Frames in a window.
@@ -39,6 +45,8 @@ pub struct Job {
     pub urgent: bool,
     /// Where the reply goes.
     pub reply_to: String,
+    /// The largest message that may go there, in bytes of samples: a larger reply goes in parts.
+    pub max_reply_bytes: usize,
     /// Left then right channel, each `(windows − 1) · step + window` samples.
     pub body: Bytes,
 }
@@ -67,7 +75,7 @@ pub enum Outcome {
     Started,
     /// The worker could not do it and hands it back, with the reason: it may succeed elsewhere.
     Returned(String),
-    /// The samples of every window and stem.
+    /// The samples of its windows and stems, or some of them.
     Separated(Separated),
     /// It failed for good: trying again elsewhere would not help.
     Failed(String),
@@ -75,16 +83,18 @@ pub enum Outcome {
     Corrupt(String),
 }
 
-/// Samples of a separated chunk.
+/// Samples of a separated chunk, or a part of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Separated {
-    /// Number of windows.
+    /// Number of windows of the chunk.
     pub windows: u32,
     /// Number of predicted stems.
     pub stems: u32,
     /// Frames in a window.
     pub window: usize,
-    /// For each window, for each stem, left then right channel of `window` samples.
+    /// Which of them these are.
+    pub part: Part,
+    /// For each window of the part, for each stem of it, left then right channel of `window` samples.
     pub body: Bytes,
 }
 
@@ -122,6 +132,11 @@ pub enum WireError {
 pub type Headers = HashMap<String, String>;
 
 impl Job {
+    /// The workers it is for.
+    pub fn route(&self) -> Route {
+        Route::new(self.model.as_str(), self.provider.as_str())
+    }
+
     /// Samples per channel in the body.
     pub fn frames(&self) -> usize {
         (self.windows as usize).saturating_sub(1) * self.step + self.window
@@ -132,12 +147,14 @@ impl Job {
         let mut headers = common(&self.track, self.chunk, self.attempt);
         put(&mut headers, "model", &self.model);
         put(&mut headers, "model-sha256", &self.model_sha256);
+        put(&mut headers, "provider", &self.provider);
         put(&mut headers, "windows", self.windows);
         put(&mut headers, "window", self.window);
         put(&mut headers, "step", self.step);
         put(&mut headers, "gain", self.gain);
         put(&mut headers, "urgent", self.urgent);
         put(&mut headers, "answer-to", &self.reply_to);
+        put(&mut headers, "max-reply-bytes", self.max_reply_bytes);
         put(&mut headers, "crc32", crc32fast::hash(&self.body));
         headers
     }
@@ -151,12 +168,14 @@ impl Job {
             attempt,
             model: text(headers, "model")?,
             model_sha256: text(headers, "model-sha256")?,
+            provider: text(headers, "provider")?,
             windows: number(headers, "windows")?,
             window: number(headers, "window")?,
             step: number(headers, "step")?,
             gain: number(headers, "gain")?,
             urgent: number(headers, "urgent")?,
             reply_to: text(headers, "answer-to")?,
+            max_reply_bytes: number(headers, "max-reply-bytes")?,
             body,
         };
         if job.windows == 0 || job.window == 0 || job.window > 1 << 28 || job.windows > 1 << 20 {
@@ -168,7 +187,7 @@ impl Job {
         if !(job.gain.is_finite() && job.gain > 0.0) {
             return Err(WireError::Bad("gain"));
         }
-        check_length(&job.body, job.frames().checked_mul(crate::audio::FRAME_BYTES))?;
+        check_length(&job.body, job.frames().checked_mul(FRAME_BYTES))?;
         check_sum(headers, &job.body)?;
         Ok(job)
     }
@@ -187,6 +206,10 @@ impl Reply {
                 put(&mut headers, "windows", s.windows);
                 put(&mut headers, "stems", s.stems);
                 put(&mut headers, "window", s.window);
+                put(&mut headers, "first-window", s.part.windows.start);
+                put(&mut headers, "part-windows", s.part.windows.len());
+                put(&mut headers, "first-stem", s.part.stems.start);
+                put(&mut headers, "part-stems", s.part.stems.len());
                 ("separated", s.body)
             }
             Outcome::Failed(reason) => ("failed", Bytes::from(reason)),
@@ -195,6 +218,25 @@ impl Reply {
         put(&mut headers, "outcome", name);
         put(&mut headers, "crc32", crc32fast::hash(&body));
         (headers, body)
+    }
+
+    /// The replies that say the same in messages of at most `limit` bytes of samples, or of one window of one
+    /// stem where that is more. One that fits stays as it is; no sample is copied.
+    pub fn in_parts(self, limit: usize) -> Vec<Self> {
+        match &self.outcome {
+            Outcome::Separated(whole) if whole.body.len() > limit => {
+                let parts = whole.parts(limit).map(Outcome::Separated);
+                parts
+                    .map(|outcome| Self {
+                        outcome,
+                        worker: self.worker.clone(),
+                        track: self.track.clone(),
+                        ..self
+                    })
+                    .collect()
+            }
+            _ => vec![self],
+        }
     }
 
     /// Puts a reply together again. One that says whose it is, but contradicts itself, is [`Outcome::Corrupt`].
@@ -219,27 +261,45 @@ fn outcome(headers: &Headers, body: Bytes) -> Result<Outcome, WireError> {
 }
 
 fn separated(headers: &Headers, body: Bytes) -> Result<Separated, WireError> {
+    let run = |first: &'static str, count: &'static str| -> Result<Range<u32>, WireError> {
+        let (first, many): (u32, u32) = (number(headers, first)?, number(headers, count)?);
+        Ok(first..first.checked_add(many).ok_or(WireError::Bad(count))?)
+    };
     let s = Separated {
         windows: number(headers, "windows")?,
         stems: number(headers, "stems")?,
         window: number(headers, "window")?,
+        part: Part { windows: run("first-window", "part-windows")?, stems: run("first-stem", "part-stems")? },
         body,
     };
-    let want = (s.windows as usize)
-        .checked_mul(s.stems as usize)
+    if !s.part.lies_in(s.windows, s.stems) {
+        return Err(WireError::Bad("part-windows"));
+    }
+    let want = (s.part.windows.len())
+        .checked_mul(s.part.stems.len())
         .and_then(|n| n.checked_mul(s.window))
-        .and_then(|n| n.checked_mul(crate::audio::FRAME_BYTES));
+        .and_then(|n| n.checked_mul(FRAME_BYTES));
     check_length(&s.body, want)?;
     check_sum(headers, &s.body)?;
     Ok(s)
 }
 
 impl Separated {
-    /// Left and right samples, as bytes, of one stem of one window.
-    pub fn channels(&self, window: usize, stem: usize) -> [&[u8]; 2] {
+    /// Left and right samples, as bytes, of one stem of one window; both must be in the part.
+    pub fn channels(&self, window: u32, stem: u32) -> [&[u8]; 2] {
         let bytes = self.window * 4;
-        let at = (window * self.stems as usize + stem) * 2 * bytes;
+        let row = (window - self.part.windows.start) as usize * self.part.stems.len();
+        let at = (row + (stem - self.part.stems.start) as usize) * 2 * bytes;
         [&self.body[at..at + bytes], &self.body[at + bytes..at + 2 * bytes]]
+    }
+
+    /// The same in parts of at most `limit` bytes of samples; it must be whole. Bodies are shared, not copied.
+    fn parts(&self, limit: usize) -> impl Iterator<Item = Self> {
+        let cell = self.window * FRAME_BYTES;
+        split(self.windows, self.stems, limit / cell.max(1)).map(move |part| {
+            let place = part.place(self.stems);
+            Self { body: self.body.slice(place.start * cell..place.end * cell), part, ..*self }
+        })
     }
 }
 
@@ -299,16 +359,26 @@ mod tests {
                     attempt: windows,
                     model: "centre".into(),
                     model_sha256: "ab".into(),
+                    provider: "cpu".into(),
                     windows,
                     window,
                     step,
                     gain,
                     urgent: chunk % 2 == 0,
                     reply_to: "results.x".into(),
+                    max_reply_bytes: window,
                     body: Bytes::from(vec![7; frames * 8]),
                 }
             },
         )
+    }
+
+    /// All samples of a job, each another.
+    fn whole(job: &Job, stems: u32) -> Separated {
+        let (windows, part) = (job.windows, Part::whole(job.windows, stems));
+        let bytes = part.cells() * job.window * 8;
+        let body = (0..bytes).map(|i| (i * 7 + i / 256) as u8).collect::<Vec<_>>().into();
+        Separated { windows, stems, window: job.window, part, body }
     }
 
     proptest! {
@@ -327,12 +397,7 @@ mod tests {
 
         #[test]
         fn replies_round_trip(job in any_job(), stems in 1u32..4, kind in 0..4, seconds in 0f64..1e4) {
-            let separated = Separated {
-                windows: job.windows,
-                stems,
-                window: job.window,
-                body: Bytes::from(vec![1; job.windows as usize * stems as usize * job.window * 8]),
-            };
+            let separated = whole(&job, stems);
             let outcome = match kind {
                 0 => Outcome::Started,
                 1 => Outcome::Returned("später ü".into()),
@@ -342,6 +407,34 @@ mod tests {
             let reply = Reply { track: job.track, chunk: job.chunk, attempt: 2, worker: "w".into(), seconds, outcome };
             let (headers, body) = reply.clone().into_message();
             prop_assert_eq!(Reply::from_message(&headers, body), Ok(reply));
+        }
+
+        #[test]
+        fn parts_hold_together_what_the_whole_holds(job in any_job(), stems in 1u32..7, limit in 0usize..900) {
+            let whole = whole(&job, stems);
+            let outcome = Outcome::Separated(whole.clone());
+            let reply = Reply { track: job.track, chunk: 1, attempt: 2, worker: "w".into(), seconds: 0.5, outcome };
+            let parts = reply.clone().in_parts(limit);
+            prop_assert_eq!(parts.len() == 1, whole.body.len() <= limit || whole.body.len() == job.window * 8);
+            let mut cells = 0;
+            for part in parts {
+                let (headers, body) = part.clone().into_message();
+                prop_assert!(body.len() <= limit.max(job.window * 8));
+                let got = Reply::from_message(&headers, body).unwrap();
+                prop_assert_eq!(&got, &part);
+                let Outcome::Separated(got) = got.outcome else { panic!("no samples") };
+                for window in got.part.windows.clone() {
+                    for stem in got.part.stems.clone() {
+                        prop_assert_eq!(got.channels(window, stem), whole.channels(window, stem));
+                        cells += 1;
+                    }
+                }
+                // A slice of the same bytes, not a copy.
+                let at = got.body.as_ptr() as usize;
+                let all = whole.body.as_ptr() as usize;
+                prop_assert!((all..all + whole.body.len()).contains(&at));
+            }
+            prop_assert_eq!(cells, job.windows * stems);
         }
 
         #[test]
@@ -356,9 +449,7 @@ mod tests {
 
         #[test]
         fn a_reply_that_contradicts_itself_still_says_whose_it_is(job in any_job(), cut in 1usize..8) {
-            let body = Bytes::from(vec![1; job.windows as usize * job.window * 8]);
-            let separated = Separated { windows: job.windows, stems: 1, window: job.window, body };
-            let outcome = Outcome::Separated(separated);
+            let outcome = Outcome::Separated(whole(&job, 1));
             let reply = Reply { track: job.track, chunk: job.chunk, attempt: 2, worker: "w".into(), seconds: 0.5, outcome };
             let (headers, body) = reply.clone().into_message();
             let got = Reply::from_message(&headers, body.slice(cut..)).unwrap();
@@ -369,8 +460,8 @@ mod tests {
         #[test]
         fn hostile_headers_never_panic(
             pairs in proptest::collection::hash_map(
-                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "answer-to", "worker", "seconds", "outcome", "crc32"]),
-                prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc", "separated"]), 0..14),
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "provider", "answer-to", "worker", "seconds", "outcome", "crc32", "max-reply-bytes", "first-window", "part-windows", "first-stem", "part-stems"]),
+                prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc", "separated"]), 0..18),
         ) {
             let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             let _ = Job::from_message(&headers, Bytes::new());

@@ -10,9 +10,9 @@ mod notices;
 pub mod rabbit;
 
 use async_trait::async_trait;
-use karaoke_core::TrackId;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
+use karaoke_core::{Route, TrackId};
 use std::time::Duration;
 
 /// A message of type `T` that has to be settled: acked when its work is safe, nacked to have it done again.
@@ -115,8 +115,8 @@ pub trait ServerQueue: Send + Sync {
 /// A worker's end.
 #[async_trait]
 pub trait WorkerQueue: Send + Sync {
-    /// Waits for the next job of one of `models`. Cancel-safe: dropping the future loses no job.
-    async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError>;
+    /// Waits for the next job of one of `routes`. Cancel-safe: dropping the future loses no job.
+    async fn next_job(&self, routes: &[Route]) -> Result<Delivery<Job>, QueueError>;
     /// Sends a reply to `reply_to`; returns when the queue holds it safely, so that the job may be acked.
     async fn reply(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError>;
     /// Announces a worker to every server; best effort.

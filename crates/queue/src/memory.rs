@@ -3,9 +3,9 @@
 use crate::notices::Notices;
 use crate::{Delivery, QueueError, ServerQueue, Settle, WorkerQueue};
 use async_trait::async_trait;
-use karaoke_core::TrackId;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
+use karaoke_core::{Route, TrackId};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +40,7 @@ struct Lane<T> {
 
 struct LaneState<T> {
     waiting: VecDeque<Entry<T>>,
+    unsettled: usize,
     closed: bool,
 }
 
@@ -91,6 +92,17 @@ impl MemoryQueue {
     pub fn waiting_jobs(&self) -> usize {
         self.shared.jobs.lock().waiting.len()
     }
+
+    /// Replies that wait for the server, or that it has taken and not settled yet.
+    pub fn replies_in_work(&self) -> usize {
+        let replies = self.shared.replies.lock();
+        replies.waiting.len() + replies.unsettled
+    }
+
+    /// Jobs that workers have taken and not settled yet.
+    pub fn unsettled_jobs(&self) -> usize {
+        self.shared.jobs.lock().unsettled
+    }
 }
 
 #[async_trait]
@@ -140,8 +152,12 @@ impl ServerQueue for MemoryQueue {
 
 #[async_trait]
 impl WorkerQueue for MemoryQueue {
-    async fn next_job(&self, models: &[String]) -> Result<Delivery<Job>, QueueError> {
-        let (message, redelivered) = self.shared.jobs.pop(|job| models.contains(&job.model)).await?;
+    async fn next_job(&self, routes: &[Route]) -> Result<Delivery<Job>, QueueError> {
+        let (message, redelivered) = self
+            .shared
+            .jobs
+            .pop(|job| routes.iter().any(|r| (&r.model, &r.provider) == (&job.model, &job.provider)))
+            .await?;
         let settle = Unsettled { shared: self.shared.clone(), message: message.clone(), lane: |s| &s.jobs };
         Ok(Delivery::new(message, redelivered, Box::new(settle)))
     }
@@ -177,7 +193,9 @@ struct Unsettled<T> {
 }
 
 impl<T: Send + Sync> Settle for Unsettled<T> {
-    fn ack(self: Box<Self>) {}
+    fn ack(self: Box<Self>) {
+        (self.lane)(&self.shared).settled();
+    }
 
     fn nack(self: Box<Self>) {
         let Self { shared, message, lane } = *self;
@@ -187,7 +205,7 @@ impl<T: Send + Sync> Settle for Unsettled<T> {
 
 impl<T> Lane<T> {
     fn new(capacity: usize, patience: Duration) -> Self {
-        let state = Mutex::new(LaneState { waiting: VecDeque::new(), closed: false });
+        let state = Mutex::new(LaneState { waiting: VecDeque::new(), unsettled: 0, closed: false });
         Self { state, filled: Notify::new(), drained: Notify::new(), capacity: capacity.max(1), patience }
     }
 
@@ -231,6 +249,7 @@ impl<T> Lane<T> {
                 let mut state = self.lock();
                 let at = state.waiting.iter().position(|entry| wanted(&entry.message));
                 if let Some(Entry { message, rank }) = at.and_then(|at| state.waiting.remove(at)) {
+                    state.unsettled += 1;
                     self.drained.notify_waiters();
                     return Ok((message, rank == Rank::Redelivered));
                 }
@@ -244,8 +263,17 @@ impl<T> Lane<T> {
 
     /// A message that was given back goes first; it had its place before the bound was reached.
     fn push_back_to_front(&self, message: T) {
-        self.lock().waiting.push_front(Entry { message, rank: Rank::Redelivered });
+        {
+            let mut state = self.lock();
+            state.unsettled = state.unsettled.saturating_sub(1);
+            state.waiting.push_front(Entry { message, rank: Rank::Redelivered });
+        }
         self.filled.notify_waiters();
+    }
+
+    fn settled(&self) {
+        let mut state = self.lock();
+        state.unsettled = state.unsettled.saturating_sub(1);
     }
 
     fn retain(&self, keep: impl Fn(&T) -> bool) {
@@ -278,18 +306,20 @@ mod tests {
             attempt: 1,
             model: model.into(),
             model_sha256: String::new(),
+            provider: "cpu".into(),
             windows: 1,
             window: 1,
             step: 1,
             gain: 1.0,
             urgent: false,
             reply_to: "memory".into(),
+            max_reply_bytes: 8,
             body: Bytes::from_static(&[0; 8]),
         }
     }
 
-    fn queue(capacity: usize) -> (MemoryQueue, Vec<String>) {
-        (MemoryQueue::new(capacity, Duration::from_secs(5)), vec!["a".to_owned()])
+    fn queue(capacity: usize) -> (MemoryQueue, Vec<Route>) {
+        (MemoryQueue::new(capacity, Duration::from_secs(5)), vec![Route::new("a", "cpu")])
     }
 
     #[tokio::test]
@@ -298,6 +328,19 @@ mod tests {
         q.publish(job(1, "b")).await.unwrap();
         q.publish(job(2, "a")).await.unwrap();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+    }
+
+    #[tokio::test]
+    async fn a_job_goes_to_a_worker_of_its_provider() {
+        let (q, a) = queue(8);
+        q.publish(Job { provider: "cuda".into(), ..job(1, "a") }).await.unwrap();
+        q.publish(job(2, "a")).await.unwrap();
+        assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
+        let cuda = q.next_job(&[Route::new("a", "cuda")]).await.unwrap();
+        assert_eq!(cuda.message.chunk, 1);
+        cuda.nack();
+        let both = [Route::new("a", "cpu"), Route::new("a", "cuda")];
+        assert_eq!(q.next_job(&both).await.unwrap().message.chunk, 1);
     }
 
     #[tokio::test]

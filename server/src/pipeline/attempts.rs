@@ -72,9 +72,11 @@ impl Pipeline {
 
     /// A chunk that a former life of this server sent out is out all the same.
     fn adopt(&self, track: &LiveTrack, reply: &Reply) {
-        if self.flights.with(&track.id, reply.chunk, |_| ()).is_none() {
+        if self.flights.with(&track.id, reply.chunk, |_| ()).is_none()
+            && let Some(route) = track.route()
+        {
             let flight = Flight::new(reply.attempt, self.registry.now());
-            self.flights.add(&track.id, reply.chunk, &track.manifest.name, flight);
+            self.flights.add(&track.id, reply.chunk, &route, flight);
             self.schedule(|s| s.drop_chunk(&track.id, reply.chunk));
             let done = track.chunk(reply.chunk).is_none_or(|c| c.state == ChunkState::Done);
             if done || self.live(&track.id).is_none() {
@@ -103,6 +105,18 @@ impl Pipeline {
     pub(super) async fn refused(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
         let (chunk, worker) = (reply.chunk, reply.worker.as_str());
         self.registry.free(worker, (&track.id, chunk), false);
+        let whose = (reply.attempt, Arc::<str>::from(worker));
+        let known = track.update_chunk(chunk, |c| match c.refused.contains(&whose) {
+            true => true,
+            false => {
+                c.refused.push(whose);
+                false
+            }
+        });
+        if known == Some(true) {
+            // Another part of a reply that is refused already, or the same once more: one failure.
+            return;
+        }
         self.registry.refused(worker);
         tracing::warn!(track = %track.id, chunk, worker, error = why, "corrupt reply refused");
         let text =
@@ -143,7 +157,7 @@ impl Pipeline {
             })
         });
         let Some(failed) = failed.flatten() else { return };
-        let others = self.registry.has_others(&track.manifest.name, worker);
+        let others = track.route().is_some_and(|route| self.registry.has_others(&route, worker));
         if is_poison(&failed, self.dispatch.max_attempts, others) {
             let times = failed.len();
             let why = format!("{times} attempts failed; the last was {worker}'s: {why}");

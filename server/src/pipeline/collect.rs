@@ -95,13 +95,26 @@ impl Pipeline {
             Some(_) => {}
         }
         match self.write(track, reply.chunk, separated.clone()).await? {
-            Ok(()) => self.record(track, reply).await,
+            Ok(()) if track.part_arrived(reply.chunk, &separated.part) => self.record(track, reply).await,
+            Ok(()) => {
+                self.part_kept(track, reply, separated);
+                Ok(())
+            }
             Err(LayerError::Io(e)) => Err(Problem::disk(&e)),
             Err(LayerError::Corrupt(why)) => {
                 self.refused(track, reply, why).await;
                 Ok(())
             }
         }
+    }
+
+    /// A part of a reply is safe, others are to come: its chunk is not lost, and its worker computes no more on it.
+    fn part_kept(&self, track: &LiveTrack, reply: &Reply, separated: &Separated) {
+        let (id, chunk, part) = (&track.id, reply.chunk, &separated.part);
+        tracing::debug!(track = %id, chunk, worker = %reply.worker, windows = ?part.windows, stems = ?part.stems, "part kept");
+        self.registry.free(&reply.worker, (id, chunk), false);
+        let now = self.registry.now();
+        self.flights.with(id, chunk, |flight| flight.seen(&reply.worker, now));
     }
 
     async fn write(
@@ -124,6 +137,7 @@ impl Pipeline {
         let (id, chunk) = (&track.id, reply.chunk);
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
         self.registry.free(&reply.worker, (id, chunk), new);
+        track.forget_parts(chunk);
         if !new {
             self.flights.remove(id, chunk);
             return Ok(());

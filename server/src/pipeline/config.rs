@@ -10,9 +10,9 @@ use std::time::Duration;
 pub struct ChunkingConfig {
     /// Overlap of neighbouring windows, as a fraction of the window; 0 takes the model's own.
     pub overlap: f64,
-    /// Windows in a chunk; 0 takes as many as fit a message.
+    /// Windows in a chunk; 0 takes as many as fit a message, job and reply.
     pub windows_per_chunk: u32,
-    /// The largest job or reply, in bytes of samples.
+    /// The largest message, in bytes of samples: of a job, and of each part of a reply.
     pub max_message_bytes: usize,
 }
 
@@ -27,7 +27,8 @@ impl Default for ChunkingConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DispatchConfig {
-    /// Chunks in flight at the queue; 0 takes what the workers hold, and one more.
+    /// Chunks of each model in flight for the workers of each execution provider; 0 takes what they hold, and one
+    /// more.
     pub in_flight: usize,
     /// How often a chunk may fail before its track is given up.
     pub max_attempts: u32,
@@ -44,6 +45,11 @@ impl Default for DispatchConfig {
 }
 
 impl DispatchConfig {
+    /// Chunks in flight on each route, unless that follows the workers.
+    pub(super) fn fixed_bound(&self) -> Option<usize> {
+        (self.in_flight > 0).then_some(self.in_flight)
+    }
+
     pub(super) fn patience(&self) -> Patience {
         let lease = Duration::try_from_secs_f64(self.lease_s).unwrap_or(Duration::MAX);
         Patience { lease, straggler: self.straggler.max(1.0), ..Patience::default() }

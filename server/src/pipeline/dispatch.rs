@@ -6,12 +6,12 @@ use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
 use bytes::Bytes;
-use karaoke_core::TrackId;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
 use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
-use std::collections::HashSet;
+use karaoke_core::{Route, TrackId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -27,9 +27,12 @@ impl Pipeline {
         let publishers = Arc::new(Semaphore::new(PUBLISHERS));
         loop {
             let Ok(publisher) = publishers.clone().acquire_owned().await else { return };
-            let Next { track: id, chunk, urgent } = self.next_chunk().await;
+            let (Next { track: id, chunk, urgent }, route) = self.next_chunk().await;
             let Some(track) = self.live(&id) else { continue };
-            let Some(attempt) = self.go_out(&track, chunk) else { continue };
+            if track.route().is_none() {
+                self.give(&track, &route.provider).await;
+            }
+            let Some(attempt) = self.go_out(&track, chunk, &route) else { continue };
             self.spawn(move |me| async move {
                 me.dispatch(&track, chunk, attempt, urgent).await;
                 drop(publisher);
@@ -37,12 +40,16 @@ impl Pipeline {
         }
     }
 
-    async fn next_chunk(&self) -> Next {
+    /// The next chunk that goes out, and to which workers.
+    async fn next_chunk(&self) -> (Next, Route) {
         loop {
             // Worked out before the schedule is asked, so that no lock is taken inside another.
-            let full = self.tracks_without_room();
-            if let Some(next) = lock(&self.schedule).take_next(|track| !full.contains(track)) {
-                return next;
+            let mut routes = self.routes_with_room();
+            let next = lock(&self.schedule).take_next(|track| routes.contains_key(track));
+            if let Some(next) = next
+                && let Some(route) = routes.remove(&next.track)
+            {
+                return (next, route);
             }
             tokio::select! {
                 () = self.scheduled.notified() => {}
@@ -51,15 +58,19 @@ impl Pipeline {
         }
     }
 
-    /// Tracks of whose model as many chunks are out as may be.
-    fn tracks_without_room(&self) -> HashSet<TrackId> {
+    /// Tracks that may have another chunk out, and where it goes: to the provider that has the track, or, before
+    /// one has it, to the one with the most room.
+    fn routes_with_room(&self) -> HashMap<TrackId, Route> {
         let tracks: Vec<Arc<LiveTrack>> = lock(&self.live).values().cloned().collect();
-        let full = tracks.iter().filter(|track| !self.flights.has_room(&track.manifest.name));
-        full.map(|track| track.id.clone()).collect()
+        let route = |track: &LiveTrack| {
+            let route = track.route().or_else(|| self.flights.roomiest(&track.manifest.name))?;
+            (self.flights.room(&route) > 0).then_some(route)
+        };
+        tracks.iter().filter_map(|track| Some((track.id.clone(), route(track)?))).collect()
     }
 
     /// A chunk takes its place among those that are out; none when it is not wanted any more.
-    fn go_out(&self, track: &LiveTrack, chunk: u64) -> Option<u32> {
+    fn go_out(&self, track: &LiveTrack, chunk: u64, route: &Route) -> Option<u32> {
         let attempt = track.update_chunk(chunk, |c| {
             (c.state != ChunkState::Done).then(|| {
                 (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
@@ -67,7 +78,7 @@ impl Pipeline {
             })
         });
         let attempt = attempt.flatten()?;
-        self.flights.add(&track.id, chunk, &track.manifest.name, Flight::new(attempt, self.registry.now()));
+        self.flights.add(&track.id, chunk, route, Flight::new(attempt, self.registry.now()));
         // Looked at after it has its place: whoever ends it from here on takes the place away.
         let done = track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done);
         if done || self.live(&track.id).is_none() {
@@ -84,8 +95,8 @@ impl Pipeline {
             c.attempts
         });
         let now = self.registry.now();
-        let Some(attempt) = attempt else { return };
-        if self.flights.with(&track.id, chunk, |flight| flight.copied(attempt, now)).is_some() {
+        let (Some(attempt), Some(route)) = (attempt, track.route()) else { return };
+        if self.flights.copied(&track.id, chunk, &route, attempt, now) {
             self.spawn(move |me| async move { me.dispatch(&track, chunk, attempt, true).await });
         }
     }
@@ -110,13 +121,14 @@ impl Pipeline {
         urgent: bool,
     ) -> Result<(), Problem> {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
-        let Some(live) = track.audio() else { return Ok(()) };
+        let (Some(live), Some(route)) = (track.audio(), track.route()) else { return Ok(()) };
         let windows = live.plan.windows_of(chunk);
         let mut job = Job {
             track: track.id.clone(),
             chunk,
             attempt,
-            model: track.manifest.name.clone(),
+            model: route.model,
+            provider: route.provider,
             model_sha256: track.manifest.identity().to_owned(),
             windows: (windows.end - windows.start) as u32,
             window: live.plan.windows().windowing().window,
@@ -124,6 +136,7 @@ impl Pipeline {
             gain: live.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
+            max_reply_bytes: self.chunking.max_message_bytes,
             body: self.job_body(track, chunk).await?,
         };
         tracing::debug!(track = %track.id, chunk, attempt, bytes = job.body.len(), "chunk dispatched");

@@ -1,15 +1,17 @@
 //! The chunks that are out, and room for more.
 
 use super::lock;
-use karaoke_core::TrackId;
 use karaoke_core::flight::Flight;
+use karaoke_core::route::choose;
+use karaoke_core::{Route, TrackId};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 type Key = (TrackId, u64);
 
-/// Which chunks are out, and how many of each model may be.
+/// Which chunks are out, and how many of each route may be.
 pub(super) struct Flights {
     out: Mutex<HashMap<Key, Out>>,
     bounds: Mutex<Bounds>,
@@ -17,27 +19,31 @@ pub(super) struct Flights {
 }
 
 struct Out {
-    model: Arc<str>,
+    route: Route,
     flight: Flight,
 }
 
-/// How many chunks of a model may be out: a track whose model nobody serves must not take the places of others.
+/// How many chunks of a route may be out: a track whose model nobody serves must not take the places of others.
 struct Bounds {
-    /// Of a model that is not among `models`.
+    /// Of every route, when the configuration says how many.
+    fixed: Option<usize>,
+    /// Of a route that no live worker serves.
     other: usize,
-    models: HashMap<String, usize>,
+    /// Of the routes that live workers serve, what keeps them busy.
+    served: HashMap<Route, usize>,
 }
 
 impl Bounds {
-    fn of(&self, model: &str) -> usize {
-        self.models.get(model).copied().unwrap_or(0).max(self.other)
+    fn of(&self, route: &Route) -> usize {
+        let kept_busy = || self.served.get(route).copied().unwrap_or(0).max(self.other);
+        self.fixed.unwrap_or_else(kept_busy)
     }
 }
 
 impl Flights {
-    /// At least `least` chunks of each model may be out.
-    pub(super) fn new(least: usize) -> Self {
-        let bounds = Bounds { other: least.max(1), models: HashMap::new() };
+    /// At least `least` chunks of each route may be out, or of each as many as are `fixed`.
+    pub(super) fn new(least: usize, fixed: Option<usize>) -> Self {
+        let bounds = Bounds { fixed, other: least.max(1), served: HashMap::new() };
         Self { out: Mutex::default(), bounds: Mutex::new(bounds), changed: Notify::new() }
     }
 
@@ -46,32 +52,56 @@ impl Flights {
         self.changed.notified().await;
     }
 
-    /// Whether another chunk of `model` may go out.
-    pub(super) fn has_room(&self, model: &str) -> bool {
-        let out = lock(&self.out).values().filter(|out| *out.model == *model).count();
-        out < lock(&self.bounds).of(model)
+    /// How many more chunks of `route` may go out.
+    pub(super) fn room(&self, route: &Route) -> usize {
+        let out = lock(&self.out).values().filter(|out| out.route == *route).count();
+        lock(&self.bounds).of(route).saturating_sub(out)
     }
 
-    /// How many chunks may be out, of the models that are served or have some out.
+    /// Of the providers that have live workers for `model`, the one with the most room.
+    pub(super) fn roomiest(&self, model: &str) -> Option<Route> {
+        let routes: Vec<Route> =
+            lock(&self.bounds).served.keys().filter(|route| route.model == model).cloned().collect();
+        let provider = choose(routes.iter().map(|route| (route.provider.as_str(), self.room(route))))?;
+        Some(Route::new(model, provider))
+    }
+
+    /// How many chunks may be out, of the routes that are served or have some out.
     pub(super) fn bound(&self) -> usize {
-        let mut models: HashSet<String> = lock(&self.out).values().map(|out| out.model.to_string()).collect();
+        let mut routes: HashSet<Route> = lock(&self.out).values().map(|out| out.route.clone()).collect();
         let bounds = lock(&self.bounds);
-        models.extend(bounds.models.keys().cloned());
-        models.iter().map(|model| bounds.of(model)).sum::<usize>().max(bounds.other)
+        routes.extend(bounds.served.keys().cloned());
+        routes.iter().map(|route| bounds.of(route)).sum::<usize>().max(bounds.other)
     }
 
-    /// Changes how many chunks of each model may be out. Those that are, stay.
-    pub(super) fn set_bounds(&self, models: HashMap<String, usize>) {
+    /// Live workers serve these routes, each with so many chunks that keep them busy. Chunks that are out, stay.
+    pub(super) fn set_served(&self, served: HashMap<Route, usize>) {
         let mut bounds = lock(&self.bounds);
-        if bounds.models != models {
-            bounds.models = models;
+        if bounds.served != served {
+            bounds.served = served;
             self.changed.notify_one();
         }
     }
 
     /// A chunk goes out.
-    pub(super) fn add(&self, track: &TrackId, chunk: u64, model: &str, flight: Flight) {
-        lock(&self.out).insert((track.clone(), chunk), Out { model: model.into(), flight });
+    pub(super) fn add(&self, track: &TrackId, chunk: u64, route: &Route, flight: Flight) {
+        lock(&self.out).insert((track.clone(), chunk), Out { route: route.clone(), flight });
+    }
+
+    /// Another copy of a chunk that is out goes out now, on `route`. False when it is not out.
+    pub(super) fn copied(
+        &self,
+        track: &TrackId,
+        chunk: u64,
+        route: &Route,
+        attempt: u32,
+        now: Duration,
+    ) -> bool {
+        lock(&self.out).get_mut(&(track.clone(), chunk)).is_some_and(|out| {
+            out.flight.copied(attempt, now);
+            out.route = route.clone();
+            true
+        })
     }
 
     /// Looks at a chunk that is out, and may change what is known of it.
@@ -107,29 +137,61 @@ impl Flights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::sync::Arc;
+
+    fn route(model: &str, provider: &str) -> Route {
+        Route::new(model, provider)
+    }
+
+    fn flight() -> Flight {
+        Flight::new(1, Duration::ZERO)
+    }
 
     #[tokio::test]
-    async fn every_model_has_a_bound_of_its_own_that_follows_its_workers() {
-        let flights = Arc::new(Flights::new(1));
-        let id = TrackId::from_random(1);
-        let flight = || Flight::new(1, Duration::ZERO);
-        flights.add(&id, 0, "unserved", flight());
-        assert!(!flights.has_room("unserved") && flights.has_room("served"));
-        flights.add(&id, 1, "served", flight());
-        assert!(!flights.has_room("served"));
+    async fn every_route_has_a_bound_of_its_own_that_follows_its_workers() {
+        let flights = Arc::new(Flights::new(1, None));
+        let (id, unserved, served) =
+            (TrackId::from_random(1), route("unserved", "cpu"), route("served", "cpu"));
+        flights.add(&id, 0, &unserved, flight());
+        assert_eq!((flights.room(&unserved), flights.room(&served)), (0, 1));
+        flights.add(&id, 1, &served, flight());
+        assert_eq!((flights.room(&served), flights.room(&route("served", "cuda"))), (0, 1));
         let waiting = tokio::spawn({
             let flights = flights.clone();
             async move { flights.changed().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        flights.set_bounds(HashMap::from([("served".to_owned(), 2)]));
+        flights.set_served(HashMap::from([(served.clone(), 2)]));
         waiting.await.unwrap();
-        assert!(flights.has_room("served") && !flights.has_room("unserved"));
+        assert_eq!((flights.room(&served), flights.room(&unserved)), (1, 0));
         assert_eq!((flights.count(), flights.bound()), ((2, 0), 3));
         flights.remove_track(&id);
-        assert!(flights.has_room("unserved"));
-        assert_eq!((flights.count(), flights.bound()), ((0, 0), 2));
+        assert_eq!((flights.room(&unserved), flights.count(), flights.bound()), (1, (0, 0), 2));
+    }
+
+    #[test]
+    fn the_roomiest_provider_is_one_with_live_workers_for_the_model() {
+        let flights = Flights::new(2, None);
+        assert_eq!(flights.roomiest("m"), None);
+        let [cpu, cuda] = [route("m", "cpu"), route("m", "cuda")];
+        flights.set_served([(cpu.clone(), 3), (cuda.clone(), 4), (route("n", "npu"), 9)].into());
+        assert_eq!(flights.roomiest("m"), Some(cuda.clone()));
+        let id = TrackId::from_random(1);
+        (0..2).for_each(|chunk| flights.add(&id, chunk, &cuda, flight()));
+        assert_eq!(flights.roomiest("m"), Some(cpu.clone()));
+        // A copy goes where its track is now, and its place with it.
+        assert!(
+            flights.copied(&id, 0, &cpu, 2, Duration::ZERO)
+                && !flights.copied(&id, 7, &cpu, 2, Duration::ZERO)
+        );
+        assert_eq!((flights.room(&cpu), flights.room(&cuda)), (2, 3));
+    }
+
+    #[test]
+    fn a_fixed_bound_holds_for_every_route() {
+        let flights = Flights::new(2, Some(7));
+        flights.set_served([(route("m", "cpu"), 3)].into());
+        assert_eq!((flights.room(&route("m", "cpu")), flights.room(&route("m", "cuda"))), (7, 7));
     }
 }

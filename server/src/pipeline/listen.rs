@@ -7,7 +7,7 @@ use crate::ingest::{FrameSource, Resampled};
 use crate::layers::LayerSource;
 use crate::live::{LiveAudio, LiveTrack};
 use crate::problem::Problem;
-use karaoke_core::audio::subtract;
+use karaoke_core::audio::{add, subtract};
 use karaoke_core::{Manifest, TrackId};
 use std::io;
 use std::ops::Range;
@@ -74,11 +74,15 @@ impl Pipeline {
         id: &TrackId,
         stem: &str,
     ) -> io::Result<Box<dyn FrameSource + Send>> {
-        let open = |stem: &str| self.open_predicted(track, id, stem);
+        let open = |stem: &String| self.open_predicted(track, id, stem);
         if manifest.stems.iter().any(|s| s == stem) {
-            return open(stem);
+            return self.open_predicted(track, id, stem);
         }
-        let predicted = manifest.stems.iter().map(|s| open(s)).collect::<io::Result<_>>()?;
+        if let Some(of) = manifest.sums.get(stem) {
+            let of = of.iter().map(open).collect::<io::Result<_>>()?;
+            return Ok(Box::new(Sum { of, block: Vec::new() }));
+        }
+        let predicted = manifest.stems.iter().map(open).collect::<io::Result<_>>()?;
         Ok(Box::new(Complement { mix: FrameFile::open(&self.files.mix(id))?, predicted, block: Vec::new() }))
     }
 
@@ -190,5 +194,58 @@ impl FrameSource for Complement {
             subtract(out, &self.block);
         }
         Ok(())
+    }
+}
+
+/// A stem that is the sum of predicted ones, added up in the manifest's order: sums round, and a stem's bits must
+/// not depend on when it is read.
+struct Sum {
+    of: Vec<Box<dyn FrameSource + Send>>,
+    block: Vec<f32>,
+}
+
+impl FrameSource for Sum {
+    fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let Some((first, others)) = self.of.split_first_mut() else {
+            out.fill(0.0);
+            return Ok(());
+        };
+        first.read(start, out)?;
+        self.block.resize(out.len(), 0.0);
+        for stem in others {
+            stem.read(start, &mut self.block)?;
+            add(out, &self.block);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Constant(f32);
+
+    impl FrameSource for Constant {
+        fn read(&mut self, _start: i64, out: &mut [f32]) -> io::Result<()> {
+            out.fill(self.0);
+            Ok(())
+        }
+    }
+
+    fn sum(of: &[f32]) -> f32 {
+        let of = of.iter().map(|x| Box::new(Constant(*x)) as Box<dyn FrameSource + Send>).collect();
+        let mut out = [9.0; 4];
+        Sum { of, block: Vec::new() }.read(0, &mut out).unwrap();
+        assert!(out.iter().all(|x| x.to_bits() == out[0].to_bits()));
+        out[0]
+    }
+
+    #[test]
+    fn stems_are_added_up_in_the_manifests_order() {
+        assert_eq!(
+            [sum(&[1e8, 1.0, -1e8]), sum(&[1e8, -1e8, 1.0]), sum(&[0.25]), sum(&[])],
+            [0.0, 1.0, 0.25, 0.0]
+        );
     }
 }

@@ -10,6 +10,7 @@ mod finish;
 mod flights;
 mod listen;
 mod prepare;
+mod providers;
 mod recover;
 mod watch;
 
@@ -35,7 +36,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Chunks that go out before any worker has been heard of.
+/// Chunks that may be out for workers that are away for the moment.
 const FIRST_BOUND: usize = 2;
 /// Cancelled tracks that workers who join are told of: more than can have jobs with the queue.
 const CANCELLED: usize = 64;
@@ -133,7 +134,7 @@ impl Pipeline {
             default_model: parts.default_model,
             limits: parts.limits,
             chunking: parts.chunking,
-            flights: Flights::new(parts.dispatch.in_flight.max(FIRST_BOUND)),
+            flights: Flights::new(FIRST_BOUND, parts.dispatch.fixed_bound()),
             registry: Registry::default(),
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),

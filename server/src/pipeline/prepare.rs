@@ -130,12 +130,11 @@ impl Pipeline {
     fn windows_per_chunk(&self, track: &LiveTrack, overlap: f64) -> Result<u32, Problem> {
         let windowing = track.manifest.windowing(overlap);
         let (stems, limit) = (track.manifest.stems.len(), self.chunking.max_message_bytes);
-        let largest = ChunkPlan::largest(&windowing, stems, limit)
-            .map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
-        Ok(match self.chunking.windows_per_chunk {
-            0 => largest,
-            set => set.min(largest),
-        })
+        let windows = match self.chunking.windows_per_chunk {
+            0 => ChunkPlan::usual(&windowing, stems, limit),
+            set => ChunkPlan::largest(&windowing, limit).map(|largest| set.min(largest)),
+        };
+        windows.map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))
     }
 }
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
+/// This server itself stood still (frozen, or a machine that slept) when it did not look for so long.
+const STOOD_STILL: Duration = Duration::from_secs(2);
 /// How many chunks' time a job may wait in the queue before it counts as lost.
 const TURNS: u32 = 8;
 
@@ -76,18 +78,23 @@ impl Pipeline {
 
     /// As many chunks are out as the workers can hold, unless the configuration says how many.
     fn follow_workers(&self) {
-        if self.dispatch.in_flight == 0 {
-            self.flights.set_bounds(self.registry.capacities());
-        }
+        self.flights.set_served(self.registry.capacities());
     }
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
-        let mut shown = None;
+        let (mut shown, mut looked) = (None, self.registry.now());
         loop {
             tokio::time::sleep(EVERY).await;
+            let now = self.registry.now();
+            if now.saturating_sub(looked) > STOOD_STILL {
+                // Who was not heard meanwhile may have spoken all the same.
+                self.registry.pardon();
+            }
+            looked = now;
             self.follow_connection();
             if self.queue.is_connected() {
                 self.look_at_workers();
+                self.leave_gone_providers().await;
                 self.send_again();
             }
             let view = self.queue_view();
@@ -154,7 +161,8 @@ impl Pipeline {
 
     fn watched(&self, id: &TrackId) -> Option<Watched> {
         let track = self.live(id)?;
-        Some(Watched { idle: self.registry.idle(&track.manifest.name), typical: track.typical(), track })
+        let idle = track.route().map_or(0, |route| self.registry.idle(&route));
+        Some(Watched { idle, typical: track.typical(), track })
     }
 
     /// The queue as it is.

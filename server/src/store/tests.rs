@@ -42,10 +42,14 @@ async fn what_is_written_is_there_after_the_database_was_closed() {
     assert!(store.set_state(&id, TrackState::Decoding, 2).await.unwrap());
     assert!(store.start_separating(&id, &AUDIO, 5).await.unwrap());
     assert!(store.chunk_done(&id, 3, 2, "w1", 0.5).await.unwrap());
+    assert!(store.track(&id).await.unwrap().unwrap().providers.is_empty());
+    let providers = ["cuda", "openvino-bf16"].map(str::to_owned);
+    store.set_providers(&id, &providers).await.unwrap();
     store.close().await;
     let store = Store::open(dir.path()).await.unwrap();
     let track = store.track(&id).await.unwrap().unwrap();
     assert_eq!((track.state, track.audio), (TrackState::Separating, Some(AUDIO)));
+    assert_eq!(track.providers, providers);
     let chunks = store.chunks(&id).await.unwrap();
     let done: Vec<bool> = chunks.iter().map(|c| c.done).collect();
     assert_eq!(done, [false, false, false, true, false]);

@@ -26,6 +26,8 @@ pub struct TrackRecord {
     pub size_bytes: u64,
     /// The model that separates it, as it was when the track came in.
     pub manifest: Manifest,
+    /// The execution providers that it was given to, in order; the last one has it.
+    pub providers: Vec<String>,
     /// From its tags.
     pub title: Option<String>,
     /// From its tags.
@@ -206,6 +208,16 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps the execution providers that a track was given to, in order; their names have no comma.
+    pub async fn set_providers(&self, id: &TrackId, providers: &[String]) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tracks SET providers = ? WHERE id = ?")
+            .bind(providers.join(","))
+            .bind(id.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Removes a track and its chunks; false when there was none.
     pub async fn delete_track(&self, id: &TrackId) -> Result<bool, StoreError> {
         let done =
@@ -219,6 +231,7 @@ fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
     let state: String = row.try_get("state")?;
     let manifest: String = row.try_get("manifest")?;
     let size: i64 = row.try_get("size_bytes")?;
+    let providers: String = row.try_get("providers")?;
     Ok(TrackRecord {
         id: TrackId::parse(&id).map_err(|_| StoreError::Corrupt("track id"))?,
         state: TrackState::from_name(&state).ok_or(StoreError::Corrupt("state"))?,
@@ -229,6 +242,7 @@ fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
         file_name: row.try_get("file_name")?,
         size_bytes: size as u64,
         manifest: serde_json::from_str(&manifest).map_err(|_| StoreError::Corrupt("manifest"))?,
+        providers: providers.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
         title: row.try_get("title")?,
         artist: row.try_get("artist")?,
         album: row.try_get("album")?,

@@ -6,4 +6,5 @@ mod identity;
 mod lifecycle;
 mod listening;
 mod refusals;
+mod stems;
 mod survival;

@@ -133,7 +133,7 @@ async fn rubbish_in_every_queue_harms_nobody() {
         Headers::new().with("schema", n).with("track", "x").with("chunk", -1).with("windows", u64::MAX)
     };
     for n in 0..20 {
-        for to in [&format!("/amq/queue/{results}"), "/amq/queue/karaoke.jobs.centre"] {
+        for to in [&format!("/amq/queue/{results}"), "/amq/queue/karaoke.jobs.centre.cpu"] {
             stranger.send_with_receipt(to, named(n), vec![n as u8; 1000].into()).await.unwrap();
         }
         for topic in ["/topic/karaoke.presence", "/topic/karaoke.notices"] {

@@ -4,6 +4,8 @@ mod chaos;
 mod fairness;
 mod faults;
 mod hosts;
+mod parts;
+mod providers;
 mod queue;
 mod start;
 mod survival;

@@ -1,9 +1,10 @@
 //! The queue's contract, kept over RabbitMQ as in one process.
 
 use bytes::Bytes;
-use karaoke_core::TrackId;
+use karaoke_core::part::Part;
 use karaoke_core::presence::{Notice, Presence, WorkerState};
-use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::wire::{Job, Outcome, Reply, Separated};
+use karaoke_core::{Route, TrackId};
 use karaoke_queue::rabbit::{BrokerConfig, RabbitServer, RabbitWorker};
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use karaoke_tests::Broker;
@@ -29,11 +30,11 @@ async fn server_of(broker: &Broker, id: &str) -> RabbitServer {
 
 /// A worker with a worker's rights.
 async fn worker_of(broker: &Broker, id: &str) -> RabbitWorker {
-    RabbitWorker::connect(&config(&broker.urls().worker), id, &models()).await.expect("a worker")
+    RabbitWorker::connect(&config(&broker.urls().worker), id, &routes()).await.expect("a worker")
 }
 
-fn models() -> Vec<String> {
-    vec!["a".to_owned()]
+fn routes() -> Vec<Route> {
+    vec![Route::new("a", "cpu")]
 }
 
 fn job(chunk: u64, server: &str) -> Job {
@@ -43,12 +44,14 @@ fn job(chunk: u64, server: &str) -> Job {
         attempt: 1,
         model: "a".into(),
         model_sha256: "ab".into(),
+        provider: "cpu".into(),
         windows: 1,
         window: 1000,
         step: 1000,
         gain: 0.25,
         urgent: false,
         reply_to: server.into(),
+        max_reply_bytes: 8000,
         body: Bytes::from((0..8000u32).map(|i| (i * 7 + chunk as u32) as u8).collect::<Vec<_>>()),
     }
 }
@@ -58,8 +61,8 @@ fn reply(chunk: u64, outcome: Outcome) -> Reply {
 }
 
 async fn taken(worker: &RabbitWorker) -> Delivery<Job> {
-    let models = models();
-    let next = worker.next_job(&models);
+    let routes = routes();
+    let next = worker.next_job(&routes);
     timeout(DEADLINE, next).await.expect("a job in time").expect("a job")
 }
 
@@ -75,9 +78,13 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     server.publish(job(3, "s1")).await.unwrap();
     let delivery = taken(&worker).await;
     assert_eq!(delivery.message, job(3, "s1"));
-    for outcome in
-        [Outcome::Started, Outcome::Returned("für später".into()), Outcome::Failed("x\ny:z".into())]
-    {
+    let (part, body) = (Part { windows: 1..3, stems: 2..3 }, Bytes::from(vec![5; 2 * 10 * 8]));
+    for outcome in [
+        Outcome::Started,
+        Outcome::Returned("für später".into()),
+        Outcome::Failed("x\ny:z".into()),
+        Outcome::Separated(Separated { windows: 3, stems: 4, window: 10, part, body }),
+    ] {
         worker.reply("s1", reply(3, outcome.clone())).await.unwrap();
         let got = heard(&server).await;
         assert_eq!(got.message, reply(3, outcome));
@@ -127,6 +134,29 @@ async fn what_is_not_acked_comes_again_and_urgent_jobs_first() {
 }
 
 #[tokio::test]
+async fn a_job_goes_to_a_worker_of_its_provider() {
+    let broker = Broker::start();
+    let server = server_of(&broker, "s1").await;
+    let cpu = worker_of(&broker, "w").await;
+    let both = [Route::new("a", "cuda"), Route::new("b", "cuda")];
+    let cuda = RabbitWorker::connect(&config(&broker.urls().worker), "c", &both).await.expect("a worker");
+    server.publish(Job { provider: "cuda".into(), ..job(1, "s1") }).await.unwrap();
+    server.publish(job(2, "s1")).await.unwrap();
+    server.publish(Job { model: "b".into(), provider: "cuda".into(), ..job(3, "s1") }).await.unwrap();
+    assert_eq!(taken_and_acked(&cpu).await, 2);
+    let mut got = [taken_and_acked(&cuda).await, taken_and_acked(&cuda).await];
+    got.sort_unstable();
+    assert_eq!(got, [1, 3]);
+    let refused = server.publish(Job { provider: "../x".into(), ..job(4, "s1") }).await.unwrap_err();
+    assert!(!refused.retryable(), "{refused}");
+    until_empty(|| broker.queues()).await;
+    let mut names: Vec<_> =
+        broker.queues().into_iter().map(|q| q.name).filter(|n| n.contains("jobs")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["karaoke.jobs.a.cpu", "karaoke.jobs.a.cuda", "karaoke.jobs.b.cuda"]);
+}
+
+#[tokio::test]
 async fn notices_and_presence_reach_everyone() {
     let broker = Broker::start();
     let server = server_of(&broker, "s1").await;
@@ -144,8 +174,10 @@ async fn notices_and_presence_reach_everyone() {
         life: u64::MAX,
         host: "h".into(),
         pid: 1,
-        models: models(),
+        models: vec!["a".to_owned()],
         provider: "cpu".into(),
+        provider_why: "it is everywhere".into(),
+        providers: Default::default(),
         threads: 1,
         prefetch: 1,
         state: WorkerState::Idle,

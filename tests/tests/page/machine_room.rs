@@ -29,6 +29,7 @@ fn a_worker_dies_and_all_see_its_part_go_back_and_be_taken() {
     for worker in ["w1", "w2", "w3", "w4"] {
         until_room(&stage, worker);
     }
+    until_room(&stage, "cpu");
 
     stage.hand_in("Long Song.wav", &long_song().wav_16());
     until_room(&stage, "Working");

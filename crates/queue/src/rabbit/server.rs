@@ -64,7 +64,7 @@ impl RabbitServer {
 #[async_trait]
 impl ServerQueue for RabbitServer {
     async fn publish(&self, job: Job) -> Result<(), QueueError> {
-        let queue = topology::jobs(&job.model);
+        let queue = topology::jobs(&job.route())?;
         let mut headers = queue.arguments.with("persistent", "true");
         for (name, value) in job.headers() {
             headers.push(name, value);

@@ -2,7 +2,7 @@
 //!
 //! | destination | who sends | who reads |
 //! |---|---|---|
-//! | `/queue/karaoke.jobs.<model>` | servers | workers that can run the model |
+//! | `/queue/karaoke.jobs.<model>.<provider>` | servers | workers of the provider that can run the model |
 //! | `/queue/karaoke.results.<server>` | workers | that server |
 //! | `/topic/karaoke.presence` | workers | every server |
 //! | `/topic/karaoke.notices` | servers | every worker |
@@ -14,6 +14,9 @@
 //! results that it has confirmed; of a queue with priorities it may lose the last messages all the same
 //! (seen with RabbitMQ 3.10), and the server sends those jobs again.
 
+use crate::QueueError;
+use karaoke_core::Route;
+use karaoke_core::route::is_provider;
 use karaoke_stomp::Headers;
 
 const JOBS: &str = "/queue/karaoke.jobs.";
@@ -34,12 +37,19 @@ pub(super) struct Queue {
     pub(super) arguments: Headers,
 }
 
-/// The queue of jobs for a model. Urgent jobs (priority 1) overtake the others.
-pub(super) fn jobs(model: &str) -> Queue {
-    Queue {
-        destination: format!("{JOBS}{model}"),
-        arguments: Headers::new().with("durable", "true").with("x-max-priority", "1"),
+/// The queue of jobs for the workers that have a model and a provider; none for names that can have none. Urgent
+/// jobs (priority 1) overtake the others.
+pub(super) fn jobs(route: &Route) -> Result<Queue, QueueError> {
+    if !is_plain(&route.model) || !is_provider(&route.provider) {
+        let Route { model, provider } = route;
+        return Err(QueueError::Refused(format!(
+            "a model `{model}` of provider `{provider}` can have no queue"
+        )));
     }
+    Ok(Queue {
+        destination: format!("{JOBS}{route}"),
+        arguments: Headers::new().with("durable", "true").with("x-max-priority", "1"),
+    })
 }
 
 /// Where replies to a server are sent.
@@ -76,6 +86,18 @@ pub(super) fn is_plain(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_model_and_provider_has_a_queue_of_its_own() {
+        let name = |model, provider| jobs(&Route::new(model, provider)).map(|q| q.destination);
+        assert_eq!(
+            name("mdx-net.2", "openvino-bf16").unwrap(),
+            "/queue/karaoke.jobs.mdx-net.2.openvino-bf16"
+        );
+        for (model, provider) in [("a", ""), ("", "cpu"), ("a/b", "cpu"), ("a", "c.d"), ("a", "../x")] {
+            assert!(name(model, provider).is_err(), "{model} {provider}");
+        }
+    }
 
     #[test]
     fn names_that_would_lead_elsewhere_are_no_names() {

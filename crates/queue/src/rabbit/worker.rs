@@ -8,9 +8,9 @@ use crate::notices::Notices;
 use crate::{Delivery, QueueError, WorkerQueue};
 use async_trait::async_trait;
 use bytes::Bytes;
-use karaoke_core::TrackId;
 use karaoke_core::presence::Presence;
 use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::{Route, TrackId};
 use karaoke_stomp::Headers;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,22 +32,19 @@ pub struct RabbitWorker {
 }
 
 impl RabbitWorker {
-    /// Connects as `name` and asks for jobs of `models`; without models it can only announce.
+    /// Connects as `name` and asks for jobs of `routes`; without any it can only announce.
     ///
     /// A broker that cannot be reached yet is no error; one that refuses the login is.
-    pub async fn connect(config: &BrokerConfig, name: &str, models: &[String]) -> Result<Self, QueueError> {
-        tracing::debug!(worker = name, ?models, "connecting");
+    pub async fn connect(config: &BrokerConfig, name: &str, routes: &[Route]) -> Result<Self, QueueError> {
+        tracing::debug!(worker = name, ?routes, "connecting");
         let (to_jobs, jobs) = mpsc::channel(config.prefetch as usize);
         let (to_notices, heard) = mpsc::channel(NOTICES);
         let mut wanted = vec![Wanted::topic(topology::NOTICES, to_notices)];
-        for model in models {
-            if !topology::is_plain(model) {
-                return Err(QueueError::Refused(format!("a model named `{model}` can have no queue")));
-            }
-            wanted.push(Wanted::queue(topology::jobs(model), config.prefetch, to_jobs.clone()));
+        for route in routes {
+            wanted.push(Wanted::queue(topology::jobs(route)?, config.prefetch, to_jobs.clone()));
         }
         let consume = async {
-            match models.is_empty() {
+            match routes.is_empty() {
                 true => Ok(None),
                 false => Link::start("consume", config, wanted).await.map(Some),
             }
@@ -91,7 +88,7 @@ async fn listen(mut heard: mpsc::Receiver<Arrived>, notices: Arc<Notices>) {
 
 #[async_trait]
 impl WorkerQueue for RabbitWorker {
-    async fn next_job(&self, _models: &[String]) -> Result<Delivery<Job>, QueueError> {
+    async fn next_job(&self, _routes: &[Route]) -> Result<Delivery<Job>, QueueError> {
         let mut jobs = self.jobs.lock().await;
         loop {
             let arrived = jobs.recv().await.ok_or(QueueError::Closed)?;

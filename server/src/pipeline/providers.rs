@@ -1,0 +1,49 @@
+//! Which execution provider a track is given to, and when it goes to another.
+//!
+//! Providers round differently: the bits of a track are those of an undisturbed run as long as one provider does
+//! it all. So a track stays with the provider that began it, through deaths and restarts of its workers, of the
+//! broker and of the server, unless no worker of it is left.
+
+use super::{Pipeline, lock};
+use crate::live::LiveTrack;
+use karaoke_core::{Route, TrackState};
+use std::sync::Arc;
+
+impl Pipeline {
+    /// Gives a track to a provider, and keeps that for later lives of the server.
+    pub(super) async fn give(&self, track: &Arc<LiveTrack>, provider: &str) {
+        let mut providers = track.record().providers;
+        providers.push(provider.to_owned());
+        if let Err(error) = self.store.set_providers(&track.id, &providers).await {
+            // It stays there all the same, in this life.
+            tracing::warn!(track = %track.id, provider, %error, "could not record the provider of a track");
+        }
+        tracing::info!(track = %track.id, provider, "track given to a provider");
+        track.update(|record| record.providers = providers);
+    }
+
+    /// Tracks whose provider is gone go to another one. Their chunks that are out are watched as all others, and
+    /// copies of them go there too.
+    pub(super) async fn leave_gone_providers(&self) {
+        let tracks: Vec<Arc<LiveTrack>> = lock(&self.live).values().cloned().collect();
+        for track in tracks.iter().filter(|track| track.state() == TrackState::Separating) {
+            let Some(from) = track.route().filter(|route| self.registry.is_gone(route)) else { continue };
+            // Its own has come back since it was looked at, if that is offered.
+            if let Some(to) = self.flights.roomiest(&from.model).filter(|to| *to != from) {
+                self.move_track(track, &from, &to).await;
+            }
+        }
+    }
+
+    async fn move_track(&self, track: &Arc<LiveTrack>, from: &Route, to: &Route) {
+        let (left, next) = (&from.provider, &to.provider);
+        tracing::warn!(
+            track = %track.id, from = left, to = next,
+            "no worker of the provider is left; the track goes on with another, which rounds differently"
+        );
+        self.give(track, next).await;
+        let text = format!("No worker of {left} is left; a song goes on with {next}.");
+        self.tell("moved", None, None, text);
+        self.scheduled.notify_one();
+    }
+}
