@@ -84,16 +84,24 @@ pub fn open(
     if manifest.kind == Kind::Ensemble {
         return Ok(Box::new(ensemble::EnsembleOf::open(loader, catalogue, manifest)?));
     }
-    let weights = catalogue.weights(manifest)?;
+    with_weights(loader, &catalogue.weights(manifest)?, manifest)
+}
+
+/// Loads a model from its networks.
+pub(crate) fn with_weights(
+    loader: &Loader,
+    weights: &[Weights],
+    manifest: &Manifest,
+) -> Result<Box<dyn Separator>, SeparateError> {
     Ok(match manifest.kind {
-        Kind::Mdx => Box::new(mdx::MdxNet::open(loader, &weights, manifest)?),
+        Kind::Mdx => Box::new(mdx::MdxNet::open(loader, weights, manifest)?),
         Kind::Waveform if manifest.waveform.is_some_and(|numbers| numbers.spectrum.is_some()) => {
-            Box::new(hybrid::HybridNet::open(loader, &weights, manifest)?)
+            Box::new(hybrid::HybridNet::open(loader, weights, manifest)?)
         }
-        Kind::Waveform => Box::new(waveform::WaveformNet::open(loader, &weights, manifest)?),
-        Kind::Spleeter => Box::new(spleeter::SpleeterNets::open(loader, &weights, manifest)?),
-        Kind::Umx => Box::new(umx::UmxNets::open(loader, &weights, manifest)?),
-        Kind::Roformer => Box::new(roformer::RoformerNet::open(loader, &weights, manifest)?),
+        Kind::Waveform => Box::new(waveform::WaveformNet::open(loader, weights, manifest)?),
+        Kind::Spleeter => Box::new(spleeter::SpleeterNets::open(loader, weights, manifest)?),
+        Kind::Umx => Box::new(umx::UmxNets::open(loader, weights, manifest)?),
+        Kind::Roformer => Box::new(roformer::RoformerNet::open(loader, weights, manifest)?),
         Kind::Ensemble => return Err(mismatch(format!("model `{}` has no network", manifest.name))),
     })
 }
