@@ -27,7 +27,11 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
     }
     // Each worker would find the same, and say it.
     let catalogue = Catalogue::open(&config.models.dir)?;
-    ensure!(catalogue.installed().next().is_some(), "no model is installed in {} (models.dir)", config.models.dir.display());
+    ensure!(
+        catalogue.installed().next().is_some(),
+        "no model is installed in {} (models.dir)",
+        config.models.dir.display()
+    );
     let claim = name::claim(arguments.id, &config.worker.id);
     let options = options(&config, &catalogue, None);
     let programme = Programme {

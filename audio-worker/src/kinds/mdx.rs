@@ -4,10 +4,11 @@
 
 use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
 use crate::runtime::{Loader, Network};
-use crate::stft::Stft;
+use crate::stft::{Framing, Planes, Stft};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Mdx;
 use karaoke_models::Weights;
+use realfft::num_complex::Complex;
 
 /// Bins that the network never sees, as in its training: below 20 Hz there is nothing to separate.
 const MUTED_BINS: usize = 3;
@@ -34,7 +35,9 @@ impl MdxNet {
         }
         let shape = [1, 4, numbers.dim_f, numbers.dim_t];
         let network = loader.open(only(weights, manifest)?, &[&shape], &[&shape])?;
-        Ok(Self { network, stft: Stft::new(numbers), numbers, compensation: manifest.compensation })
+        let framing = Framing::centred(numbers.n_fft, numbers.hop, numbers.dim_t);
+        let stft = Stft::new(framing, numbers.dim_f);
+        Ok(Self { network, stft, numbers, compensation: manifest.compensation })
     }
 }
 
@@ -49,12 +52,15 @@ impl Separator for MdxNet {
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let plane = self.stft.plane();
-        let muted = MUTED_BINS.min(self.numbers.dim_f) * self.numbers.dim_t;
+        let Mdx { dim_f, dim_t, .. } = self.numbers;
+        let (plane, layout) = (dim_f * dim_t, Planes { rows: dim_f, pitch: dim_t });
+        let muted = MUTED_BINS.min(dim_f) * dim_t;
         let planes = self.network.input(0).chunks_exact_mut(2 * plane);
         for (channel, planes) in input.iter().zip(planes) {
             let (re, im) = planes.split_at_mut(plane);
-            self.stft.forward(channel, gain, re, im).map_err(transform)?;
+            self.stft.forward(channel, gain, |block, spectra| {
+                layout.scatter(block, spectra, [&mut *re, &mut *im], |bin| [bin.re, bin.im]);
+            })?;
             re[..muted].fill(0.0);
             im[..muted].fill(0.0);
         }
@@ -63,7 +69,9 @@ impl Separator for MdxNet {
         let channels = out.chunks_exact_mut(self.stft.window());
         for (planes, channel) in spectra.zip(channels) {
             let (re, im) = planes.split_at(plane);
-            self.stft.inverse(re, im, self.compensation / gain, channel).map_err(transform)?;
+            self.stft.inverse(self.compensation / gain, channel, |block, spectra| {
+                layout.gather(block, spectra, [re, im], |bin, [re, im]| *bin = Complex { re, im });
+            })?;
         }
         check_finite(out)
     }
@@ -72,8 +80,4 @@ impl Separator for MdxNet {
         self.network.run()?;
         Ok(())
     }
-}
-
-fn transform(error: realfft::FftError) -> SeparateError {
-    SeparateError::Mismatch(format!("the Fourier transform refused its buffers: {error}"))
 }

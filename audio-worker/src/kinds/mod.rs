@@ -1,9 +1,15 @@
 //! The families of networks: each turns one window of sound into the stems its network predicts.
 
+mod ensemble;
+mod hybrid;
+mod level;
 mod mdx;
+mod roformer;
+mod spleeter;
+mod umx;
 mod waveform;
 
-use crate::runtime::{Loader, RuntimeError};
+use crate::runtime::{Loader, Network, RuntimeError};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
 use karaoke_models::{Catalogue, ModelError, Weights};
@@ -75,12 +81,30 @@ pub fn open(
     catalogue: &Catalogue,
     manifest: &Manifest,
 ) -> Result<Box<dyn Separator>, SeparateError> {
-    let (weights, loader) = (catalogue.weights(manifest)?, &loader.of(manifest));
-    match manifest.kind {
-        Kind::Mdx => Ok(Box::new(mdx::MdxNet::open(loader, &weights, manifest)?)),
-        Kind::Waveform => Ok(Box::new(waveform::WaveformNet::open(loader, &weights, manifest)?)),
-        kind => Err(SeparateError::Mismatch(format!("kind {kind:?} is not there yet"))),
+    if manifest.kind == Kind::Ensemble {
+        return Ok(Box::new(ensemble::EnsembleOf::open(loader, catalogue, manifest)?));
     }
+    with_weights(loader, &catalogue.weights(manifest)?, manifest)
+}
+
+/// Loads a model from its networks.
+pub(crate) fn with_weights(
+    loader: &Loader,
+    weights: &[Weights],
+    manifest: &Manifest,
+) -> Result<Box<dyn Separator>, SeparateError> {
+    let loader = &loader.of(manifest);
+    Ok(match manifest.kind {
+        Kind::Mdx => Box::new(mdx::MdxNet::open(loader, weights, manifest)?),
+        Kind::Waveform if manifest.waveform.is_some_and(|numbers| numbers.spectrum.is_some()) => {
+            Box::new(hybrid::HybridNet::open(loader, weights, manifest)?)
+        }
+        Kind::Waveform => Box::new(waveform::WaveformNet::open(loader, weights, manifest)?),
+        Kind::Spleeter => Box::new(spleeter::SpleeterNets::open(loader, weights, manifest)?),
+        Kind::Umx => Box::new(umx::UmxNets::open(loader, weights, manifest)?),
+        Kind::Roformer => Box::new(roformer::RoformerNet::open(loader, weights, manifest)?),
+        Kind::Ensemble => return Err(mismatch(format!("model `{}` has no network", manifest.name))),
+    })
 }
 
 /// The numbers of a manifest's kind, which its check has found there.
@@ -95,9 +119,35 @@ fn only<'w>(weights: &'w [Weights], manifest: &Manifest) -> Result<&'w Weights, 
     match weights {
         [one] => Ok(one),
         all => {
-            let problem = format!("model `{}` has {} networks where one is needed", manifest.name, all.len());
-            Err(SeparateError::Mismatch(problem))
+            Err(mismatch(format!("model `{}` has {} networks where one is needed", manifest.name, all.len())))
         }
+    }
+}
+
+/// The networks of a model that has one for each stem, in that order, each with the same shapes in and out.
+fn each(
+    loader: &Loader,
+    weights: &[Weights],
+    manifest: &Manifest,
+    input: &[usize],
+    output: &[usize],
+) -> Result<Vec<Network>, SeparateError> {
+    let (name, have, need) = (&manifest.name, weights.len(), manifest.stems.len());
+    if have != need {
+        return Err(mismatch(format!(
+            "model `{name}` has {have} networks for {need} stems: it needs one each"
+        )));
+    }
+    weights.iter().map(|weights| Ok(loader.open(weights, &[input], &[output])?)).collect()
+}
+
+fn mismatch(problem: String) -> SeparateError {
+    SeparateError::Mismatch(problem)
+}
+
+impl From<realfft::FftError> for SeparateError {
+    fn from(error: realfft::FftError) -> Self {
+        Self::Mismatch(format!("the Fourier transform refused its buffers: {error}"))
     }
 }
 

@@ -1,81 +1,100 @@
-//! Moves spectra between rows of bins, as the FFT has them, and columns of planes, as a network has them.
+//! Moves spectra between rows of bins, as the FFT has them, and columns of planes, as most networks have them.
 //!
 //! In tiles of 16 × 16: a plane's row is touched 64 bytes at a time, a whole cache line, and the loads of a
 //! tile do not wait for one another. Element by element this would cost more than the transforms themselves.
 
+use super::BLOCK;
 use realfft::num_complex::Complex;
 
-/// Columns that are moved together: 16 floats fill a cache line.
-pub(super) const BLOCK: usize = 16;
+type Tile<T> = [[T; BLOCK]; BLOCK];
 
-type Tile = [[f32; BLOCK]; BLOCK];
-
-/// Where a block of columns lies.
-#[derive(Clone, Copy)]
-pub(super) struct Columns {
-    /// First column.
+/// Consecutive spectra of a window, one row of `bins` values each.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// The first spectrum's number.
     pub first: usize,
-    /// Number of columns, at most [`BLOCK`].
+    /// How many there are, at most 16.
     pub count: usize,
-    /// Length of a plane's row.
-    pub dim_t: usize,
-    /// Rows of a plane.
-    pub dim_f: usize,
-    /// Length of a spectrum, at least `dim_f`.
+    /// Length of a row.
     pub bins: usize,
 }
 
-impl Columns {
+/// A network's planes: row `b` holds bin `b` of all FFTs.
+#[derive(Clone, Copy, Debug)]
+pub struct Planes {
+    /// Rows that are moved.
+    pub rows: usize,
+    /// Values from one row to the next.
+    pub pitch: usize,
+}
+
+impl Planes {
+    /// Writes the spectra as columns of `N` planes, each value taken apart by `split`.
+    pub fn scatter<T: Copy + Default, const N: usize>(
+        self,
+        block: Block,
+        spectra: &[Complex<f32>],
+        mut planes: [&mut [T]; N],
+        split: impl Fn(Complex<f32>) -> [T; N],
+    ) {
+        let mut tiles: [Tile<T>; N] = [Tile::default(); N];
+        for (row, rows) in self.tiles() {
+            for (k, spectrum) in spectra.chunks_exact(block.bins).take(block.count).enumerate() {
+                for (r, value) in spectrum[row..row + rows].iter().enumerate() {
+                    for (tile, part) in tiles.iter_mut().zip(split(*value)) {
+                        tile[r][k] = part;
+                    }
+                }
+            }
+            for (tile, plane) in tiles.iter().zip(&mut planes) {
+                self.store(block, tile, row, rows, plane);
+            }
+        }
+    }
+
+    /// Reads columns of `N` planes into the spectra, each value by way of `join`.
+    pub fn gather<T: Copy + Default, const N: usize>(
+        self,
+        block: Block,
+        spectra: &mut [Complex<f32>],
+        planes: [&[T]; N],
+        join: impl Fn(&mut Complex<f32>, [T; N]),
+    ) {
+        let mut tiles: [Tile<T>; N] = [Tile::default(); N];
+        for (row, rows) in self.tiles() {
+            for (tile, plane) in tiles.iter_mut().zip(planes) {
+                self.load(block, tile, row, rows, plane);
+            }
+            for (k, spectrum) in spectra.chunks_exact_mut(block.bins).take(block.count).enumerate() {
+                for (r, value) in spectrum[row..row + rows].iter_mut().enumerate() {
+                    join(value, std::array::from_fn(|n| tiles[n][r][k]));
+                }
+            }
+        }
+    }
+
     /// The first row of each tile, and the number of its rows.
     fn tiles(self) -> impl Iterator<Item = (usize, usize)> {
-        (0..self.dim_f).step_by(BLOCK).map(move |row| (row, BLOCK.min(self.dim_f - row)))
+        (0..self.rows).step_by(BLOCK).map(move |row| (row, BLOCK.min(self.rows - row)))
     }
 
-    /// Writes the first `dim_f` bins of the spectra as columns of the planes.
-    pub(super) fn scatter(self, spectra: &[Complex<f32>], re: &mut [f32], im: &mut [f32]) {
-        let (mut real, mut imaginary): (Tile, Tile) = Default::default();
-        for (row, rows) in self.tiles() {
-            for (k, spectrum) in spectra.chunks_exact(self.bins).take(self.count).enumerate() {
-                for (r, value) in spectrum[row..row + rows].iter().enumerate() {
-                    (real[r][k], imaginary[r][k]) = (value.re, value.im);
-                }
-            }
-            self.store(&real, row, rows, re);
-            self.store(&imaginary, row, rows, im);
-        }
-    }
-
-    /// Reads columns of the planes into the first `dim_f` bins of the spectra.
-    pub(super) fn gather(self, spectra: &mut [Complex<f32>], re: &[f32], im: &[f32]) {
-        let (mut real, mut imaginary): (Tile, Tile) = Default::default();
-        for (row, rows) in self.tiles() {
-            self.load(&mut real, row, rows, re);
-            self.load(&mut imaginary, row, rows, im);
-            for (k, spectrum) in spectra.chunks_exact_mut(self.bins).take(self.count).enumerate() {
-                for (r, value) in spectrum[row..row + rows].iter_mut().enumerate() {
-                    *value = Complex::new(real[r][k], imaginary[r][k]);
-                }
-            }
-        }
-    }
-
-    fn load(self, tile: &mut Tile, row: usize, rows: usize, plane: &[f32]) {
-        for (to, from) in tile.iter_mut().zip(plane[row * self.dim_t..].chunks(self.dim_t)).take(rows) {
-            let from = &from[self.first..self.first + self.count];
-            match <&[f32; BLOCK]>::try_from(from) {
-                // A length the compiler knows: four vector moves instead of a call.
+    fn load<T: Copy>(self, block: Block, tile: &mut Tile<T>, row: usize, rows: usize, plane: &[T]) {
+        for (to, from) in tile.iter_mut().zip(plane[row * self.pitch..].chunks(self.pitch)).take(rows) {
+            let from = &from[block.first..block.first + block.count];
+            match <&[T; BLOCK]>::try_from(from) {
+                // A length the compiler knows: a few vector moves instead of a call.
                 Ok(whole) => *to = *whole,
-                Err(_) => to[..self.count].copy_from_slice(from),
+                Err(_) => to[..block.count].copy_from_slice(from),
             }
         }
     }
 
-    fn store(self, tile: &Tile, row: usize, rows: usize, plane: &mut [f32]) {
-        for (from, to) in tile.iter().zip(plane[row * self.dim_t..].chunks_mut(self.dim_t)).take(rows) {
-            let to = &mut to[self.first..self.first + self.count];
-            match <&mut [f32; BLOCK]>::try_from(&mut *to) {
+    fn store<T: Copy>(self, block: Block, tile: &Tile<T>, row: usize, rows: usize, plane: &mut [T]) {
+        for (from, to) in tile.iter().zip(plane[row * self.pitch..].chunks_mut(self.pitch)).take(rows) {
+            let to = &mut to[block.first..block.first + block.count];
+            match <&mut [T; BLOCK]>::try_from(&mut *to) {
                 Ok(whole) => *whole = *from,
-                Err(_) => to.copy_from_slice(&from[..self.count]),
+                Err(_) => to.copy_from_slice(&from[..block.count]),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod fake;
 mod faults;
+mod kinds;
 mod models;
 mod outbox;
 mod pool;
