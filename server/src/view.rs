@@ -29,6 +29,8 @@ pub struct TrackView {
     pub cover: bool,
     /// The model that separates it.
     pub model: String,
+    /// That model's name for people.
+    pub model_title: String,
     /// Hz, once decoded.
     pub sample_rate: Option<u32>,
     /// Channels of the source, once decoded. Stems are always stereo.
@@ -227,6 +229,7 @@ impl TrackView {
             album: r.album.clone(),
             cover: r.cover_mime.is_some(),
             model: r.manifest.name.clone(),
+            model_title: r.manifest.title.clone(),
             sample_rate: r.audio.map(|a| a.source_rate),
             channels: r.audio.map(|a| a.source_channels),
             samples: r.audio.map(|a| a.frames),

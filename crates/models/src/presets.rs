@@ -69,6 +69,14 @@ impl Catalogue {
         self.presets.iter().find(|p| p.name == name).and_then(|p| self.standing(p))
     }
 
+    /// What somebody wants who asks for `name` to be fetched: that model, or the preset's best one, installed or
+    /// not.
+    pub fn wanted(&self, name: &str) -> Result<&Manifest, ModelError> {
+        let preset =
+            || self.presets.iter().find(|p| p.name == name)?.models.iter().find_map(|m| self.known(m));
+        self.known(name).or_else(preset).ok_or_else(|| self.unknown(name))
+    }
+
     fn standing(&self, preset: &Preset) -> Option<Standing<'_>> {
         let mut known = preset.models.iter().filter_map(|name| self.known(name)).peekable();
         let first = *known.peek()?;

@@ -52,7 +52,7 @@ pub struct Parts {
     pub limits: LimitsConfig,
     /// The models.
     pub catalogue: Catalogue,
-    /// The model of those who do not choose.
+    /// The model (or preset) of those who do not choose.
     pub default_model: String,
     /// The server's end of the queue.
     pub queue: Arc<dyn ServerQueue>,
@@ -71,7 +71,7 @@ pub struct Submission {
     pub size_bytes: u64,
     /// The file's SHA-256.
     pub upload_sha256: String,
-    /// The model asked for.
+    /// The model (or preset) asked for.
     pub model: Option<String>,
     /// By when it should be done, Unix milliseconds.
     pub deadline_ms: Option<i64>,
@@ -114,10 +114,9 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the store, takes up what a former life left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
-        parts
-            .catalogue
-            .get(&parts.default_model)
-            .map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        let default = parts.catalogue.resolve(&parts.default_model);
+        let default = default.map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        let default_model = default.name.clone();
         let root = parts.store.dir.clone();
         let files = blocking(move || Files::open(&root)).await.map_err(|e| {
             let dir = parts.store.dir.display();
@@ -130,7 +129,7 @@ impl Pipeline {
             store,
             files,
             catalogue: parts.catalogue,
-            default_model: parts.default_model,
+            default_model,
             limits: parts.limits,
             chunking: parts.chunking,
             flights: Flights::new(parts.dispatch.in_flight.max(FIRST_BOUND)),
@@ -199,7 +198,7 @@ impl Pipeline {
     pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<LiveTrack>, Problem> {
         self.admit()?;
         let name = s.model.unwrap_or_else(|| self.default_model.clone());
-        let model = self.catalogue.get(&name);
+        let model = self.catalogue.resolve(&name);
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
         blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;

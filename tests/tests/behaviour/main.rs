@@ -5,5 +5,6 @@ mod events;
 mod identity;
 mod lifecycle;
 mod listening;
+mod models;
 mod refusals;
 mod survival;

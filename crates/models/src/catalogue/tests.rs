@@ -153,6 +153,9 @@ fn a_preset_stands_for_the_first_installed_of_its_models() {
     assert_eq!(catalogue.resolve("x").unwrap().name, "x");
     std::fs::write(dir.path().join("y.onnx"), b"abc").unwrap();
     assert_eq!(catalogue.resolve("good").unwrap().name, "y");
+    assert_eq!(catalogue.wanted("good").unwrap().name, "y");
+    assert_eq!(catalogue.wanted("x").unwrap().name, "x");
+    assert!(catalogue.wanted("nonsense").is_err());
     let unknown = catalogue.resolve("nonsense").unwrap_err().to_string();
     assert!(unknown.contains("x, y, good"), "{unknown}");
 }
