@@ -40,7 +40,10 @@ fn told(facts: &Facts) -> String {
     let operators = facts.operators.iter().map(|(name, count)| format!("{count} {name}"));
     lines.push(format!("operators: {}", operators.collect::<Vec<_>>().join(", ")));
     lines.push(match &facts.family.numbers {
-        Some(numbers) => format!("looks like kind {:?}: {}", numbers.kind(), facts.family.why).to_lowercase(),
+        Some(numbers) => {
+            let kind = format!("{:?}", numbers.kind()).to_lowercase();
+            format!("looks like kind {kind}: {}", facts.family.why)
+        }
         None => format!("looks like no kind known here: {}", facts.family.why),
     });
     // What a file says of itself may hold line breaks.

@@ -140,7 +140,7 @@ impl Listing<'_> {
 impl ModelLine<'_> {
     fn text(&self, default: Option<&str>) -> String {
         let Self { name, title, description, .. } = self;
-        let mark = if default == Some(name) { " (default)" } else { "" };
+        let mark = if default == Some(*name) { " (default)" } else { "" };
         let speed = match self.speed {
             Some(s) => {
                 format!("{:.1} times as fast as it plays ({})", s.audio_seconds_per_second, s.provider)

@@ -73,10 +73,18 @@ async fn take(response: Response, wanted: &Wanted, part: Part, from: u64) -> (Pa
     let answer = Answer::of(&response, wanted);
     let (part, prepared) = blocking(part, move |part| answer.prepare(part, from)).await;
     match prepared {
-        Ok(Some(total)) => store(response, wanted, part, total).await,
-        Ok(None) => (part, Ok(())),
+        Ok(Next::Body(total)) => store(response, wanted, part, total).await,
+        Ok(Next::Nothing) => (part, Ok(())),
         Err(trouble) => (part, Err(trouble)),
     }
+}
+
+/// What an answer's body is good for.
+enum Next {
+    /// It goes on where the part ends; the whole file has so many bytes, if that is known.
+    Body(Option<u64>),
+    /// Nothing is missing.
+    Nothing,
 }
 
 /// The head of an answer.
@@ -109,19 +117,19 @@ impl Answer {
         }
     }
 
-    /// Makes the part ready for the body: `Some` with the whole file's size, if that is known, or `None` when
-    /// nothing is missing.
-    #[allow(clippy::option_option)]
-    fn prepare(self, part: &mut Part, from: u64) -> Result<Option<Option<u64>>, Trouble> {
+    /// Makes the part ready for the body.
+    fn prepare(self, part: &mut Part, from: u64) -> Result<Next, Trouble> {
         match self.status {
             StatusCode::OK => {
                 self.check_size(part)?;
                 let total = self.record.total;
                 part.begin(self.record)?;
-                Ok(Some(total.or(self.bytes)))
+                Ok(Next::Body(total.or(self.bytes)))
             }
             StatusCode::PARTIAL_CONTENT => self.go_on(part, from),
-            StatusCode::RANGE_NOT_SATISFIABLE if self.range_total() == Some(from) && from > 0 => Ok(None),
+            StatusCode::RANGE_NOT_SATISFIABLE if self.range_total() == Some(from) && from > 0 => {
+                Ok(Next::Nothing)
+            }
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 part.begin(Record::default())?;
                 Err(again("the file there has become shorter"))
@@ -133,7 +141,7 @@ impl Answer {
         }
     }
 
-    fn go_on(self, part: &mut Part, from: u64) -> Result<Option<Option<u64>>, Trouble> {
+    fn go_on(self, part: &mut Part, from: u64) -> Result<Next, Trouble> {
         self.check_size(part)?;
         let known = part.record();
         let other = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
@@ -146,7 +154,7 @@ impl Answer {
         }
         let total = self.record.total.or(known.total).or(self.bytes);
         part.go_on();
-        Ok(Some(total))
+        Ok(Next::Body(total))
     }
 
     fn range_total(&self) -> Option<u64> {

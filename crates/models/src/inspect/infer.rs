@@ -35,7 +35,7 @@ impl<'m> Shapes<'m> {
     pub(super) fn infer(model: &'m Model<'_>, inputs: &'m [super::Port]) -> Self {
         let mut shapes = HashMap::new();
         for port in inputs {
-            let mut shape = port.fixed();
+            let mut shape = sizes(port);
             if let Some(batch) = shape.as_mut().and_then(|s| s.first_mut()) {
                 batch.get_or_insert(1);
             }
@@ -45,7 +45,7 @@ impl<'m> Shapes<'m> {
             shapes.insert(weights.name, rules::constant(weights).bounded());
         }
         let told: HashMap<&str, Shape> =
-            model.known.iter().filter_map(|port| Some((port.name.as_str(), port.fixed()?))).collect();
+            model.known.iter().filter_map(|port| Some((port.name.as_str(), sizes(port)?))).collect();
         for node in &model.nodes {
             let of_inputs = node.inputs.iter().map(|name| shapes.get(name)).collect::<Vec<_>>();
             let mut found = rules::outputs(node, &of_inputs).into_iter();
@@ -64,4 +64,9 @@ impl<'m> Shapes<'m> {
     pub(super) fn whole(&self, name: &str) -> Option<Vec<u64>> {
         self.0.get(name)?.shape.as_ref()?.iter().copied().collect()
     }
+}
+
+/// The sizes that a port says and that can be.
+fn sizes(port: &super::Port) -> Option<Shape> {
+    port.fixed().map(|shape| shape.into_iter().map(|size| size.and_then(rules::bounded)).collect())
 }

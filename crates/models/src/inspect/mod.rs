@@ -10,6 +10,7 @@ mod infer;
 mod onnx;
 mod protobuf;
 mod rules;
+mod sliding;
 
 pub use cost::Cost;
 pub use draft::{FILL_IN, draft};

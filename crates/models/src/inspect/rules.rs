@@ -22,13 +22,13 @@ pub(super) fn outputs(node: &Node, inputs: &[Option<&Known>]) -> Vec<Known> {
     }
 }
 
-struct Rule<'n, 'b> {
-    node: &'n Node<'b>,
+pub(super) struct Rule<'n, 'b> {
+    pub(super) node: &'n Node<'b>,
     inputs: &'n [Option<&'n Known>],
 }
 
 impl Rule<'_, '_> {
-    fn shape(&self, index: usize) -> Option<&Shape> {
+    pub(super) fn shape(&self, index: usize) -> Option<&Shape> {
         self.inputs.get(index).copied().flatten()?.shape.as_ref()
     }
 
@@ -195,84 +195,6 @@ impl Rule<'_, '_> {
         };
         let kept = shape.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, d)| *d);
         Some(Known { shape: Some(kept.collect()), value: self.value(0).map(<[i64]>::to_vec) })
-    }
-
-    /// Strides or dilations: 1 where the node says nothing.
-    fn each(&self, name: &str, axes: usize) -> Vec<i64> {
-        self.node.integers(name).map_or_else(|| vec![1; axes], <[i64]>::to_vec)
-    }
-
-    /// Sizes after a window of `kernel` has gone over `sizes`.
-    fn slid(&self, sizes: &[Option<u64>], kernel: &[Option<u64>]) -> Option<Shape> {
-        let axes = sizes.len();
-        let (strides, dilations) = (self.each("strides", axes), self.each("dilations", axes));
-        let pads = self.node.integers("pads").map_or_else(|| vec![0; 2 * axes], <[i64]>::to_vec);
-        let same = self.node.text("auto_pad").is_some_and(|a| a.starts_with("SAME"));
-        let up = self.node.integer("ceil_mode") == Some(1);
-        if kernel.len() != axes || strides.len() != axes || dilations.len() != axes || pads.len() != 2 * axes
-        {
-            return None;
-        }
-        let one = |i: usize| {
-            let (size, stride) = (sizes[i]? as i64, strides[i]);
-            if stride < 1 {
-                return None;
-            }
-            if same {
-                return self::size((size + stride - 1) / stride);
-            }
-            let reach = (kernel[i]? as i64 - 1).checked_mul(dilations[i])?.checked_add(1)?;
-            let room = size.checked_add(pads[i])?.checked_add(pads[i + axes])?.checked_sub(reach)?;
-            let steps = if up { room.checked_add(stride - 1)? } else { room } / stride;
-            self::size(steps.checked_add(1)?)
-        };
-        Some((0..axes).map(one).collect())
-    }
-
-    fn convolution(&self) -> Option<Shape> {
-        let (x, w) = (self.shape(0)?, self.shape(1)?);
-        let spatial = self.slid(x.get(2..)?, w.get(2..)?)?;
-        Some([&[x[0], w[0]][..], &spatial].concat())
-    }
-
-    fn transposed(&self) -> Option<Shape> {
-        let (x, w) = (self.shape(0)?, self.shape(1)?);
-        let (sizes, kernel) = (x.get(2..)?, w.get(2..)?);
-        let axes = sizes.len();
-        let (strides, dilations) = (self.each("strides", axes), self.each("dilations", axes));
-        let zeros = |name, count| self.node.integers(name).map_or_else(|| vec![0; count], <[i64]>::to_vec);
-        let (pads, more) = (zeros("pads", 2 * axes), zeros("output_padding", axes));
-        let plain = self.node.text("auto_pad").is_none_or(|a| a == "NOTSET");
-        if !plain
-            || kernel.len() != axes
-            || [strides.len(), dilations.len(), more.len()] != [axes; 3]
-            || pads.len() != 2 * axes
-        {
-            return None;
-        }
-        let one = |i: usize| {
-            let steps = (sizes[i]? as i64 - 1).checked_mul(strides[i])?;
-            let reach = (kernel[i]? as i64 - 1).checked_mul(dilations[i])?.checked_add(1)?;
-            let whole = steps.checked_add(reach)?.checked_add(more[i])?;
-            size(whole.checked_sub(pads[i])?.checked_sub(pads[i + axes])?)
-        };
-        let groups = u64::try_from(self.node.integer("group").unwrap_or(1)).ok()?;
-        let channels = w[1].and_then(|c| bounded(c.checked_mul(groups)?));
-        let spatial: Shape = (0..axes).map(one).collect();
-        Some([&[x[0], channels][..], &spatial].concat())
-    }
-
-    fn pool(&self) -> Option<Shape> {
-        let x = self.shape(0)?;
-        let kernel: Shape = self.node.integers("kernel_shape")?.iter().map(|d| size(*d)).collect();
-        let spatial = self.slid(x.get(2..)?, &kernel)?;
-        Some([&x[..2], &spatial].concat())
-    }
-
-    fn global_pool(&self) -> Option<Shape> {
-        let mut shape = self.shape(0)?.clone();
-        shape.get_mut(2..)?.fill(Some(1));
-        Some(shape)
     }
 
     fn matrix_product(&self) -> Option<Shape> {
@@ -461,11 +383,11 @@ const KEEPS: [&str; 44] = [
     "Tanh",
 ];
 
-fn size(dim: i64) -> Option<u64> {
+pub(super) fn size(dim: i64) -> Option<u64> {
     bounded(u64::try_from(dim).ok()?)
 }
 
-fn bounded(size: u64) -> Option<u64> {
+pub(super) fn bounded(size: u64) -> Option<u64> {
     (size <= LARGEST).then_some(size)
 }
 
@@ -477,6 +399,9 @@ fn place(index: i64, length: usize) -> Option<usize> {
 
 /// Where a slice begins, and how much it takes.
 fn span(start: i64, end: i64, step: i64, size: u64) -> Option<(u64, u64)> {
+    if size == 0 {
+        return Some((0, 0));
+    }
     let size = size as i64;
     let at =
         |index: i64, low, high| (if index < 0 { index.saturating_add(size) } else { index }).clamp(low, high);

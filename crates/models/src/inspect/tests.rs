@@ -140,7 +140,7 @@ fn what_is_no_onnx_file_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_file_makes_it_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40), which in 0..2usize) {
@@ -161,12 +161,18 @@ proptest! {
 
     /// The numbers inside shapes and attributes are what the arithmetic works on.
     #[test]
-    fn no_number_makes_it_panic(numbers in prop::collection::vec(any::<i64>(), 1..12), op in 0..OPS.len()) {
+    fn no_number_makes_it_panic(
+        numbers in prop::collection::vec(prop_oneof![any::<i64>(), -3i64..6, Just(i64::MIN), Just(i64::MAX)], 1..12),
+        op in 0..OPS.len(),
+    ) {
         let tensor = |name: &str| tensor(name, &numbers);
         let graph = [
             field(5, &tensor("a")),
             field(5, &tensor("b")),
+            field(11, &input("x", &numbers)),
             field(1, &node(OPS[op], &["a", "b", "a", "b", "a"], &["c", "d"], &numbers)),
+            field(1, &node(OPS[op], &["x", "a", "b", "b", "a"], &["c", "d"], &numbers)),
+            field(1, &node(OPS[op], &["a", "x"], &["c", "d"], &numbers)),
             field(1, &node("MatMul", &["c", "d"], &["e"], &[])),
             field(12, &field(1, b"e")),
         ].concat();
@@ -175,7 +181,9 @@ proptest! {
     }
 }
 
-const OPS: [&str; 22] = [
+const OPS: [&str; 24] = [
+    "Gemm",
+    "Shape",
     "Add",
     "Div",
     "Sub",
@@ -229,11 +237,30 @@ fn tensor(name: &str, numbers: &[i64]) -> Vec<u8> {
     [dims, integer(2, 7), field(8, name.as_bytes()), field(9, &raw)].concat()
 }
 
+/// An input of a wild shape.
+fn input(name: &str, numbers: &[i64]) -> Vec<u8> {
+    let dims: Vec<u8> = numbers.iter().flat_map(|n| field(1, &integer(1, *n))).collect();
+    let tensor = [integer(1, 1), field(2, &dims)].concat();
+    [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
+}
+
 fn node(op: &str, inputs: &[&str], outputs: &[&str], numbers: &[i64]) -> Vec<u8> {
     let mut bytes = field(4, op.as_bytes());
     bytes.extend(inputs.iter().flat_map(|name| field(1, name.as_bytes())));
     bytes.extend(outputs.iter().flat_map(|name| field(2, name.as_bytes())));
-    let lists = ["perm", "axes", "pads", "strides", "kernel_shape", "split", "dilations", "output_padding"];
+    let lists = [
+        "perm",
+        "axes",
+        "pads",
+        "strides",
+        "kernel_shape",
+        "split",
+        "dilations",
+        "output_padding",
+        "starts",
+        "ends",
+        "steps",
+    ];
     for (at, name) in lists.iter().enumerate().filter(|_| !numbers.is_empty()) {
         // Each has a list of another length.
         let list: Vec<u8> = numbers.iter().take(at + 1).flat_map(|n| integer(8, *n)).collect();
@@ -241,7 +268,10 @@ fn node(op: &str, inputs: &[&str], outputs: &[&str], numbers: &[i64]) -> Vec<u8>
             bytes.extend(field(5, &[field(1, name.as_bytes()), list].concat()));
         }
     }
-    for (name, value) in ["axis", "group", "hidden_size"].iter().zip(numbers) {
+    if numbers.first().is_some_and(|n| n % 5 == 1) {
+        bytes.extend(field(5, &[field(1, b"auto_pad"), field(4, b"SAME_UPPER")].concat()));
+    }
+    for (name, value) in ["axis", "group", "hidden_size", "ceil_mode", "start", "end"].iter().zip(numbers) {
         bytes.extend(field(5, &[field(1, name.as_bytes()), integer(3, *value)].concat()));
     }
     bytes

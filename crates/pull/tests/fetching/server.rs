@@ -103,8 +103,8 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, handler: &Handler) {
         seen.len() - 1
     };
     let answer = handler(&request, number);
-    let head =
-        format!("HTTP/1.1 {}\r\nConnection: close\r\n{}\r\n\r\n", answer.status, answer.headers.join("\r\n"));
+    let headers: String = answer.headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let head = format!("HTTP/1.1 {}\r\nConnection: close\r\n{headers}\r\n", answer.status);
     let body = &answer.body[..answer.cut.unwrap_or(answer.body.len()).min(answer.body.len())];
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     if answer.stall {
