@@ -30,7 +30,12 @@ fn network() -> Vec<u8> {
 }
 
 fn run(settings: &Settings, dir: &Path, arguments: &[&str]) -> Output {
-    command(settings).current_dir(dir).args(arguments).output().expect("the program runs")
+    command(settings)
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .current_dir(dir)
+        .args(arguments)
+        .output()
+        .expect("the program runs")
 }
 
 fn settings(dir: &tempfile::TempDir) -> Settings {
@@ -174,6 +179,23 @@ fn a_mirror_is_set_by_the_configuration() {
     assert_eq!(files(dir.path()), ["mine.onnx"]);
     let with = settings(&dir).set("models.proxy", "nonsense");
     assert!(told(&run(&with, dir.path(), &["models", "pull", "mine"])).contains("models.proxy"));
+}
+
+#[test]
+fn a_proxy_is_set_by_the_environment_or_the_configuration() {
+    let proxy = Depot::start();
+    proxy.put("http://nowhere.invalid/mine.onnx", Thing::File(network()));
+    let dir = folder("http://nowhere.invalid", &network(), &["mine"], "");
+    let pull = |settings: &Settings, environment: &[(&str, &str)]| {
+        let mut command = command(settings);
+        command.envs(environment.iter().copied()).current_dir(dir.path());
+        let output = command.args(["models", "pull", "mine"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        std::fs::remove_file(dir.path().join("mine.onnx")).unwrap();
+    };
+    pull(&settings(&dir), &[("http_proxy", &proxy.url)]);
+    pull(&settings(&dir).set("models.proxy", &proxy.url), &[]);
+    assert_eq!(proxy.requests().len(), 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 /// The most nodes, weights and ports that are looked at, each: the largest networks have some ten thousand.
-const MOST: usize = 1 << 19;
+pub(super) const MOST: usize = 1 << 19;
 /// The most dimensions of a tensor, and the longest list of numbers that says something about shapes.
 pub(super) const LIST: usize = 64;
 

@@ -1,7 +1,7 @@
 //! What each operator makes of shapes, after <https://onnx.ai/onnx/operators/>.
 
 use super::infer::{Known, Shape};
-use super::onnx::{Node, Tensor};
+use super::onnx::{LIST, Node, Tensor};
 
 /// The largest size that is believed: products of a few of them must not overflow.
 const LARGEST: u64 = 1 << 40;
@@ -152,7 +152,10 @@ impl Rule<'_, '_> {
             let more = *self.shape(index)?.get(axis)?;
             shape[axis] = shape[axis].zip(more).and_then(|(a, b)| bounded(a.checked_add(b)?));
         }
-        let values: Option<Vec<_>> = (0..self.inputs.len()).map(|index| self.value(index)).collect();
+        // More of them would be longer than any list of sizes.
+        let some = self.inputs.len() <= LIST;
+        let values: Option<Vec<_>> =
+            (0..self.inputs.len()).map(|at| self.value(at).filter(|_| some)).collect();
         Some(Known { shape: Some(shape), value: values.map(|v| v.concat()) })
     }
 
