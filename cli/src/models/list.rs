@@ -113,7 +113,7 @@ impl Listing<'_> {
     fn text(&self) -> String {
         let mut text = String::new();
         if !self.presets.is_empty() {
-            text.push_str("Presets (for -m and for the page):\n");
+            text.push_str("Presets, for `karaoke separate -m` and for uploads:\n");
         }
         for preset in &self.presets {
             let PresetLine { name, description, .. } = preset;
