@@ -13,6 +13,7 @@ WALLS = [
     (r"\brubato::", ["server/src/ingest/resample.rs"], "rubato stands in one file"),
     (r"\bsqlx::", ["server/src/store/"], "SQL stands in the store alone"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "HTTP stands in server/src/http alone"),
+    (r"\breqwest::", ["crates/pull/"], "files are fetched in crates/pull alone"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue speaks STOMP"),
     (r"/(queue|topic)/", ["crates/queue/src/rabbit/topology.rs", "crates/stomp/"], "destinations stand in one file"),
     (r"\bkaraoke_worker\b", ["audio-worker/", "cli/"], "the server never knows the workers"),
@@ -25,11 +26,12 @@ CORE = "crates/core/src/"
 ARROWS = {
     "crates/core": set(),
     "crates/models": {"karaoke-core"},
+    "crates/pull": {"karaoke-core", "karaoke-models"},
     "crates/stomp": set(),
     "crates/queue": {"karaoke-core", "karaoke-stomp"},
     "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue"},
     "server": {"karaoke-core", "karaoke-models", "karaoke-queue"},
-    "cli": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-server", "karaoke-worker"},
+    "cli": {"karaoke-core", "karaoke-models", "karaoke-pull", "karaoke-queue", "karaoke-server", "karaoke-worker"},
 }
 
 

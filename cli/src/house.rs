@@ -26,6 +26,8 @@ impl House {
     /// Starts queue, workers and pipeline.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let catalogue = Catalogue::open(&config.models.dir)?;
+        // First: it tells how to get what is missing, where the workers could only say that nothing is there.
+        catalogue.resolve(&config.models.default)?;
         let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
         let options = crate::worker::options(&config, &catalogue, Some(&runtime));
         let workers = options.faults().len();

@@ -40,7 +40,7 @@ enum Command {
     WorkerProcess(pool::process::Arguments),
     /// Separates songs and writes their stems, without a server.
     Separate(separate::Arguments),
-    /// Lists and verifies the models.
+    /// Lists, fetches and verifies the models, and looks into ONNX files.
     #[command(subcommand)]
     Models(models::Command),
 }
@@ -79,6 +79,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             pool::process::run(process, config).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Separate(separate) => separate::run(separate, config).await,
-        Command::Models(command) => models::run(&command, &config).map(|()| ExitCode::SUCCESS),
+        Command::Models(command) => models::run(command, config).await.map(|()| ExitCode::SUCCESS),
     }
 }

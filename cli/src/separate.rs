@@ -25,7 +25,7 @@ pub struct Arguments {
     /// Folder for the stems.
     #[arg(long, short, default_value = ".", value_name = "DIR")]
     output: PathBuf,
-    /// Model to use (see `karaoke models list`).
+    /// Model or preset to use (see `karaoke models list`).
     #[arg(long, short)]
     model: Option<String>,
     /// File format.

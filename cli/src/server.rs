@@ -32,11 +32,12 @@ pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
 fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
     let limit = config.chunking.max_message_bytes;
     config.broker.check_size(limit)?;
+    let default = &catalogue.resolve(&config.models.default)?.name;
     for manifest in catalogue.installed() {
         let overlap = if config.chunking.overlap == 0.0 { manifest.overlap } else { config.chunking.overlap };
         let fits = ChunkPlan::largest(&manifest.windowing(overlap), limit);
         if let Err(error) = fits {
-            ensure!(manifest.name != config.models.default, "model {}: {error}", manifest.name);
+            ensure!(manifest.name != *default, "model {}: {error}", manifest.name);
             tracing::warn!(model = manifest.name, %error, "this model cannot be used");
         }
     }

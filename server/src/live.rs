@@ -26,6 +26,7 @@ pub struct LiveTrack {
     audio: OnceLock<LiveAudio>,
     inner: Mutex<Inner>,
     called_off: AtomicBool,
+    failing: AtomicBool,
 }
 
 /// What decoding and planning found.
@@ -98,6 +99,7 @@ impl LiveTrack {
             events: EventLog::default(),
             audio: OnceLock::new(),
             called_off: AtomicBool::new(record.state.is_terminal()),
+            failing: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 record,
                 chunks: Vec::new(),
@@ -148,6 +150,11 @@ impl LiveTrack {
     /// Nobody wants it any more: decoders and readers stop.
     pub fn is_called_off(&self) -> bool {
         self.called_off.load(Ordering::Relaxed)
+    }
+
+    /// It begins to fail, or no longer does. Says whether it had not begun before.
+    pub fn set_failing(&self, failing: bool) -> bool {
+        self.failing.swap(failing, Ordering::Relaxed) != failing
     }
 
     /// Changes the row as last known, and tells the listeners.

@@ -32,6 +32,8 @@ pub struct TrackView {
     /// The execution providers whose workers it was given to, in order. More than one: no worker of the one before
     /// was left, and the parts of different providers are rounded differently.
     pub providers: Vec<String>,
+    /// That model's name for people.
+    pub model_title: String,
     /// Hz, once decoded.
     pub sample_rate: Option<u32>,
     /// Channels of the source, once decoded. Stems are always stereo.
@@ -235,6 +237,7 @@ impl TrackView {
             cover: r.cover_mime.is_some(),
             model: r.manifest.name.clone(),
             providers: r.providers.clone(),
+            model_title: r.manifest.title.clone(),
             sample_rate: r.audio.map(|a| a.source_rate),
             channels: r.audio.map(|a| a.source_channels),
             samples: r.audio.map(|a| a.frames),

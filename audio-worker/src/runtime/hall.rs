@@ -2,10 +2,12 @@
 
 use super::session::{self, Session, Setting};
 use super::tuning::{self, Bounds, Division, Trial};
+use super::network::Subject;
 use super::{Network, Runtime, RuntimeError};
 use crate::memory;
 use crate::provider::Provider;
 use karaoke_models::Weights;
+use karaoke_models::speeds::{self, Speed};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError, Weak};
@@ -50,9 +52,7 @@ pub(super) struct Rack {
 /// What a network is, apart from its weights.
 #[derive(Clone, Copy)]
 pub(super) struct Kind<'a> {
-    /// What tells it from every other.
-    pub(super) identity: &'a str,
-    pub(super) exact: bool,
+    pub(super) model: &'a Subject,
     pub(super) inputs: &'a [&'a [usize]],
     pub(super) outputs: &'a [&'a [usize]],
 }
@@ -71,7 +71,7 @@ impl Hall {
     ) -> Result<(Shared, Arc<Rack>), RuntimeError> {
         // Held while a session is opened: one model is loaded at a time, which also bounds the memory.
         let mut racks = lock(&self.racks);
-        let key = (weights.path().to_owned(), checksum(weights), self.runtime.provider_of(kind.exact));
+        let key = (weights.path().to_owned(), checksum(weights), self.runtime.provider_of(kind.model.exact));
         let rack = match racks.get(&key).and_then(Weak::upgrade) {
             Some(rack) => rack,
             None => Arc::new(self.rack(weights, kind)?),
@@ -85,7 +85,7 @@ impl Hall {
 
     /// How the cores are divided for a network: as was set, was found out earlier, or is found out now.
     fn rack(&self, weights: &Weights, kind: Kind<'_>) -> Result<Rack, RuntimeError> {
-        let provider = self.runtime.provider_of(kind.exact);
+        let provider = self.runtime.provider_of(kind.model.exact);
         let rack = |division: Division, mut slots: Vec<Option<Shared>>| {
             slots.resize(division.sessions, None);
             Rack { provider, division, slots: Mutex::new(slots) }
@@ -102,14 +102,24 @@ impl Hall {
         if let Some(Err(error)) = file.as_ref().map(|file| tuning::remember(file, &key, trial)) {
             tracing::warn!(%error, "cannot remember how a model runs best");
         }
+        self.remember_speed(kind.model, provider, trial.seconds);
         Ok(rack(trial.division, sessions.into_iter().map(Some).collect()))
+    }
+
+    /// Keeps how fast the model is here, for `karaoke models list`.
+    fn remember_speed(&self, model: &Subject, provider: Provider, seconds: f64) {
+        let (Some(folder), true) = (&self.machine.cache, model.audio_s > 0.0 && seconds > 0.0) else { return };
+        let speed = Speed { audio_seconds_per_second: model.audio_s / seconds, provider: provider.to_string() };
+        if let Err(error) = speeds::remember(folder, &model.identity, speed) {
+            tracing::warn!(%error, "cannot remember how fast a model is");
+        }
     }
 
     /// Everything on which the division depends.
     fn key(&self, kind: Kind<'_>, provider: Provider) -> String {
         let Sharing { cores, workers, .. } = self.machine;
         let version = self.runtime.version();
-        format!("{} {provider} {version} {cores} cores {workers} workers", kind.identity)
+        format!("{} {provider} {version} {cores} cores {workers} workers", kind.model.identity)
     }
 
     fn tune(

@@ -16,8 +16,19 @@ pub struct Loader {
     hall: Arc<Hall>,
     /// The worker's number among those of its process.
     seat: usize,
-    /// The model that is being opened: its identity, and whether it must be exact.
-    model: (Arc<str>, bool),
+    /// The model that is being opened.
+    model: Subject,
+}
+
+/// What of a model matters for how its networks are run.
+#[derive(Clone)]
+pub(super) struct Subject {
+    /// What tells it from every other.
+    pub(super) identity: Arc<str>,
+    /// Whether it must run in f32.
+    pub(super) exact: bool,
+    /// Seconds of a song that a run of one of its networks stands for.
+    pub(super) audio_s: f64,
 }
 
 impl Loader {
@@ -47,7 +58,7 @@ impl Loader {
     }
 
     fn in_hall(runtime: Runtime, machine: Sharing) -> Self {
-        Self { hall: Arc::new(Hall::new(runtime, machine)), seat: 0, model: (Arc::from(""), false) }
+        Self { hall: Arc::new(Hall::new(runtime, machine)), seat: 0, model: Subject { identity: Arc::from(""), exact: false, audio_s: 0.0 } }
     }
 
     /// The same for the worker in `seat`, counted from 0.
@@ -57,7 +68,10 @@ impl Loader {
 
     /// The same for the networks of one model.
     pub fn of(&self, manifest: &Manifest) -> Self {
-        Self { model: (Arc::from(manifest.identity()), manifest.exact), ..self.clone() }
+        let step = manifest.windowing(manifest.overlap).step as f64 / f64::from(manifest.sample_rate);
+        let audio_s = step / manifest.networks.len().max(1) as f64;
+        let model = Subject { identity: Arc::from(manifest.identity()), exact: manifest.exact, audio_s };
+        Self { model, ..self.clone() }
     }
 
     /// Opens the network in `weights`, whose inputs and outputs are f32 tensors of the given fixed shapes.
@@ -70,7 +84,7 @@ impl Loader {
         inputs: &[&[usize]],
         outputs: &[&[usize]],
     ) -> Result<Network, RuntimeError> {
-        let kind = Kind { identity: &self.model.0, exact: self.model.1, inputs, outputs };
+        let kind = Kind { model: &self.model, inputs, outputs };
         let (session, rack) = self.hall.session(weights, kind, self.seat)?;
         Network::on(session, Some(rack), inputs, outputs, weights.path())
     }

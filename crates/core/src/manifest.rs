@@ -93,6 +93,9 @@ fn one() -> f32 {
     1.0
 }
 
+/// A kind, the name of its table of numbers, and what its check says where the table is there.
+type Checked = (Kind, &'static str, Option<Result<(), BadNumber>>);
+
 /// The manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -177,7 +180,8 @@ impl Manifest {
         }
         let hexadecimal =
             |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if !hexadecimal(&self.sha256, 64) && !(self.sha256.is_empty() && hexadecimal(&self.uvr_md5, 32)) {
+        let by_md5 = self.sha256.is_empty() && hexadecimal(&self.uvr_md5, 32);
+        if !(by_md5 || hexadecimal(&self.sha256, 64)) {
             return value("sha256", "must be 64 hexadecimal digits");
         }
         if !self.networks.is_empty() && self.networks.len() != self.stems.len() {
@@ -204,7 +208,7 @@ impl Manifest {
     }
 
     fn check_numbers(&self) -> Result<(), ManifestError> {
-        let tables: [(Kind, &'static str, Option<Result<(), BadNumber>>); 6] = [
+        let tables: [Checked; 6] = [
             (Kind::Mdx, "mdx", self.mdx.map(|n| n.check())),
             (Kind::Waveform, "waveform", self.waveform.map(|n| n.check())),
             (Kind::Spleeter, "spleeter", self.spleeter.map(|n| n.check())),

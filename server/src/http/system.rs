@@ -1,30 +1,55 @@
 //! What there is to choose from, and whether the server is well.
 
 use super::App;
+use crate::pipeline::{Pipeline, blocking};
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use karaoke_core::Manifest;
+use karaoke_models::{Preset, Standing};
+use serde_json::{Value, json};
 
-pub(super) async fn models(State(app): State<App>) -> Response {
-    let pipeline = &app.pipeline;
-    let models: Vec<_> = pipeline
-        .catalogue
-        .installed()
-        .filter(|m| !m.hidden || m.name == pipeline.default_model)
-        .map(|m| {
-            json!({
-                "name": m.name, "title": m.title, "description": m.description, "kind": m.kind,
-                "stems": m.all_stems().collect::<Vec<_>>(), "licence": m.licence, "attribution": m.attribution,
-                "sample_rate": m.sample_rate,
-            })
-        })
-        .collect();
+pub(super) async fn models(State(app): State<App>) -> Result<Response, Problem> {
+    let pipeline = app.pipeline.clone();
+    // Which models are installed is asked of the disk.
+    let offer = blocking(move || Ok(offer(&pipeline))).await.map_err(|e| Problem::disk(&e))?;
+    Ok(Json(offer).into_response())
+}
+
+/// What there is to choose from, and what could be fetched.
+fn offer(pipeline: &Pipeline) -> Value {
+    let catalogue = &pipeline.catalogue;
+    let shown = |m: &&Manifest| !m.hidden || m.name == pipeline.default_model;
+    let models: Vec<_> = catalogue.installed().filter(shown).map(|m| model(m, catalogue.bytes(m))).collect();
+    let bytes = |m| catalogue.files(m).into_iter().map(|part: &Manifest| part.bytes).sum();
+    let available: Vec<_> = catalogue.available().filter(shown).map(|m| model(m, bytes(m))).collect();
     let limits =
         json!({ "upload_bytes": pipeline.limits.upload_bytes, "duration_s": pipeline.limits.duration_s });
-    Json(json!({ "default": pipeline.default_model, "models": models, "limits": limits })).into_response()
+    json!({
+        "default": pipeline.default_model, "models": models, "available": available,
+        "presets": catalogue.presets().map(preset).collect::<Vec<_>>(), "limits": limits,
+    })
+}
+
+fn model(m: &Manifest, bytes: Option<u64>) -> Value {
+    json!({
+        "name": m.name, "title": m.title, "description": m.description, "kind": m.kind,
+        "stems": m.all_stems().collect::<Vec<_>>(), "bytes": bytes, "sample_rate": m.sample_rate,
+        "licence": m.licence, "restriction": m.restriction, "attribution": m.attribution,
+    })
+}
+
+/// A preset, with the model that it stands for or the one that is missing.
+fn preset((preset, standing): (&Preset, Standing<'_>)) -> Value {
+    let (key, model) = match standing {
+        Standing::Model(m) => ("model", m),
+        Standing::Missing(m) => ("missing", m),
+    };
+    json!({
+        "name": preset.name, "title": preset.title, "description": preset.description, key: model.name,
+    })
 }
 
 /// The process lives.

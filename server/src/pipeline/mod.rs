@@ -53,7 +53,7 @@ pub struct Parts {
     pub limits: LimitsConfig,
     /// The models.
     pub catalogue: Catalogue,
-    /// The model of those who do not choose.
+    /// The model (or preset) of those who do not choose.
     pub default_model: String,
     /// The server's end of the queue.
     pub queue: Arc<dyn ServerQueue>,
@@ -72,7 +72,7 @@ pub struct Submission {
     pub size_bytes: u64,
     /// The file's SHA-256.
     pub upload_sha256: String,
-    /// The model asked for.
+    /// The model (or preset) asked for.
     pub model: Option<String>,
     /// By when it should be done, Unix milliseconds.
     pub deadline_ms: Option<i64>,
@@ -115,10 +115,9 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the store, takes up what a former life left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
-        parts
-            .catalogue
-            .get(&parts.default_model)
-            .map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        let default = parts.catalogue.resolve(&parts.default_model);
+        let default = default.map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
+        let default_model = default.name.clone();
         let root = parts.store.dir.clone();
         let files = blocking(move || Files::open(&root)).await.map_err(|e| {
             let dir = parts.store.dir.display();
@@ -131,7 +130,7 @@ impl Pipeline {
             store,
             files,
             catalogue: parts.catalogue,
-            default_model: parts.default_model,
+            default_model,
             limits: parts.limits,
             chunking: parts.chunking,
             flights: Flights::new(FIRST_BOUND, parts.dispatch.fixed_bound()),
@@ -200,7 +199,7 @@ impl Pipeline {
     pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<LiveTrack>, Problem> {
         self.admit()?;
         let name = s.model.unwrap_or_else(|| self.default_model.clone());
-        let model = self.catalogue.get(&name);
+        let model = self.catalogue.resolve(&name);
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
         blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;
@@ -254,6 +253,21 @@ impl Pipeline {
 
     /// Gives a track up, with the reason that its owner is told.
     pub(crate) async fn fail(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
+        let track = self.live(id);
+        if track.as_ref().is_some_and(|track| !track.set_failing(true)) {
+            // It fails already, and that may be why: its files may be gone before the reason is recorded.
+            return Ok(());
+        }
+        let failed = self.fail_first(id, why).await;
+        if failed.is_err()
+            && let Some(track) = track
+        {
+            track.set_failing(false);
+        }
+        failed
+    }
+
+    async fn fail_first(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
         let failure = why.into();
         let recorded = match self.store.fail(id, &failure, now_ms()).await {
             Ok(recorded) => recorded,

@@ -1,0 +1,162 @@
+//! The models of one folder: known, installed, and proven to be what they say.
+
+use crate::presets::{self, Preset};
+use crate::weights::{Weights, unpack};
+use crate::{ModelError, Standing, digest, ensemble};
+use karaoke_core::Manifest;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The models of one folder.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    dir: PathBuf,
+    manifests: BTreeMap<String, Manifest>,
+    pub(crate) presets: Vec<Preset>,
+}
+
+impl Catalogue {
+    /// Reads every `*.toml` of `dir`; a broken manifest is an error, a model without its file is not installed.
+    pub fn open(dir: &Path) -> Result<Self, ModelError> {
+        let mut manifests = BTreeMap::new();
+        for path in manifest_files(dir)? {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ModelError::Folder { path: path.clone(), source })?;
+            let manifest = Manifest::parse(&text)
+                .map_err(|source| ModelError::Manifest { path: path.clone(), source })?;
+            if let Some(other) = manifests.insert(manifest.name.clone(), manifest) {
+                return Err(ModelError::Twice { path, name: other.name });
+            }
+        }
+        resolve_ensembles(&mut manifests)?;
+        Ok(Self { dir: dir.to_owned(), manifests, presets: presets::read(dir)? })
+    }
+
+    /// The manifest of an installed model.
+    pub fn get(&self, name: &str) -> Result<&Manifest, ModelError> {
+        match self.known(name) {
+            Some(manifest) if self.is_installed(manifest) => Ok(manifest),
+            Some(_) => Err(ModelError::NotInstalled { name: name.to_owned() }),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// The installed model that a user means: a model's name is taken at its word, a preset's stands for the
+    /// best model that is there.
+    pub fn resolve(&self, name: &str) -> Result<&Manifest, ModelError> {
+        if self.known(name).is_some() {
+            return self.get(name);
+        }
+        match self.preset(name) {
+            Some(Standing::Model(manifest)) => Ok(manifest),
+            Some(Standing::Missing(_)) => Err(ModelError::PresetMissing { name: name.to_owned() }),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// The manifest of a model, installed or not.
+    pub fn known(&self, name: &str) -> Option<&Manifest> {
+        self.manifests.get(name)
+    }
+
+    /// The error for a name that nothing here has.
+    pub fn unknown(&self, name: &str) -> ModelError {
+        let models = self.installed().map(|m| m.name.as_str());
+        let presets = self.presets().filter(|(_, s)| matches!(s, Standing::Model(_))).map(|(p, _)| &*p.name);
+        let installed = models.chain(presets).collect::<Vec<_>>().join(", ");
+        ModelError::Unknown { name: name.to_owned(), installed }
+    }
+
+    /// All models whose file is there (of an ensemble: all files), by name.
+    pub fn installed(&self) -> impl Iterator<Item = &Manifest> {
+        self.manifests.values().filter(|m| self.is_installed(m))
+    }
+
+    /// All models that could be fetched but are not there, by name.
+    pub fn available(&self) -> impl Iterator<Item = &Manifest> {
+        self.manifests.values().filter(|m| !self.is_installed(m))
+    }
+
+    /// Whether a model's file is there; its contents are [`Catalogue::verify`]'s matter.
+    pub fn is_installed(&self, manifest: &Manifest) -> bool {
+        self.files(manifest).iter().all(|part| self.path(part).is_file())
+    }
+
+    /// The models whose files a model consists of: the members of an ensemble, of any other itself.
+    pub fn files<'c>(&'c self, manifest: &'c Manifest) -> Vec<&'c Manifest> {
+        match &manifest.ensemble {
+            Some(ensemble) => ensemble.members.iter().filter_map(|name| self.known(name)).collect(),
+            None => vec![manifest],
+        }
+    }
+
+    /// Where a model's file lies. An ensemble has none.
+    pub fn path(&self, manifest: &Manifest) -> PathBuf {
+        self.dir.join(&manifest.file)
+    }
+
+    /// Bytes of a model's files that are there; `None` when one of them is not.
+    pub fn bytes(&self, manifest: &Manifest) -> Option<u64> {
+        let sizes = self.files(manifest).into_iter().map(|part| self.path(part).metadata().ok());
+        sizes.map(|file| file.filter(|f| f.is_file()).map(|f| f.len())).sum()
+    }
+
+    /// Hashes a model's files and refuses them when they are not the ones its manifest means.
+    pub fn verify(&self, manifest: &Manifest) -> Result<(), ModelError> {
+        for part in self.files(manifest) {
+            let (name, path) = (part.name.clone(), self.path(part));
+            match digest::compare(&path, part) {
+                Ok(Ok(())) => {}
+                Ok(Err(digest::Mismatch { digest, got, want })) => {
+                    return Err(ModelError::Hash { name, path, digest, got, want });
+                }
+                Err(source) => return Err(ModelError::File { name, path, source }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The networks of a model, one unless it is an archive, after [`Catalogue::verify`]. An ensemble has none
+    /// of its own: its members are opened each for itself.
+    pub fn weights(&self, manifest: &Manifest) -> Result<Vec<Weights>, ModelError> {
+        if manifest.ensemble.is_some() {
+            return Ok(Vec::new());
+        }
+        self.verify(manifest)?;
+        let path = self.path(manifest);
+        if manifest.networks.is_empty() {
+            return Ok(vec![Weights::File(path)]);
+        }
+        unpack(&path, &manifest.networks).map_err(|problem| {
+            let name = manifest.name.clone();
+            ModelError::Archive { name, path, problem }
+        })
+    }
+}
+
+/// The manifests of a folder, sorted, so that an error is the same each time.
+fn manifest_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let folder = |source| ModelError::Folder { path: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(folder)? {
+        let path = entry.map_err(folder)?.path();
+        if path.extension().is_some_and(|e| e == "toml") && !path.ends_with(presets::FILE) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn resolve_ensembles(manifests: &mut BTreeMap<String, Manifest>) -> Result<(), ModelError> {
+    let ensembles: Vec<Manifest> = manifests.values().filter(|m| m.ensemble.is_some()).cloned().collect();
+    for mut manifest in ensembles {
+        ensemble::resolve(&mut manifest, manifests)
+            .map_err(|problem| ModelError::Ensemble { name: manifest.name.clone(), problem })?;
+        manifests.insert(manifest.name.clone(), manifest);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
