@@ -69,7 +69,7 @@ impl Separator for RoformerNet {
         }
         let output = self.network.run()?;
         let masks = output.samples(0)?.as_chunks::<2>().0.chunks_exact(layout.rows * layout.pitch);
-        let sides = masks.flat_map(|mask| [&mask[..], &mask[frames..]]).zip(self.mix.iter().cycle());
+        let sides = masks.flat_map(|mask| [mask, &mask[frames..]]).zip(self.mix.iter().cycle());
         for ((mask, mix), channel) in sides.zip(out.chunks_exact_mut(self.stft.window())) {
             self.stft.inverse(self.compensation / gain, channel, |block, spectra| {
                 mix.load(block, spectra);

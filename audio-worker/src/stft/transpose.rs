@@ -41,8 +41,11 @@ impl Planes {
         for (row, rows) in self.tiles() {
             for (k, spectrum) in spectra.chunks_exact(block.bins).take(block.count).enumerate() {
                 for (r, value) in spectrum[row..row + rows].iter().enumerate() {
-                    for (tile, part) in tiles.iter_mut().zip(split(*value)) {
-                        tile[r][k] = part;
+                    let parts = split(*value);
+                    // By index: iterating costs a fifth more time over the whole transform.
+                    #[allow(clippy::needless_range_loop)]
+                    for n in 0..N {
+                        tiles[n][r][k] = parts[n];
                     }
                 }
             }
