@@ -111,7 +111,8 @@ impl Pool {
         runtime: Runtime,
     ) -> Result<Self, StartError> {
         options.check()?;
-        let (models, loader) = (installed(&catalogue)?, Loader::new(runtime, options.sizes().threads));
+        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
+        let loader = Loader::shared(runtime, 1, threads, threads, options.worker.cache_folder());
         let stop = CancellationToken::new();
         let open = opener(loader, catalogue);
         let seat = Seat { options: options.clone(), fault, models, queue, open, stop: stop.clone() };

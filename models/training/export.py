@@ -18,7 +18,6 @@ import onnx
 import onnxruntime
 import torch
 from networks import BINS, FRAMES, HOP, N_FFT, Separator, Shape
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 MANIFEST = '''# The built-in model: trained by the scripts in training/, see MODEL_CARD.md and DATA_CARD.md.
@@ -72,25 +71,6 @@ def to_onnx(network, path):
     )
 
 
-def stored_in_half(path):
-    """Rewrites large initialisers as float16, each with a Cast that ONNX Runtime folds away when it loads the file."""
-    model = onnx.load(path)
-    casts, kept = [], []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < 256:
-            kept.append(tensor)
-            continue
-        kept.append(numpy_helper.from_array(values.astype(np.float16), tensor.name + "_half"))
-        casts.append(helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
 def largest_difference(network, path):
     """Largest difference of the file's answers and the network's, relative to the loudest value of the input."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -114,7 +94,6 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent, help="folder (default: models)")
     parser.add_argument("--name", default="builtin")
     parser.add_argument("--greed", type=float, default=1.0, help="see tune.py (default: 1)")
-    parser.add_argument("--half", action="store_true", help="store weights as 16-bit floats")
     parser.add_argument("--keep", type=Path, help="also write the averaged weights, as 16-bit floats, for train.py --begin")
     options = parser.parse_args()
     network, state = load(options.checkpoint)
@@ -124,8 +103,6 @@ def main():
     network.shape = dataclasses.replace(network.shape, greed=options.greed)
     path = options.out / f"{options.name}.onnx"
     to_onnx(folded(network), path)
-    if options.half:
-        stored_in_half(path)
     difference = largest_difference(network, path)
     print(f"{path.name}: {networks.parameters(network)} parameters, {path.stat().st_size} bytes, after {state['heard']:.1f} h of sound; "
           f"parity {difference:.1e}")

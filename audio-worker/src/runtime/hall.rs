@@ -1,8 +1,8 @@
 //! Where the workers of a process share sessions: as many of each network as its division has.
 
+use super::network::Subject;
 use super::session::{self, Session, Setting};
 use super::tuning::{self, Bounds, Division, Trial};
-use super::network::Subject;
 use super::{Network, Runtime, RuntimeError};
 use crate::memory;
 use crate::provider::Provider;
@@ -108,8 +108,11 @@ impl Hall {
 
     /// Keeps how fast the model is here, for `karaoke models list`.
     fn remember_speed(&self, model: &Subject, provider: Provider, seconds: f64) {
-        let (Some(folder), true) = (&self.machine.cache, model.audio_s > 0.0 && seconds > 0.0) else { return };
-        let speed = Speed { audio_seconds_per_second: model.audio_s / seconds, provider: provider.to_string() };
+        let (Some(folder), true) = (&self.machine.cache, model.audio_s > 0.0 && seconds > 0.0) else {
+            return;
+        };
+        let speed =
+            Speed { audio_seconds_per_second: model.audio_s / seconds, provider: provider.to_string() };
         if let Err(error) = speeds::remember(folder, &model.identity, speed) {
             tracing::warn!(%error, "cannot remember how fast a model is");
         }

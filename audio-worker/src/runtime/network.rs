@@ -58,7 +58,11 @@ impl Loader {
     }
 
     fn in_hall(runtime: Runtime, machine: Sharing) -> Self {
-        Self { hall: Arc::new(Hall::new(runtime, machine)), seat: 0, model: Subject { identity: Arc::from(""), exact: false, audio_s: 0.0 } }
+        Self {
+            hall: Arc::new(Hall::new(runtime, machine)),
+            seat: 0,
+            model: Subject { identity: Arc::from(""), exact: false, audio_s: 0.0 },
+        }
     }
 
     /// The same for the worker in `seat`, counted from 0.

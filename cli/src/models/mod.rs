@@ -43,7 +43,9 @@ fn run_local(command: Command, config: &Config) -> anyhow::Result<()> {
     }
     let catalogue = Catalogue::open(&config.models.dir)?;
     match command {
-        Command::List(arguments) => list::run(&arguments, &catalogue, &config.models.default, config.worker.cache_folder().as_deref()),
+        Command::List(arguments) => {
+            list::run(&arguments, &catalogue, &config.models.default, config.worker.cache_folder().as_deref())
+        }
         Command::Verify { name } => verify(&catalogue, name.as_deref()),
         Command::Pull(_) | Command::Inspect { .. } => Ok(()),
     }
