@@ -45,9 +45,14 @@ dim_t = {frames}
 '''
 
 
-def load(checkpoint):
-    """The averaged network of a checkpoint, ready to be asked."""
+def load(checkpoint, other=None, share=0.0):
+    """The averaged network of a checkpoint, ready to be asked; with `share` of another one's weights, which between two
+    ends of one run is better than either (Wortsman et al., "Model soups", arXiv 2203.05482)."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    if other:
+        for weight, more in zip(state["average"].values(), torch.load(other, map_location="cpu", weights_only=False)["average"].values()):
+            if weight.is_floating_point():
+                weight.lerp_(more, share)
     network = Separator(Shape.named(state["shape"]))
     network.load_state_dict(state["average"])
     return network.eval(), state
@@ -95,8 +100,10 @@ def main():
     parser.add_argument("--name", default="builtin")
     parser.add_argument("--greed", type=float, default=1.0, help="see tune.py (default: 1)")
     parser.add_argument("--keep", type=Path, help="also write the averaged weights, as 16-bit floats, for train.py --begin")
+    parser.add_argument("--with", dest="other", type=Path, help="an earlier checkpoint of the run, to be mixed in")
+    parser.add_argument("--share", type=float, default=0.2, help="how much of it (default: 0.2)")
     options = parser.parse_args()
-    network, state = load(options.checkpoint)
+    network, state = load(options.checkpoint, options.other, options.share)
     if options.keep:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in state["average"].items()}
         torch.save({"shape": state["shape"], "network": weights, "heard": state["heard"]}, options.keep)

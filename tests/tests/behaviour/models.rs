@@ -82,7 +82,8 @@ fn a_list_says_what_there_is_and_what_could_be_had() {
     let identity = "12f64372a2bd597b2d2e6a8dcb968c8c628c7417abae17fc554db23f4780fe95";
     let speeds = format!(r#"{{"{identity}": {{"audio_seconds_per_second": 12.5, "provider": "cpu"}}}}"#);
     std::fs::write(dir.path().join("speeds.json"), speeds).unwrap();
-    let listed = run(&Settings::default(), dir.path(), &["models", "list", "--json", "--cache", "."]);
+    let settings = Settings::default().set("worker.cache", ".");
+    let listed = run(&settings, dir.path(), &["models", "list", "--json"]);
     let list: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let model = |name: &str| {
         let all = list["models"].as_array().unwrap();

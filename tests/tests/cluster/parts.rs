@@ -78,7 +78,8 @@ async fn a_worker_that_dies_between_two_parts_is_followed_by_one_that_sends_them
     // Its connections are gone without a goodbye, and its job goes back.
     drop(doomed);
     drop(job);
-    let _pool = workers(&six(), &place.urls, "pool", 2);
+    // The track stays with the provider that the first one said it had.
+    let _pool = workers(&six().set("simulation.provider", "cpu"), &place.urls, "pool", 2);
     check(&api, &track, &Sound::from_wav(&wav)).await;
     until_empty(|| place.queues()).await;
 }
