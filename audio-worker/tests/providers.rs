@@ -1,5 +1,7 @@
 //! Execution providers on the machine at hand. A process loads one ONNX Runtime, so this is a program of its own.
 
+#![allow(clippy::unwrap_used)] // a test
+
 use karaoke_core::Manifest;
 use karaoke_models::Catalogue;
 use karaoke_worker::{Loader, Provider, Runtime, Separator, Wanted, kinds};

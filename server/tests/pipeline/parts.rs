@@ -146,7 +146,7 @@ async fn a_track_that_is_cancelled_between_parts_takes_no_more_and_leaves_nothin
     stage.do_the_rest(&next).await;
     stage.check_stems(&next).await;
     assert_eq!(track.state().name(), "cancelled");
-    assert_eq!(stage.pipeline.files.tracks().unwrap(), [next.id.clone()]);
+    assert_eq!(stage.pipeline.files.tracks().unwrap(), std::slice::from_ref(&next.id));
 }
 
 #[tokio::test]
