@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { takeIn } from "./drop.js";
 import * as library from "./library.js";
+import { offerChoice } from "./models.js";
 import { ACCEPT, refusal } from "./refusal.js";
 import { text } from "./strings.js";
 
@@ -23,13 +24,7 @@ async function offerModels() {
   limits = offer.limits ?? null;
   if (limits?.upload_bytes) byId("limits").textContent = text.limits(limits.upload_bytes, limits.duration_s);
   if (offer.models.length < 2) return;
-  const select = byId("model");
-  select.replaceChildren(...offer.models.map((model) => new Option(model.title || model.name, model.name, false, model.name === offer.default)));
-  const describe = () => {
-    byId("model-description").textContent = offer.models.find((m) => m.name === select.value)?.description ?? "";
-  };
-  select.addEventListener("change", describe);
-  describe();
+  offerChoice(byId("model"), byId("model-description"), offer);
   byId("model-choice").hidden = false;
 }
 

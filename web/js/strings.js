@@ -64,6 +64,10 @@ export const text = {
   limits: (size, seconds) =>
     `Up to ${bytes(size)}` + (seconds ? ` and ${spokenTime(seconds)} a song.` : " a song."),
   model: "Separated with",
+  presets: "By what you want",
+  models: "By model",
+  preset: (title, model) => `${title} (${model})`,
+  licence: (licence, restriction) => `Licence ${licence}: ${restriction}`,
   dragging: "Let go. The stage is yours.",
   setlist: "Your songs",
   dismiss: "Dismiss",

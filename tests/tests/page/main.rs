@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod access;
+mod choice;
 mod leaving;
 mod looks;
 mod machine_room;
