@@ -1,5 +1,6 @@
 //! ONNX Runtime, loaded once, its execution provider, and its networks: the only room that names `ort`.
 
+mod graph;
 mod hall;
 mod network;
 mod session;

@@ -1,6 +1,6 @@
 //! ONNX Runtime's sessions: how they are opened for each execution provider, and what their tensors must be.
 
-use super::{Runtime, RuntimeError};
+use super::{Runtime, RuntimeError, graph};
 use crate::provider::Provider;
 use karaoke_models::Weights;
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider};
@@ -30,11 +30,22 @@ pub(super) fn open(
     let refused =
         |e: ort::Error| RuntimeError::Model { path: weights.path().to_owned(), reason: e.to_string() };
     let mut builder = builder(runtime, setting).map_err(refused)?;
-    let session = match weights {
-        Weights::File(path) => builder.commit_from_file(path),
-        Weights::Packed { bytes, .. } => builder.commit_from_memory(bytes),
+    let changed = matches!(setting.provider, Provider::OpenVino { .. }).then(|| changed(weights)).flatten();
+    let session = match (changed, weights) {
+        (Some(bytes), _) => builder.commit_from_memory(&bytes),
+        (None, Weights::File(path)) => builder.commit_from_file(path),
+        (None, Weights::Packed { bytes, .. }) => builder.commit_from_memory(bytes),
     };
     session.map_err(refused)
+}
+
+/// The network as OpenVINO is to see it, where that is another.
+fn changed(weights: &Weights) -> Option<Vec<u8>> {
+    match weights {
+        // What cannot be read is refused when it is opened.
+        Weights::File(path) => graph::reshaped(&std::fs::read(path).ok()?),
+        Weights::Packed { bytes, .. } => graph::reshaped(bytes),
+    }
 }
 
 /// Whether the runtime's provider opens the network in `bytes`.
