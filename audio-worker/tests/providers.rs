@@ -71,6 +71,20 @@ fn openvino_gives_nearly_the_same_and_the_same_bits_whatever_its_threads() {
     assert!(remembered.contains("openvino-bf16") && remembered.contains(" cpu "), "{remembered}");
     assert!(cache.path().join("compiled").is_dir(), "the compiled network is kept");
 
+    // What was remembered by a larger machine, or by nobody, is found out again.
+    let absurd = remembered.replace("\"sessions\": ", "\"sessions\": 1000000");
+    assert_ne!(absurd, remembered);
+    std::fs::write(cache.path().join("sessions.json"), absurd).unwrap();
+    let again = Loader::shared(runtime.clone(), 2, 2, 0, Some(cache.path().to_owned()));
+    assert_eq!(bits(&separated(&again, &catalogue, &rough)), bits(&got), "absurd numbers");
+    // A cache that cannot be written costs time, not the model.
+    let file = cache.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    for nowhere in [file, PathBuf::from("/proc/nowhere")] {
+        let loader = Loader::shared(runtime.clone(), 2, 2, 0, Some(nowhere.clone()));
+        assert_eq!(bits(&separated(&loader, &catalogue, &rough)), bits(&got), "{}", nowhere.display());
+    }
+
     // What is asked for by name has no substitute.
     let refused = Runtime::load(None, Wanted::Cuda);
     let no_gpu = !Path::new("/proc/driver/nvidia/version").exists();

@@ -79,7 +79,7 @@ impl Hall {
         racks.retain(|_, rack| rack.strong_count() > 0);
         racks.insert(key, Arc::downgrade(&rack));
         let slot = seat % rack.division.sessions;
-        let session = self.fill(&rack, slot, weights)?;
+        let session = self.fill(&rack, slot, weights, kind)?;
         Ok((session, rack))
     }
 
@@ -95,7 +95,8 @@ impl Hall {
         }
         let file = self.machine.cache.as_ref().map(|folder| folder.join("sessions.json"));
         let key = self.key(kind, provider);
-        if let Some(known) = file.as_ref().and_then(|file| tuning::recall(file, &key)) {
+        let known = file.as_ref().and_then(|file| tuning::recall(file, &key));
+        if let Some(known) = known.filter(|known| self.machine.allows(known.division)) {
             return Ok(rack(known.division, Vec::new()));
         }
         let (trial, sessions) = self.tune(weights, kind, provider)?;
@@ -135,11 +136,16 @@ impl Hall {
         let mut bounds = Bounds { cores, workers, fit: workers.max(1), load_s: 0.0 };
         let (mut trials, mut winners): (Vec<Trial>, Vec<Shared>) = (Vec::new(), Vec::new());
         while let Some(division) = tuning::next(&trials, bounds) {
-            let (before, began) = (memory::resident(), Instant::now());
-            let open = |_| self.open(weights, provider, division.threads);
-            let sessions = (0..division.sessions).map(open).collect::<Result<Vec<_>, _>>()?;
-            let load = began.elapsed();
-            let seconds = measure(&sessions, kind)?;
+            let before = memory::resident();
+            let (sessions, load, seconds) = match self.try_out(weights, kind, provider, division) {
+                Ok(tried) => tried,
+                Err(error) if trials.is_empty() => return Err(error),
+                Err(error) => {
+                    // One session works, so the model does: there is no room for more of them.
+                    tracing::warn!(sessions = division.sessions, %error, "more sessions of a model cannot be had");
+                    break;
+                }
+            };
             trials.push(Trial { division, seconds });
             if trials.len() == 1 {
                 bounds.load_s = load.as_secs_f64();
@@ -158,20 +164,83 @@ impl Hall {
         Ok((best, winners))
     }
 
-    fn fill(&self, rack: &Rack, slot: usize, weights: &Weights) -> Result<Shared, RuntimeError> {
+    /// Opens the sessions of a division and measures them: the sessions, the time to open them, and seconds a
+    /// window.
+    fn try_out(
+        &self,
+        weights: &Weights,
+        kind: Kind<'_>,
+        provider: Provider,
+        division: Division,
+    ) -> Result<(Vec<Shared>, Duration, f64), RuntimeError> {
+        let began = Instant::now();
+        let open = |_| self.open(weights, kind, provider, division.threads);
+        let sessions = (0..division.sessions).map(open).collect::<Result<Vec<_>, _>>()?;
+        let load = began.elapsed();
+        let seconds = measure(&sessions, kind)?;
+        Ok((sessions, load, seconds))
+    }
+
+    fn fill(
+        &self,
+        rack: &Rack,
+        slot: usize,
+        weights: &Weights,
+        kind: Kind<'_>,
+    ) -> Result<Shared, RuntimeError> {
         let mut slots = lock(&rack.slots);
         if let Some(session) = &slots[slot] {
             return Ok(session.clone());
         }
-        let session = self.open(weights, rack.provider, rack.division.threads)?;
+        let session = self.open(weights, kind, rack.provider, rack.division.threads)?;
         slots[slot] = Some(session.clone());
         Ok(session)
     }
 
-    fn open(&self, weights: &Weights, provider: Provider, threads: usize) -> Result<Shared, RuntimeError> {
-        let cache = self.machine.cache.as_ref().map(|folder| folder.join("compiled"));
-        let setting = Setting { provider, threads, cache: cache.as_deref() };
-        Ok(Arc::new(Mutex::new(session::open(&self.runtime, weights, setting)?)))
+    /// A session. A cache that cannot be used (its folder cannot be written, the disk is full) costs time at the
+    /// next start, never the model.
+    fn open(
+        &self,
+        weights: &Weights,
+        kind: Kind<'_>,
+        provider: Provider,
+        threads: usize,
+    ) -> Result<Shared, RuntimeError> {
+        let planes = matches!(kind.inputs, [[1, _, _, _]]);
+        let setting = Setting { provider, threads, cache: None, planes };
+        let compiled = self.machine.compiled(provider);
+        let session = match &compiled {
+            None => session::open(&self.runtime, weights, setting),
+            Some(folder) => {
+                let cached =
+                    session::open(&self.runtime, weights, Setting { cache: Some(folder), ..setting });
+                cached.or_else(|error| {
+                    let plain = session::open(&self.runtime, weights, setting)?;
+                    let folder = folder.display();
+                    tracing::warn!(%folder, %error, "a model was compiled without the cache, which cannot be used");
+                    Ok(plain)
+                })
+            }
+        };
+        Ok(Arc::new(Mutex::new(session?)))
+    }
+}
+
+impl Sharing {
+    /// Whether a division that was found out once is one of this machine's.
+    fn allows(&self, division: Division) -> bool {
+        division.sessions <= self.workers && division.threads <= self.cores
+    }
+
+    /// The folder for networks compiled by `provider`, if that keeps any and the folder can be written.
+    fn compiled(&self, provider: Provider) -> Option<PathBuf> {
+        let Provider::OpenVino { .. } = provider else { return None };
+        let folder = self.cache.as_ref()?.join("compiled");
+        let writable = std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
+        if let Err(error) = &writable {
+            tracing::warn!(folder = %folder.display(), %error, "compiled models cannot be kept: set worker.cache");
+        }
+        writable.is_ok().then_some(folder)
     }
 }
 

@@ -19,7 +19,12 @@ pub(super) struct Setting<'a> {
     pub(super) threads: usize,
     /// Folder for compiled networks; none keeps none.
     pub(super) cache: Option<&'a Path>,
+    /// Whether the network takes one tensor of four dimensions, the first of which is 1.
+    pub(super) planes: bool,
 }
+
+/// Networks with more bytes are opened as they are: to change one, it is held in memory twice.
+const CHANGED_UP_TO: u64 = 256 << 20;
 
 /// Opens a session of the network in `weights`.
 pub(super) fn open(
@@ -30,7 +35,8 @@ pub(super) fn open(
     let refused =
         |e: ort::Error| RuntimeError::Model { path: weights.path().to_owned(), reason: e.to_string() };
     let mut builder = builder(runtime, setting).map_err(refused)?;
-    let changed = matches!(setting.provider, Provider::OpenVino { .. }).then(|| changed(weights)).flatten();
+    let openvino = matches!(setting.provider, Provider::OpenVino { .. });
+    let changed = (openvino && setting.planes).then(|| changed(weights)).flatten();
     let session = match (changed, weights) {
         (Some(bytes), _) => builder.commit_from_memory(&bytes),
         (None, Weights::File(path)) => builder.commit_from_file(path),
@@ -43,19 +49,22 @@ pub(super) fn open(
 fn changed(weights: &Weights) -> Option<Vec<u8>> {
     match weights {
         // What cannot be read is refused when it is opened.
-        Weights::File(path) => graph::reshaped(&std::fs::read(path).ok()?),
+        Weights::File(path) => {
+            let small = std::fs::metadata(path).ok()?.len() <= CHANGED_UP_TO;
+            small.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| graph::reshaped(&bytes))
+        }
         Weights::Packed { bytes, .. } => graph::reshaped(bytes),
     }
 }
 
 /// Whether the runtime's provider opens the network in `bytes`.
 pub(super) fn probe(runtime: &Runtime, bytes: &[u8]) -> ort::Result<()> {
-    let setting = Setting { provider: runtime.provider(), threads: 1, cache: None };
+    let setting = Setting { provider: runtime.provider(), threads: 1, cache: None, planes: false };
     builder(runtime, setting)?.commit_from_memory(bytes).map(drop)
 }
 
 fn builder(runtime: &Runtime, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
-    let Setting { provider, threads, cache } = setting;
+    let Setting { provider, threads, cache, .. } = setting;
     // Nodes that another provider leaves over run on the caller's thread.
     let own = if provider == Provider::Cpu { threads.max(1) } else { 1 };
     let builder = Session::builder(&runtime.environment)?
