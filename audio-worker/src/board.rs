@@ -158,26 +158,10 @@ impl Board {
 
 /// What a pool says of a worker process, number `pid`, that died without a word of its own.
 pub fn obituary(identity: &Identity, pid: u32, note: String, uptime: Duration) -> Presence {
-    Presence {
-        worker: identity.name.clone(),
-        life: identity.life,
-        host: process::host(),
-        pid,
-        models: Vec::new(),
-        provider: String::new(),
-        provider_why: String::new(),
-        providers: BTreeMap::new(),
-        threads: 0,
-        prefetch: 0,
-        state: WorkerState::Crashed,
-        note: Some(note),
-        cpu_load: 0.0,
-        done: 0,
-        failures: 0,
-        current: None,
-        uptime_s: uptime.as_secs_f64(),
-        every_s: 0.0,
-    }
+    let mut last = Presence::new(identity.name.clone(), Vec::new(), "");
+    (last.life, last.host, last.pid) = (identity.life, process::host(), pid);
+    (last.state, last.note, last.uptime_s) = (WorkerState::Crashed, Some(note), uptime.as_secs_f64());
+    last
 }
 
 /// Processor time at the last reading.

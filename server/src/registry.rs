@@ -388,26 +388,7 @@ mod tests {
     use karaoke_core::TrackId;
 
     fn presence(worker: &str, life: u64, state: WorkerState) -> Presence {
-        Presence {
-            worker: worker.into(),
-            life,
-            host: "h".into(),
-            pid: 1,
-            models: vec!["m".into()],
-            provider: "cpu".into(),
-            provider_why: String::new(),
-            providers: BTreeMap::new(),
-            threads: 1,
-            prefetch: 2,
-            state,
-            note: None,
-            cpu_load: 0.0,
-            done: 0,
-            failures: 0,
-            current: None,
-            uptime_s: 0.0,
-            every_s: 1.0,
-        }
+        Presence { life, state, prefetch: 2, every_s: 1.0, ..Presence::new(worker, vec!["m".into()], "cpu") }
     }
 
     fn hand(chunk: u64) -> InHand {

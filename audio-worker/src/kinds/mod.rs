@@ -109,9 +109,7 @@ pub(crate) fn with_weights(
 
 /// The numbers of a manifest's kind, which its check has found there.
 fn numbers<T>(numbers: Option<T>, manifest: &Manifest) -> Result<T, SeparateError> {
-    let missing =
-        || SeparateError::Mismatch(format!("model `{}` lacks the numbers of its kind", manifest.name));
-    numbers.ok_or_else(missing)
+    numbers.ok_or_else(|| mismatch(format!("model `{}` lacks the numbers of its kind", manifest.name)))
 }
 
 /// The only network of a model.
@@ -141,6 +139,22 @@ fn each(
     weights.iter().map(|weights| Ok(loader.open(weights, &[input], &[output])?)).collect()
 }
 
+/// Has `fill` write the input of the first network, and gives the others the same.
+fn fill_each(
+    networks: &mut [Network],
+    fill: impl FnOnce(&mut [f32]) -> Result<(), SeparateError>,
+) -> Result<(), SeparateError> {
+    let Some((first, others)) = networks.split_first_mut() else { return Ok(()) };
+    fill(first.input(0))?;
+    others.iter_mut().for_each(|other| other.input(0).copy_from_slice(first.input(0)));
+    Ok(())
+}
+
+/// Runs every network on whatever its input holds.
+fn infer_each(networks: &mut [Network]) -> Result<(), SeparateError> {
+    networks.iter_mut().try_for_each(|network| network.run().map(drop).map_err(Into::into))
+}
+
 fn mismatch(problem: String) -> SeparateError {
     SeparateError::Mismatch(problem)
 }
@@ -155,7 +169,7 @@ impl From<realfft::FftError> for SeparateError {
 fn check_buffers(separator: &dyn Separator, input: [&[f32]; 2], out: &[f32]) -> Result<(), SeparateError> {
     let (window, samples) = (separator.window(), 2 * separator.stems() * separator.window());
     if input.iter().any(|channel| channel.len() != window) || out.len() != samples {
-        return Err(SeparateError::Mismatch(format!(
+        return Err(mismatch(format!(
             "a window of {} and {} frames into {} samples, where the model takes {window} into {samples}",
             input[0].len(),
             input[1].len(),

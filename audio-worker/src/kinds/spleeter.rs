@@ -4,7 +4,7 @@
 //! mix's spectrum → inverse STFT → × compensation ÷ gain. As sherpa-onnx does it
 //! (`sherpa-onnx/csrc/offline-source-separation-spleeter-impl.h` and `scripts/spleeter/separate_onnx.py`).
 
-use super::{SeparateError, Separator, check_buffers, check_finite, each, numbers};
+use super::{SeparateError, Separator, check_buffers, check_finite, each, fill_each, infer_each, numbers};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Rows, Stft};
 use karaoke_core::Manifest;
@@ -54,20 +54,19 @@ impl SpleeterNets {
     /// window's last FFT stays silence.
     fn present(&mut self, input: [&[f32]; 2], gain: f32) -> Result<(), SeparateError> {
         let (dim_f, plane) = (self.numbers.dim_f, self.numbers.dim_f * self.numbers.dim_t);
-        let Some((first, others)) = self.networks.split_first_mut() else { return Ok(()) };
-        let magnitudes = first.input(0);
-        let planes = magnitudes.chunks_exact_mut(plane).zip(&mut self.mix);
-        for (channel, (plane, mix)) in input.iter().zip(planes) {
-            self.stft.forward(channel, gain, |block, spectra| {
-                mix.store(block, spectra);
-                let rows = plane[block.first * dim_f..].chunks_exact_mut(dim_f);
-                for (to, from) in rows.zip(mix.of(block)) {
-                    to.iter_mut().zip(from).for_each(|(to, bin)| *to = bin.norm_sqr().sqrt());
-                }
-            })?;
-        }
-        others.iter_mut().for_each(|other| other.input(0).copy_from_slice(magnitudes));
-        Ok(())
+        fill_each(&mut self.networks, |magnitudes| {
+            let planes = magnitudes.chunks_exact_mut(plane).zip(&mut self.mix);
+            for (channel, (plane, mix)) in input.iter().zip(planes) {
+                self.stft.forward(channel, gain, |block, spectra| {
+                    mix.store(block, spectra);
+                    let rows = plane[block.first * dim_f..].chunks_exact_mut(dim_f);
+                    for (to, from) in rows.zip(mix.of(block)) {
+                        to.iter_mut().zip(from).for_each(|(to, bin)| *to = bin.norm_sqr().sqrt());
+                    }
+                })?;
+            }
+            Ok(())
+        })
     }
 
     /// Runs every network, and leaves the squares of what they predict and one over their sum.
@@ -120,6 +119,6 @@ impl Separator for SpleeterNets {
     }
 
     fn infer(&mut self) -> Result<(), SeparateError> {
-        self.networks.iter_mut().try_for_each(|network| network.run().map(drop).map_err(Into::into))
+        infer_each(&mut self.networks)
     }
 }

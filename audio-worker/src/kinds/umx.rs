@@ -3,7 +3,7 @@
 //! mix × gain → STFT → magnitudes → a network a stem → × the mix's phase → inverse STFT → × compensation ÷ gain.
 //! As `openunmix` does it without its Wiener filter (`niter = 0`).
 
-use super::{SeparateError, Separator, check_buffers, check_finite, each, numbers};
+use super::{SeparateError, Separator, check_buffers, check_finite, each, fill_each, infer_each, numbers};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Planes, Rows, Stft};
 use karaoke_core::Manifest;
@@ -43,17 +43,16 @@ impl UmxNets {
     /// Keeps the mix's spectra, and fills every network's input with their magnitudes.
     fn present(&mut self, input: [&[f32]; 2], gain: f32) -> Result<(), SeparateError> {
         let layout = self.layout;
-        let Some((first, others)) = self.networks.split_first_mut() else { return Ok(()) };
-        let magnitudes = first.input(0);
-        let planes = magnitudes.chunks_exact_mut(layout.rows * layout.pitch).zip(&mut self.mix);
-        for (channel, (plane, mix)) in input.iter().zip(planes) {
-            self.stft.forward(channel, gain, |block, spectra| {
-                mix.store(block, spectra);
-                layout.scatter(block, spectra, [&mut *plane], |bin| [magnitude(bin)]);
-            })?;
-        }
-        others.iter_mut().for_each(|other| other.input(0).copy_from_slice(magnitudes));
-        Ok(())
+        fill_each(&mut self.networks, |magnitudes| {
+            let planes = magnitudes.chunks_exact_mut(layout.rows * layout.pitch).zip(&mut self.mix);
+            for (channel, (plane, mix)) in input.iter().zip(planes) {
+                self.stft.forward(channel, gain, |block, spectra| {
+                    mix.store(block, spectra);
+                    layout.scatter(block, spectra, [&mut *plane], |bin| [magnitude(bin)]);
+                })?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -84,7 +83,7 @@ impl Separator for UmxNets {
     }
 
     fn infer(&mut self) -> Result<(), SeparateError> {
-        self.networks.iter_mut().try_for_each(|network| network.run().map(drop).map_err(Into::into))
+        infer_each(&mut self.networks)
     }
 }
 

@@ -49,6 +49,30 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// The first word of a worker: it waits for a job, has done nothing yet, and speaks once a minute.
+    pub fn new(worker: impl Into<String>, models: Vec<String>, provider: impl Into<String>) -> Self {
+        Self {
+            worker: worker.into(),
+            life: 1,
+            host: String::new(),
+            pid: 0,
+            models,
+            provider: provider.into(),
+            provider_why: String::new(),
+            providers: BTreeMap::new(),
+            threads: 1,
+            prefetch: 1,
+            state: WorkerState::Idle,
+            note: None,
+            cpu_load: 0.0,
+            done: 0,
+            failures: 0,
+            current: None,
+            uptime_s: 0.0,
+            every_s: 60.0,
+        }
+    }
+
     /// The routes that it serves. A provider whose name can name no queue serves none.
     pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
         let provider = |model: &String| self.providers.get(model).unwrap_or(&self.provider);

@@ -170,26 +170,7 @@ pub(crate) async fn announce(queue: &MemoryQueue, worker: &str, provider: &str, 
 
 /// What a worker says of itself, every so many seconds. It is never idle, so that nothing is sent to it twice.
 pub(crate) fn presence(worker: &str, provider: &str, state: WorkerState, every_s: f64) -> Presence {
-    Presence {
-        worker: worker.into(),
-        life: 1,
-        host: "h".into(),
-        pid: 1,
-        models: vec!["four".into()],
-        provider: provider.into(),
-        provider_why: String::new(),
-        providers: Default::default(),
-        threads: 1,
-        prefetch: 2,
-        state,
-        note: None,
-        cpu_load: 0.0,
-        done: 0,
-        failures: 0,
-        current: None,
-        uptime_s: 0.0,
-        every_s,
-    }
+    Presence { state, prefetch: 2, every_s, ..Presence::new(worker, vec!["four".into()], provider) }
 }
 
 /// 16-bit noise, the same every time.

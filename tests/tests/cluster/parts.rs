@@ -98,23 +98,8 @@ async fn taken(worker: &RabbitWorker) -> karaoke_queue::Delivery<karaoke_core::w
 /// It says so once and is not missed for long.
 fn presence() -> Presence {
     Presence {
-        worker: "doomed".into(),
-        life: 1,
-        host: "h".into(),
-        pid: 1,
-        models: vec!["six".into()],
-        provider: "cpu".into(),
-        provider_why: String::new(),
-        providers: Default::default(),
-        threads: 1,
-        prefetch: 1,
         state: WorkerState::Working,
-        note: None,
-        cpu_load: 0.0,
-        done: 0,
-        failures: 0,
-        current: None,
-        uptime_s: 0.0,
         every_s: 600.0,
+        ..Presence::new("doomed", vec!["six".into()], "cpu")
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use karaoke_core::part::Part;
-use karaoke_core::presence::{Notice, Presence, WorkerState};
+use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_core::{Route, TrackId};
 use karaoke_queue::rabbit::{BrokerConfig, RabbitServer, RabbitWorker};
@@ -170,24 +170,11 @@ async fn notices_and_presence_reach_everyone() {
     })
     .await;
     let presence = Presence {
-        worker: "w".into(),
         life: u64::MAX,
-        host: "h".into(),
-        pid: 1,
-        models: vec!["a".to_owned()],
-        provider: "cpu".into(),
         provider_why: "it is everywhere".into(),
-        providers: Default::default(),
-        threads: 1,
-        prefetch: 1,
-        state: WorkerState::Idle,
-        note: None,
         cpu_load: 0.5,
         done: 1,
-        failures: 0,
-        current: None,
-        uptime_s: 1.0,
-        every_s: 2.0,
+        ..Presence::new("w", vec!["a".to_owned()], "cpu")
     };
     worker.announce(presence.clone()).await.unwrap();
     for server in [&server, &other] {
