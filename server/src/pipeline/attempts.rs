@@ -3,7 +3,7 @@
 use super::Pipeline;
 use crate::live::LiveTrack;
 use crate::problem::Problem;
-use crate::view::{ChunkState, Happening};
+use crate::view::{ChunkState, Happening, Health};
 use karaoke_core::flight::{Flight, is_poison};
 use karaoke_core::presence::{InHand, Notice};
 use karaoke_core::schedule::Schedule;
@@ -17,7 +17,7 @@ impl Pipeline {
         self.follow_connection();
         let (chunk, worker, now) = (reply.chunk, reply.worker.as_str(), self.registry.now());
         let hand = InHand { track: track.id.clone(), chunk, attempt: reply.attempt };
-        self.registry.busy(worker, hand);
+        self.registry.busy(worker, hand.clone());
         let is_new = track.update_chunk(chunk, |c| {
             c.starts += 1;
             if c.state != ChunkState::Done {
@@ -40,6 +40,10 @@ impl Pipeline {
             None => format!("{worker} has begun with chunk {chunk}."),
         };
         self.tell("began", Some(worker), Some((track, chunk)), text);
+        if self.registry.health(worker) == Some(Health::Crashed) {
+            // Its pool's word of its death has overtaken its own: they come by different ways.
+            self.died_with(&hand, worker).await;
+        }
     }
 
     /// A worker has died, as its pool says, with a chunk in hand. (Of the one before that its reply may still be

@@ -3,6 +3,7 @@
 // All of this is test code, though clippy only knows it by `#[test]`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod deaths;
 mod parts;
 mod providers;
 mod stage;
