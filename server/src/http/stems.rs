@@ -186,7 +186,12 @@ async fn encoded(
     let name = format!("{stem}-{}.{}", format.bits().unwrap_or(320), format.extension());
     let path = app.pipeline.files.encoded(&record.id, &name);
     reader.wait_all().await?;
-    let making = lock(&app.encodings).entry(path.clone()).or_default().clone();
+    let making = {
+        let mut encodings = lock(&app.encodings);
+        // Of those that nobody waits for any more, however they ended.
+        encodings.retain(|_, making| Arc::strong_count(making) > 1);
+        encodings.entry(path.clone()).or_default().clone()
+    };
     let one_at_a_time = making.lock_owned().await;
     if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
         let room = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
@@ -198,7 +203,6 @@ async fn encoded(
         };
         blocking(work).await.map_err(|e| Problem::disk(&e))?;
     }
-    lock(&app.encodings).remove(&path);
     Ok(path)
 }
 

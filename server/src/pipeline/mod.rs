@@ -24,14 +24,17 @@ use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::store::{NewTrack, Store, StoreConfig};
 use flights::Flights;
+use futures::FutureExt;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
 use karaoke_core::{TrackId, TrackState};
 use karaoke_models::Catalogue;
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,6 +43,9 @@ use tokio_util::task::TaskTracker;
 const FIRST_BOUND: usize = 2;
 /// Cancelled tracks that workers who join are told of: more than can have jobs with the queue.
 const CANCELLED: usize = 64;
+
+/// How long a loop that panicked rests before it is begun again.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// What the pipeline is made of.
 pub struct Parts {
@@ -156,13 +162,26 @@ impl Pipeline {
 
     fn spawn_loops(self: &Arc<Self>) {
         for _ in 0..self.limits.decoders.max(1) {
-            self.spawn(Self::prepare_loop);
+            self.keep_going(Self::prepare_loop);
         }
-        self.spawn(Self::dispatch_loop);
-        self.spawn(Self::collect_loop);
-        self.spawn(Self::presence_loop);
-        self.spawn(Self::watch_loop);
-        self.spawn(Self::expire_loop);
+        self.keep_going(Self::dispatch_loop);
+        self.keep_going(Self::collect_loop);
+        self.keep_going(Self::presence_loop);
+        self.keep_going(Self::watch_loop);
+        self.keep_going(Self::expire_loop);
+    }
+
+    /// Runs a loop that must not end before the server does: one that panics is begun again.
+    fn keep_going<F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        task: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
+    ) {
+        self.spawn(|me| async move {
+            while AssertUnwindSafe(task(me.clone())).catch_unwind().await.is_err() {
+                tracing::error!(pause = ?AFTER_PANIC, "a loop of the pipeline panicked and is begun again");
+                tokio::time::sleep(AFTER_PANIC).await;
+            }
+        });
     }
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> F) {
