@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime broker broker-stop server worker cluster demo-crash test test-tools chaos lint bench clean help
+.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos lint bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,11 +12,14 @@ help: ## Tells what there is.
 run: build ## Gets everything, builds, and serves the karaoke page on http://localhost:8080.
 	$(TARGET)/release/karaoke up
 
-build: runtime ## Builds the program.
+build: runtime web ## Builds the program.
 	$(CARGO) build --release --locked --bin karaoke
 
 runtime: ## Gets ONNX Runtime's library into .runtime/, unless it is there.
 	@$(PYTHON) scripts/fetch_onnxruntime.py
+
+web: ## Gets the page's library into web/lib/, unless it is there.
+	@$(PYTHON) scripts/fetch_web_libraries.py
 
 broker: ## Starts a RabbitMQ of the project's own, and says where it is (BROKER="--host 0.0.0.0": for other machines).
 	@scripts/install_packages.sh rabbitmq-server:rabbitmq-server
@@ -38,16 +41,17 @@ demo-crash: build ## Ten healthy and two crashing workers finish a song, and tel
 	@scripts/install_packages.sh rabbitmq-server:rabbitmq-server
 	@$(PYTHON) scripts/demo_crash.py --karaoke $(TARGET)/release/karaoke $(DEMO)
 
-test: runtime test-tools ## Gets what the tests need, and runs all of them.
+test: runtime web test-tools ## Gets what the tests need, and runs all of them.
 	$(CARGO) build --locked --workspace --all-targets
 	scripts/with_broker.sh $(CARGO) test --locked --workspace
 
-chaos: runtime test-tools ## Kills and freezes everything, again and again, and compares the sound (SEEDS=1-30).
+chaos: runtime web test-tools ## Kills and freezes everything, again and again, and compares the sound (SEEDS=1-30).
 	$(CARGO) build --locked --workspace --all-targets
 	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
 test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ, `ip`.
 	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2
+	@$(PYTHON) scripts/fetch_web_libraries.py --tests
 
 lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
 	$(CARGO) fmt --all --check
@@ -62,4 +66,4 @@ bench: build ## Measures; see benches/README.md.
 
 clean: ## Removes what was built. Songs (data/) stay.
 	$(CARGO) clean
-	rm -rf .runtime
+	rm -rf .runtime web/lib

@@ -69,6 +69,8 @@ pub struct StemView {
     pub name: String,
     /// File formats it can be had in.
     pub formats: [&'static str; 3],
+    /// Its place among the stems of `multitrack.wav`; none for a sum of others.
+    pub multitrack: Option<usize>,
 }
 
 /// Where a chunk is.
@@ -259,7 +261,12 @@ impl TrackView {
 fn stem_views(manifest: &Manifest) -> Vec<StemView> {
     let mut names: Vec<&str> = manifest.all_stems().collect();
     names.sort_by_key(|name| *name != "instrumental");
-    let view = |name: &str| StemView { name: name.to_owned(), formats: ["wav", "flac", "mp3"] };
+    let place = |name: &str| manifest.parts().position(|part| part == name);
+    let view = |name: &str| StemView {
+        name: name.to_owned(),
+        formats: ["wav", "flac", "mp3"],
+        multitrack: place(name),
+    };
     names.into_iter().map(view).collect()
 }
 

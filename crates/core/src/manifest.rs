@@ -112,6 +112,9 @@ pub enum ManifestError {
     },
 }
 
+/// What all stems that add up to a song are called together.
+pub const MULTITRACK: &str = "multitrack";
+
 impl Manifest {
     /// Reads and checks a manifest.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
@@ -123,7 +126,12 @@ impl Manifest {
 
     /// All stems a track gets: the predicted ones, then the complement, then the sums.
     pub fn all_stems(&self) -> impl Iterator<Item = &str> {
-        self.stems.iter().chain(&self.complement).chain(self.sums.keys()).map(String::as_str)
+        self.parts().chain(self.sums.keys().map(String::as_str))
+    }
+
+    /// Names of the stems that add up to the song, in order: all but the sums.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.stems.iter().chain(&self.complement).map(String::as_str)
     }
 
     /// What tells this model's file from every other: its SHA-256, or what stands for it.
@@ -199,6 +207,9 @@ impl Manifest {
             || stems.windows(2).any(|w| w[0] == w[1])
         {
             return value("stems", "must name at least one stem, and none twice");
+        }
+        if stems.contains(&MULTITRACK) {
+            return value("stems", "must not name a stem `multitrack`: that is the address of all of them");
         }
         let predicted = |of: &Vec<String>| !of.is_empty() && of.iter().all(|s| self.stems.contains(s));
         if !self.sums.values().all(predicted) {

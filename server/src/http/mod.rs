@@ -4,6 +4,7 @@ mod auth;
 mod events;
 mod machines;
 mod page;
+mod peaks;
 mod range;
 mod respond;
 mod stems;
@@ -66,6 +67,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/events", get(events::events))
         .route("/tracks/{id}/chunks", get(tracks::chunks))
         .route("/tracks/{id}/cover", get(tracks::cover))
+        .route("/tracks/{id}/peaks", get(peaks::peaks))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/models", get(system::models))

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use karaoke_core::manifest::MULTITRACK;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io;
@@ -46,11 +47,17 @@ pub(super) async fn stem(
     let Query(options) = options.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
     let (stem, format) = address(&file, options.bits.as_deref())?;
     let (id, record) = (owned.track.id.clone(), owned.track.record());
-    let reader = app.pipeline.stem(&id, stem).await?;
     let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
-    let mut response = match format {
-        Format::Wav16 | Format::Wav24 | Format::WavFloat => wav_response(reader, format, asked),
-        _ => encoded_response(&app, reader, &record, stem, format, asked).await?,
+    let is_wav = matches!(format, Format::Wav16 | Format::Wav24 | Format::WavFloat);
+    let mut response = match stem {
+        MULTITRACK if is_wav => wav_response(multitrack(&app, &record).await?, format, asked)?,
+        _ => {
+            let reader = app.pipeline.stem(&id, stem).await?;
+            match is_wav {
+                true => wav_response(vec![reader], format, asked)?,
+                false => encoded_response(&app, reader, &record, stem, format, asked).await?,
+            }
+        }
     };
     let out = response.headers_mut();
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -63,6 +70,15 @@ pub(super) async fn stem(
         out.insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
     }
     Ok(response)
+}
+
+/// All stems that add up to the song, for one WAV with all of them side by side: what a mixing desk wants.
+pub(super) async fn multitrack(app: &App, record: &TrackRecord) -> Result<Vec<StemReader>, Problem> {
+    let mut stems = Vec::new();
+    for stem in record.manifest.parts() {
+        stems.push(app.pipeline.stem(&record.id, stem).await?);
+    }
+    Ok(stems)
 }
 
 /// `vocals.wav` → the stem and the format.
@@ -84,10 +100,13 @@ fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), P
     Ok((stem, format))
 }
 
-fn wav_response(reader: StemReader, format: Format, asked: Option<&str>) -> Response {
-    let total = wav::total_len(reader.frames, reader.rate, format);
-    let wav = Arc::new(Wav { head: wav::header(reader.frames, reader.rate, format), reader, format, total });
-    partial(asked, total, move |range| Body::from_stream(wav.bytes(range)))
+/// A WAV of one stem, or of several side by side.
+fn wav_response(stems: Vec<StemReader>, format: Format, asked: Option<&str>) -> Result<Response, Problem> {
+    let first = stems.first().ok_or_else(Problem::no_such_track)?;
+    let (frames, rate, channels) = (first.frames, first.rate, 2 * stems.len() as u16);
+    let spec = wav::Spec { frames, rate, channels, format };
+    let wav = Arc::new(Wav { head: spec.header(), stems, spec, total: spec.total_len() });
+    Ok(partial(asked, spec.total_len(), move |range| Body::from_stream(wav.bytes(range))))
 }
 
 /// Answers 200, 206 or 416 with the body that `make` gives for a byte range.
@@ -114,8 +133,8 @@ fn partial(asked: Option<&str>, total: u64, make: impl FnOnce(Range<u64>) -> Bod
 /// A WAV file that exists only as far as it is asked for.
 struct Wav {
     head: Vec<u8>,
-    reader: StemReader,
-    format: Format,
+    stems: Vec<StemReader>,
+    spec: wav::Spec,
     total: u64,
 }
 
@@ -138,19 +157,35 @@ impl Wav {
         if at < head {
             return Ok(Bytes::copy_from_slice(&self.head[at as usize..end.min(head) as usize]));
         }
-        let frame = wav::frame_bytes(self.format);
-        let (first, frames_end) = ((at - head) / frame, self.reader.frames);
+        let frame = self.spec.frame_bytes();
+        let (first, frames_end) = ((at - head) / frame, self.spec.frames);
         if first >= frames_end {
             // The pad byte that RIFF wants behind an odd number of bytes.
             return Ok(Bytes::from(vec![0; (end.min(self.total) - at) as usize]));
         }
         let last = (first + BLOCK).min((end - head).div_ceil(frame)).min(frames_end);
-        let samples = self.reader.read(first..last).await?;
+        let samples = self.samples(first..last).await?;
         let mut bytes = Vec::with_capacity(((last - first) * frame) as usize);
-        wav::samples_to_bytes(&samples, self.format, &mut bytes);
+        wav::samples_to_bytes(&samples, self.spec.format, &mut bytes);
         let skip = (at - head - first * frame) as usize;
         let keep = bytes.len().min((end - head - first * frame) as usize);
         Ok(Bytes::from(bytes).slice(skip..keep))
+    }
+
+    /// Frames with the channels of every stem side by side.
+    async fn samples(&self, range: Range<u64>) -> Result<Vec<f32>, Problem> {
+        if let [only] = &self.stems[..] {
+            return only.read(range).await;
+        }
+        let width = usize::from(self.spec.channels);
+        let mut out = vec![0.0; (range.end - range.start) as usize * width];
+        for (index, stem) in self.stems.iter().enumerate() {
+            let frames = stem.read(range.clone()).await?;
+            for (wide, frame) in out.chunks_exact_mut(width).zip(frames.as_chunks::<2>().0) {
+                wide[2 * index..][..2].copy_from_slice(frame);
+            }
+        }
+        Ok(out)
     }
 }
 

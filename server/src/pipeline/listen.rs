@@ -131,6 +131,15 @@ impl StemReader {
         super::blocking(read).await.map_err(|e| Problem::disk(&e))
     }
 
+    /// Whether frames are final; whoever asks waits for nothing and changes nobody's turn.
+    pub fn is_final(&self, range: &Range<u64>) -> bool {
+        let Some((track, live)) = self.track.as_ref().and_then(|track| Some((track, track.audio()?))) else {
+            return true;
+        };
+        let frames = model_range(live, &track.manifest, range);
+        track.ready_until(frames.start) >= frames.end
+    }
+
     /// Waits until the whole stem is final.
     pub async fn wait_all(&self) -> Result<(), Problem> {
         match &self.track {
