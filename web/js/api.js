@@ -54,5 +54,7 @@ export const uploadUrl = `${BASE}/tracks`;
 export const eventsUrl = (id) => `${BASE}${at(id)}/events`;
 export const workersUrl = `${BASE}/workers/events`;
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
+export const peaks = (key, { places, from, to }) =>
+  request(`${at(key.id)}/peaks?places=${places}&from=${from}&to=${to}`, { passcode: key.passcode });
 export const stemUrl = (id, stem, format) => `${BASE}${at(id)}/stems/${encodeURIComponent(stem)}.${format}`;
 export const downloadUrl = (id, stem, format) => `${stemUrl(id, stem, format)}?download=1`;

@@ -1,8 +1,8 @@
 // Builds a card's elements from the page's template and fills in what is there to see; it decides nothing.
 
-import { coverUrl, downloadUrl } from "./api.js";
+import { coverUrl } from "./api.js";
 import { paintCover } from "./cover.js";
-import { clock, stemName, text } from "./strings.js";
+import { clock, text } from "./strings.js";
 
 let cards = 0;
 
@@ -16,9 +16,11 @@ export function buildCard() {
   parts.article.setAttribute("aria-labelledby", parts.title.id);
   parts.article.setAttribute("aria-describedby", parts.state.id);
   parts.listen.textContent = text.listen;
+  parts.tools.setAttribute("aria-label", text.tools);
+  for (const node of root.querySelectorAll("[data-text]")) node.textContent = text[node.dataset.text];
   parts.scrubber.setAttribute("aria-label", text.position);
   parts.retry.textContent = text.retry;
-  return { root, parts, id };
+  return { root, parts };
 }
 
 export function showNames(parts, { title, byline }) {
@@ -42,50 +44,6 @@ export function showCover(parts, trackId) {
   image.onerror = () => image.remove();
   image.src = coverUrl(trackId);
   parts.cover.append(image);
-}
-
-/** One strip a stem: the key that chooses it, and its downloads. Built again only when the stems change. */
-export function showStrips(parts, { cardId, stems, chosen, onChoose }) {
-  const names = stems.map((stem) => stem.name + stem.formats.join()).join("|");
-  if (parts.strips.dataset.stems === names) return;
-  parts.strips.dataset.stems = names;
-  const strips = stems.map((stem) => {
-    const strip = document.getElementById("strip-template").content.firstElementChild.cloneNode(true);
-    const radio = strip.querySelector("input");
-    radio.name = `${cardId}-stem`;
-    radio.value = stem.name;
-    radio.checked = stem.name === chosen;
-    radio.addEventListener("change", () => onChoose(stem.name));
-    strip.querySelector("[data-part=name]").textContent = stemName(stem.name);
-    strip.querySelector("[data-part=formats]").append(...stem.formats.map((format) => downloadLink(stem.name, format)));
-    return strip;
-  });
-  parts.stripList.replaceChildren(...strips);
-}
-
-function downloadLink(stem, format) {
-  const link = document.createElement("a");
-  link.textContent = format.toUpperCase();
-  link.dataset.stem = stem;
-  link.dataset.format = format;
-  link.setAttribute("role", "link");
-  link.setAttribute("aria-label", text.download(stemName(stem), format.toUpperCase()));
-  return link;
-}
-
-/** Downloads have an address only when they are there. */
-export function showDownloads(parts, trackId, ready) {
-  for (const link of parts.strips.querySelectorAll("a")) {
-    if (ready) {
-      link.href = downloadUrl(trackId, link.dataset.stem, link.dataset.format);
-      link.download = "";
-      link.removeAttribute("aria-disabled");
-    } else {
-      link.removeAttribute("href");
-      link.setAttribute("aria-disabled", "true");
-    }
-  }
-  for (const radio of parts.strips.querySelectorAll("input")) radio.disabled = trackId === null;
 }
 
 /** `fraction` null means: under way, nobody knows how far. */

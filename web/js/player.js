@@ -1,8 +1,15 @@
-// Plays one stem of one song at a time, also while it is still being separated, and crosses over between stems.
+// Plays all stems of one song together, also while it is still being separated: faders, key, tempo, loop, jumps.
 
-const CROSSING_MS = 90;
-const CROSSING_STEPS = 6;
-const AUDIBLE_LAG_S = 0.03;
+import { Desk, gains } from "./audio/desk.js";
+import { Run } from "./audio/engine.js";
+import { Feed } from "./audio/feed.js";
+import { loadStretcher } from "./audio/stretched-tape.js";
+
+const TICK_MS = 50;
+/** Who is so near a loop's end when it is made begins it anew. */
+const LOOP_END_S = 0.1;
+/** Stems that a singer replaces: they are silent until their fader is moved. */
+const SUNG = ["vocals", "lead"];
 
 let onStage = null;
 const listeners = new Set();
@@ -12,32 +19,70 @@ export const playerOnStage = () => onStage;
 /** Calls back whenever any player starts, waits or stops. */
 export const onPlaying = (listener) => listeners.add(listener);
 
-/** Fires `state` (playing, waiting or failed changed) and `time`. */
+/** Fires `state` (playing, waiting or failed changed), `time`, and `mix` (a fader, key, tempo or loop changed). */
 export class Player extends EventTarget {
   playing = false;
   waiting = false;
   failed = false;
+  /** Whether key and tempo can be had: null until that was tried. */
+  stretches = null;
+  context = null;
   #urlOf;
   #renew;
-  #stem = null;
-  #deck = null;
-  #incoming = null;
+  #song = null;
+  #strips = [];
+  #feed = null;
+  #desk = null;
+  #run = null;
   #time = 0;
-  #renewed = false;
+  #ended = false;
+  #ticking = 0;
+  #tuning = { key: 0, tempo: 1, loop: null };
 
-  /** `urlOf(stem)` gives the address of a stem; `renew()` asks for access again after an error. */
+  /** `urlOf()` gives the address of the multitrack WAV; `renew()` asks for access again after a refusal. */
   constructor({ urlOf, renew }) {
     super();
     this.#urlOf = urlOf;
     this.#renew = renew;
   }
 
+  /** Seconds in the song. */
   get time() {
-    return this.#time;
+    return this.#run ? this.#run.position : this.#time;
   }
 
-  get stem() {
-    return this.#stem;
+  /** What there is to mix: `{ name, level, muted, solo }`, in the order of the multitrack file. */
+  get strips() {
+    return this.#strips;
+  }
+
+  get key() {
+    return this.#tuning.key;
+  }
+
+  get tempo() {
+    return this.#tuning.tempo;
+  }
+
+  get loop() {
+    return this.#tuning.loop;
+  }
+
+  /** Everything that sounds goes through here; null while nothing has been played. */
+  get masterNode() {
+    return this.#desk?.master ?? null;
+  }
+
+  /** Tells what there is to play: names of stems, sample rate and length in samples. */
+  load({ stems, rate, samples }) {
+    const song = `${stems} ${rate} ${samples}`;
+    if (song === this.#song) return;
+    this.#song = song;
+    this.#unload();
+    const alone = stems.length === 1;
+    this.#strips = stems.map((name) => ({ name, level: SUNG.includes(name) && !alone ? 0 : 1, muted: false, solo: false }));
+    this.#feed = new Feed({ url: this.#urlOf, renew: this.#renew, rate, total: samples, channels: 2 * stems.length });
+    this.dispatchEvent(new Event("mix"));
   }
 
   toggle() {
@@ -45,185 +90,152 @@ export class Player extends EventTarget {
   }
 
   play() {
+    if (!this.#feed) return;
     if (onStage !== this) {
       onStage?.leave();
       onStage = this;
     }
-    this.failed = false;
-    this.playing = true;
-    this.waiting = true;
-    if (this.#deck?.ended) this.seek(0);
-    this.#start(this.#deck ?? this.#load(this.#stem));
+    if (this.#ended) this.#time = this.loop?.[0] ?? 0;
+    this.#open();
+    this.context.resume();
+    this.failed = this.#ended = false;
+    this.playing = this.waiting = true;
+    this.#begin(this.#time);
     this.#changed();
   }
 
   pause() {
-    this.playing = false;
-    this.waiting = false;
-    this.#dropIncoming();
-    this.#deck?.pause();
+    this.#time = this.time;
+    this.playing = this.waiting = false;
+    this.#end();
     this.#changed();
   }
 
-  /** Also a paused seek reaches the server at once, so that it separates that part next. */
+  /** Also a paused jump reaches the server at once, so that it separates that part next. */
   seek(seconds) {
+    this.#end();
     this.#time = Math.max(0, seconds);
-    this.#dropIncoming();
-    const deck = this.#deck ?? this.#load(this.#stem);
-    deck.currentTime = this.#time;
+    this.#ended = false;
+    if (this.playing) this.#begin(this.#time);
+    else if (this.#feed) {
+      const last = Math.ceil(this.#feed.total / this.#feed.blockFrames) - 1;
+      this.#feed.block(Math.min(last, Math.floor((this.#time * this.#feed.rate) / this.#feed.blockFrames))).catch(() => {});
+    }
     this.dispatchEvent(new Event("time"));
   }
 
-  setStem(stem) {
-    if (stem === this.#stem) return;
-    this.#stem = stem;
-    if (!this.#deck) return;
-    if (this.playing && !this.#deck.paused) this.#cross(stem);
-    else {
-      this.#unload();
-      this.#load(stem);
-    }
+  /** Moves a fader (0 to 1.5), mutes or makes solo. */
+  mix(name, change) {
+    const strip = this.#strips.find((s) => s.name === name);
+    if (!strip) return;
+    Object.assign(strip, change);
+    this.#applyGains(true);
+    this.dispatchEvent(new Event("mix"));
   }
 
-  /** Gives its connection back; the position stays. */
+  /** Whether a stem can be heard as the faders stand. */
+  isHeard(name) {
+    const stem = this.#strips.findIndex((s) => s.name === name);
+    return stem >= 0 && gains(this.#strips)[stem] > 0;
+  }
+
+  /** Another key (semitones), tempo (0.5 to 1.5) or loop (`[from, to]` in seconds, or null). */
+  tune(change) {
+    const before = { ...this.#tuning };
+    Object.assign(this.#tuning, change);
+    const { key, tempo, loop } = this.#tuning;
+    if (key === before.key && tempo === before.tempo && loop === before.loop) return;
+    const neutral = key === 0 && tempo === 1;
+    if (this.#run && loop === before.loop && this.#run.stretched && !neutral) this.#run.tune({ key, tempo });
+    else if (loop && loop !== before.loop && (this.time < loop[0] || this.time > loop[1] - LOOP_END_S)) this.seek(loop[0]);
+    else if (this.#run) this.seek(this.time);
+    this.dispatchEvent(new Event("mix"));
+  }
+
+  /** Finds out whether key and tempo can be had here. */
+  async tryStretching() {
+    if (this.stretches !== null) return this.stretches;
+    try {
+      this.#open();
+      await loadStretcher(this.context);
+      this.stretches = true;
+    } catch {
+      this.stretches = false;
+    }
+    this.dispatchEvent(new Event("mix"));
+    return this.stretches;
+  }
+
+  /** Gives everything back but the position and the mix. */
   leave() {
     this.pause();
     this.#unload();
     if (onStage === this) onStage = null;
   }
 
-  #load(stem) {
-    this.#deck = this.#makeDeck(stem);
-    return this.#deck;
-  }
-
-  #makeDeck(stem) {
-    const deck = new Audio();
-    deck.preload = "auto";
-    deck.src = this.#urlOf(stem);
-    deck.currentTime = this.#time;
-    deck.addEventListener("loadedmetadata", () => {
-      if (Math.abs(deck.currentTime - this.#time) > AUDIBLE_LAG_S) deck.currentTime = this.#time;
-    });
-    const whenLive = (event, act) => deck.addEventListener(event, () => deck === this.#deck && act());
-    whenLive("timeupdate", () => this.#tick(deck));
-    whenLive("waiting", () => this.#setWaiting(this.playing));
-    whenLive("seeking", () => this.#setWaiting(this.playing));
-    whenLive("playing", () => this.#setWaiting(false));
-    whenLive("seeked", () => this.#setWaiting(this.playing && deck.readyState < 3));
-    whenLive("ended", () => this.pause());
-    whenLive("pause", () => this.playing && !deck.ended && this.pause());
-    whenLive("play", () => !this.playing && this.play());
-    whenLive("error", () => this.#recover());
-    return deck;
-  }
-
-  #start(deck) {
-    deck.volume = 1;
-    deck.play().catch((error) => {
-      // An AbortError only says that something newer was asked for meanwhile.
-      if (error.name === "NotAllowedError" && deck === this.#deck) this.pause();
-    });
-  }
-
-  /** Lets the other stem catch up silently, then fades over, so that the song never stops. */
-  #cross(stem) {
-    this.#dropIncoming();
-    const incoming = this.#makeDeck(stem);
-    this.#incoming = incoming;
-    incoming.volume = 0;
-    const takeOver = () => {
-      if (this.#incoming !== incoming) return;
-      const outgoing = this.#deck;
-      this.#incoming = null;
-      this.#deck = incoming;
-      this.#setWaiting(false);
-      fade(outgoing, incoming);
-    };
-    const catchUp = () => {
-      if (this.#incoming !== incoming) return;
-      if (Math.abs(incoming.currentTime - this.#deck.currentTime) < AUDIBLE_LAG_S) return takeOver();
-      incoming.addEventListener("seeked", takeOver, { once: true });
-      incoming.currentTime = this.#deck.currentTime;
-    };
-    incoming.addEventListener("playing", catchUp, { once: true });
-    incoming.addEventListener("error", () => {
-      if (this.#incoming !== incoming) return;
-      this.#dropIncoming();
-      this.#unload();
-      this.#start(this.#load(stem));
-    });
-    incoming.play().catch(() => {});
-  }
-
-  #dropIncoming() {
-    if (!this.#incoming) return;
-    silence(this.#incoming);
-    this.#incoming = null;
-    // The stem was chosen but never arrived: what is loaded next must be the chosen one.
-    this.#unload();
-    const deck = this.#load(this.#stem);
-    if (this.playing) this.#start(deck);
+  #open() {
+    if (this.context) return;
+    this.context = new AudioContext({ sampleRate: this.#feed.rate, latencyHint: "interactive" });
+    this.#desk = new Desk(this.context, this.#strips.length);
+    this.#applyGains(false);
   }
 
   #unload() {
-    if (this.#deck) silence(this.#deck);
-    this.#deck = null;
+    this.#end();
+    this.#feed?.clear();
+    this.#desk?.close();
+    this.context?.close();
+    this.context = this.#desk = null;
   }
 
-  #tick(deck) {
-    this.#renewed = false;
-    this.#time = deck.currentTime;
-    this.dispatchEvent(new Event("time"));
+  #begin(from) {
+    this.waiting = true;
+    const run = new Run({
+      feed: this.#feed,
+      context: this.context,
+      into: this.#desk.input,
+      from,
+      settings: this.#tuning,
+      onState: (state, problem) => run === this.#run && this.#hear(state, problem),
+    });
+    this.#run = run;
+    this.#ticking ||= setInterval(() => this.dispatchEvent(new Event("time")), TICK_MS);
   }
 
-  #setWaiting(waiting) {
-    if (this.waiting === waiting) return;
-    this.waiting = waiting;
-    this.#changed();
+  #end() {
+    if (this.#run) this.#time = this.#run.position;
+    this.#run?.stop();
+    this.#run = null;
+    clearInterval(this.#ticking);
+    this.#ticking = 0;
   }
 
-  /** An error is most often a lost cookie: ask for the track once, which sets it again, and go on from here. */
-  async #recover() {
-    const wasPlaying = this.playing;
-    this.#unload();
-    if (!this.#renewed) {
-      this.#renewed = true;
-      const renewed = await this.#renew().then(() => true, () => false);
-      if (renewed && !this.#deck && onStage === this) {
-        const deck = this.#load(this.#stem);
-        if (wasPlaying) this.#start(deck);
-        return;
+  #hear(state, problem) {
+    if (state === "waiting" || state === "sounding") {
+      this.waiting = state === "waiting";
+    } else {
+      const stretching = this.#tuning.key !== 0 || this.#tuning.tempo !== 1;
+      this.failed = state === "problem";
+      this.#ended = state === "ended";
+      if (this.failed && stretching && !problem?.status) {
+        // The library is not there, or does not run here: then the song is played as it is.
+        this.stretches = false;
+        Object.assign(this.#tuning, { key: 0, tempo: 1 });
+        this.failed = false;
+        this.dispatchEvent(new Event("mix"));
+        return this.#begin(this.#time);
       }
+      this.pause();
     }
-    this.playing = false;
-    this.waiting = false;
-    this.failed = true;
     this.#changed();
+  }
+
+  #applyGains(glide) {
+    gains(this.#strips).forEach((gain, stem) => this.#desk?.setGain(stem, gain, glide));
   }
 
   #changed() {
     this.dispatchEvent(new Event("state"));
     for (const listener of listeners) listener(this);
   }
-}
-
-function silence(deck) {
-  deck.pause();
-  deck.removeAttribute("src");
-  deck.load();
-}
-
-function fade(outgoing, incoming) {
-  let step = 0;
-  const timer = setInterval(() => {
-    step += 1;
-    const share = Math.min(1, step / CROSSING_STEPS);
-    incoming.volume = Math.sin((share * Math.PI) / 2);
-    outgoing.volume = Math.cos((share * Math.PI) / 2);
-    if (share === 1) {
-      clearInterval(timer);
-      silence(outgoing);
-    }
-  }, CROSSING_MS / CROSSING_STEPS);
 }

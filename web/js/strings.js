@@ -50,7 +50,11 @@ export const clockTime = (date) => timeOfDay.format(date);
 /** "part 3" at the beginning of a sentence */
 export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
+/** How far something is: never full before the end. */
 export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
+
+/** How much of something there is. */
+export const share = (fraction) => `${Math.round(fraction * 100)} %`;
 
 export const text = {
   brand: "Karaoke",
@@ -96,7 +100,22 @@ export const text = {
   play: (title) => `Play ${title}`,
   pause: (title) => `Pause ${title}`,
   progress: (title) => `Progress of ${title}`,
-  listen: "Listen to",
+  listen: "Mix",
+  mute: "Mute",
+  solo: "Solo",
+  muteOf: (stem) => `Mute ${stem}`,
+  soloOf: (stem) => `Solo ${stem}`,
+  levelOf: (stem) => `${stem} level`,
+  tools: "Key, tempo and loop",
+  keyName: "Key",
+  keyLower: "Lower the key by a semitone",
+  keyHigher: "Raise the key by a semitone",
+  keyValue: (semitones) => (semitones ? `${semitones > 0 ? "+" : "−"}${Math.abs(semitones)}` : "0"),
+  tempoName: "Tempo",
+  loopFrom: "Loop from here",
+  loopTo: (from) => `Loop ${from} to here`,
+  loopOff: (from, to) => `Looping ${from}–${to}`,
+  noStretching: "Key and tempo cannot be changed here: the server lacks the library for it.",
   position: "Position in the song",
   positionValue: (now, length) => `${spokenTime(now)} of ${spokenTime(length)}`,
   download: (stem, format) => `Download ${stem} as ${format}`,

@@ -2,12 +2,16 @@
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
-import { buildCard, showCover, showDownloads, showNames, showProgress, showStrips, showTime, showTrouble } from "./card-view.js";
+import { extras } from "./card-extras.js";
+import { buildCard, showCover, showNames, showProgress, showTime, showTrouble } from "./card-view.js";
 import { ChunkMap } from "./chunk-map.js";
 import { confirmed } from "./confirm-button.js";
 import { watch } from "./events.js";
+import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
 import { adviceFor, percent, text, timeLeft } from "./strings.js";
+import { Tools } from "./tools.js";
+import { Waveform } from "./waveform.js";
 
 const FIRST_PLAYABLE_S = 1;
 // A player stops a little before the sound it has runs out.
@@ -18,9 +22,10 @@ const SAY_EVERY = 0.25;
 const PLAN_GRACE_MS = 150;
 const LOCKED = [401, 403];
 const ENDED = ["done", "failed", "cancelled"];
-const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
+const STANDARD_STEMS = ["instrumental", "vocals"].map((name, i) => ({ name, formats: ["wav", "flac", "mp3"], multitrack: i }));
 
-export class TrackCard {
+/** Fires `changed` whenever something of the song may look different. */
+export class TrackCard extends EventTarget {
   root;
   state = "opening";
   track = null;
@@ -30,9 +35,12 @@ export class TrackCard {
   #key = null;
   #name;
   #parts;
-  #id;
   #map;
   #player;
+  #mixer;
+  #tools;
+  #wave;
+  #attached = false;
   #watching = null;
   #fillingMap = 0;
   #withdrawUpload = () => {};
@@ -48,17 +56,20 @@ export class TrackCard {
   #nameButtons = [];
 
   constructor(name) {
+    super();
     this.#name = name;
-    const { root, parts, id } = buildCard();
-    [this.root, this.#parts, this.#id] = [root, parts, id];
+    const { root, parts } = buildCard();
+    [this.root, this.#parts] = [root, parts];
     this.#map = new ChunkMap({ list: parts.map, tip: parts.tip, onSeek: (seconds) => this.seek(seconds) });
     this.#player = new Player({
-      urlOf: (stem) => api.stemUrl(this.#key.id, stem, "wav"),
+      urlOf: () => api.stemUrl(this.#key.id, "multitrack", "wav"),
       renew: () => api.track(this.#key),
     });
     this.#player.addEventListener("state", () => this.#render());
     this.#player.addEventListener("time", () => this.#renderTime());
-    this.#player.setStem(STANDARD_STEMS[0].name);
+    this.#mixer = new Mixer(parts, this.#player);
+    this.#tools = new Tools(parts, this.#player);
+    this.#wave = new Waveform(parts.wave, this.#player);
     this.#wire();
     this.#render();
   }
@@ -66,6 +77,20 @@ export class TrackCard {
   /** Its id at the server, once it has one. */
   get id() {
     return this.#key?.id;
+  }
+
+  /** `{ id, passcode }`, once it has one. */
+  get key() {
+    return this.#key;
+  }
+
+  /** Its elements, by their `data-part`. */
+  get parts() {
+    return this.#parts;
+  }
+
+  get tools() {
+    return this.#tools;
   }
 
   get title() {
@@ -106,10 +131,12 @@ export class TrackCard {
       snapshot: (track, chunks) => {
         this.#map.set(chunks);
         this.#take(track);
+        for (const chunk of chunks) this.#showWave(chunk);
       },
       track: (track) => this.#take(track),
       chunk: (chunk) => {
         this.#map.update(chunk);
+        this.#showWave(chunk);
         this.#renderTime();
       },
       gone: () => this.#leave(),
@@ -211,9 +238,7 @@ export class TrackCard {
 
   #take(track) {
     this.track = track;
-    // Not every model has an instrumental: what the track has first is then what it plays.
-    const stems = (track.stems ?? []).map((stem) => stem.name);
-    if (stems.length && !stems.includes(this.#player.stem)) this.#player.setStem(stems[0]);
+    this.#loadPlayer();
     this.#offline = false;
     this.#enter(track.state);
     this.#problem = track.error ?? null;
@@ -228,6 +253,21 @@ export class TrackCard {
     this.#fillMap();
     this.#sayProgress();
     this.#render();
+  }
+
+  #loadPlayer() {
+    const { stems = [], sample_rate: rate, samples } = this.track;
+    if (!stems.length || !samples) return;
+    const parts = stems.filter((stem) => stem.multitrack !== null).sort((a, b) => a.multitrack - b.multitrack);
+    this.#player.load({ stems: parts.map((stem) => stem.name), rate, samples });
+    if (this.#attached) return;
+    this.#attached = true;
+    for (const extra of extras) extra.attach(this);
+  }
+
+  #showWave({ state, start_s: from, end_s: to }) {
+    const length = this.track?.duration_s;
+    if (state === "done" && length) this.#wave.ready(this.#key, from / length, Math.min(1, to / length));
   }
 
   /** The plan is made after the first snapshot: unless its chunks come by themselves soon, ask for them all. */
@@ -329,17 +369,13 @@ export class TrackCard {
     if (stopHadFocus && parts.stop.hidden && !running) parts.remove.focus();
     parts.state.textContent = this.#offline && running ? text.reconnecting : this.#words;
     showProgress(parts, { active: running, fraction: state === "done" ? 1 : this.#fraction, words: this.#words });
-    showStrips(parts, {
-      cardId: this.#id,
-      stems: this.#has("stems") ? track.stems : STANDARD_STEMS,
-      chosen: this.#player.stem,
-      onChoose: (stem) => this.#player.setStem(stem),
-    });
-    showDownloads(parts, this.#has("stems") ? track.id : null, state === "done");
+    const known = this.#has("stems");
+    this.#mixer.show(known ? track.stems : STANDARD_STEMS, { id: known ? track.id : null, ready: state === "done" });
     showTrouble(parts, this.#shownTrouble);
     this.#renderPlay();
     this.#renderTime();
     this.onChanged(this);
+    this.dispatchEvent(new Event("changed"));
   }
 
   get #byline() {

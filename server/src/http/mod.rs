@@ -55,8 +55,9 @@ pub(crate) struct App {
     encodings: Arc<stems::Encodings>,
 }
 
+// The library for key and tempo is WebAssembly.
 const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
-                   script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+                   script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// All routes.
 pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {

@@ -1,34 +1,43 @@
-// Remembers what a test cannot see afterwards: each player that the page makes, and each jump of its layout.
+// Remembers what a test cannot see afterwards: everything that the page plays, and each jump of its layout.
 window.witness = {
-  players: [],
+  taps: [],
   shifts: 0,
-  /** The players that hold a song, as far as they have got. */
+  /** The songs that sound, as far as they have got. */
   get playing() {
-    return this.players.filter((player) => player.src && !player.paused && player.readyState > 2);
+    const cards = document.querySelectorAll(".card[data-playing]:not([data-waiting])");
+    return [...cards].map((card) => ({ currentTime: card.querySelector(".scrubber").valueAsNumber }));
   },
-  /** How loud the player is that plays: the root mean square of what comes out of it, over a moment. */
-  async loudness(moment = 600) {
-    const context = new AudioContext();
-    const analyser = new AnalyserNode(context, { fftSize: 2048 });
-    context.createMediaStreamSource(this.playing[0].captureStream()).connect(analyser);
-    const samples = new Float32Array(analyser.fftSize);
+  /** What comes out of the page over a moment: `{ rate, left, right }`. */
+  async record(moment = 600) {
+    const tap = this.taps.findLast(({ context }) => context.state === "running");
+    if (!tap) return { rate: 44100, left: [], right: [] };
+    const parts = [];
+    tap.listener = (left, right) => parts.push([left, right]);
+    const wanted = (moment / 1000) * tap.context.sampleRate;
+    const heard = () => parts.reduce((sum, [left]) => sum + left.length, 0);
     const begin = performance.now();
-    let [sum, count] = [0, 0];
-    while (performance.now() - begin < moment) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      analyser.getFloatTimeDomainData(samples);
-      for (const sample of samples) sum += sample * sample;
-      count += samples.length;
-    }
-    await context.close();
-    return Math.sqrt(sum / count);
+    while (heard() < wanted && performance.now() - begin < moment + 20000) await new Promise((resolve) => setTimeout(resolve, 20));
+    tap.listener = null;
+    return { rate: tap.context.sampleRate, left: parts.flatMap(([left]) => [...left]), right: parts.flatMap(([, right]) => [...right]) };
+  },
+  /** How loud that is: its root mean square. */
+  async loudness(moment) {
+    const { left } = await this.record(moment);
+    return Math.sqrt(left.reduce((sum, sample) => sum + sample * sample, 0) / Math.max(1, left.length));
   },
 };
-window.Audio = class extends window.Audio {
-  constructor(...given) {
-    super(...given);
-    window.witness.players.push(this);
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...more) {
+  if (target instanceof AudioDestinationNode && this.context instanceof AudioContext) {
+    const tap = { context: this.context, listener: null };
+    const node = this.context.createScriptProcessor(1024, 2, 2);
+    node.onaudioprocess = ({ inputBuffer: heard }) => tap.listener?.(heard.getChannelData(0).slice(), heard.getChannelData(1).slice());
+    connect.call(this, node);
+    connect.call(node, target);
+    tap.node = node;
+    window.witness.taps.push(tap);
   }
+  return connect.call(this, target, ...more);
 };
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.witness.shifts += entry.value;

@@ -7,6 +7,7 @@ mod choice;
 mod leaving;
 mod looks;
 mod machine_room;
+mod mixing;
 mod refusals;
 mod singing;
 mod stage;

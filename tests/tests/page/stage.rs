@@ -82,3 +82,14 @@ pub fn long_song() -> Sound {
     let short = song(6.0, 44_100);
     Sound { rate: short.rate, samples: short.samples.repeat(10) }
 }
+
+/// Asks until a number is as near as that to what it should be.
+pub fn until_number(what: &str, mut ask: impl FnMut() -> f64, wanted: f64, within: f64) -> f64 {
+    let mut last = f64::NAN;
+    let begin = std::time::Instant::now();
+    karaoke_tests::wait::until_sync(what, || {
+        last = ask();
+        assert!(begin.elapsed().as_secs() < 60, "{what}: it is {last}, not {wanted}");
+        ((last - wanted).abs() <= within).then_some(last)
+    })
+}

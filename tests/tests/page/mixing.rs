@@ -1,0 +1,141 @@
+//! The desk: faders, mute and solo, key and tempo, loops, and how exactly the stems stay together.
+
+use crate::stage::{Stage, short_song};
+use serde_json::Value;
+
+/// Plays My Song with the faders as they are.
+fn playing(stage: &Stage) {
+    stage.hand_in("My Song.wav", &short_song().wav_16());
+    stage.until_card("My Song", "Ready to sing");
+    stage.browser.find("button", "Play My Song").click();
+    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+}
+
+fn loudness(stage: &Stage) -> f64 {
+    stage.browser.js("witness.loudness(300)").as_f64().expect("a level")
+}
+
+/// Moves a fader to a place on its scale.
+fn slide(stage: &Stage, name: &str, value: u32) {
+    let fader = stage.browser.find("slider", name);
+    fader.js(&format!(
+        "(this.value = {value}, this.dispatchEvent(new Event('input', {{ bubbles: true }})), true)"
+    ));
+}
+
+#[test]
+fn faders_mute_and_solo_do_what_they_say() {
+    let stage = Stage::quick();
+    playing(&stage);
+    let full = loudness(&stage);
+    assert!(full > 0.02, "{full}");
+    slide(&stage, "Instrumental level", 50);
+    stage
+        .browser
+        .until(&format!("(async () => Math.abs((await witness.loudness(300)) / {full} - 0.5) < 0.2)()"));
+    slide(&stage, "Instrumental level", 100);
+    stage.browser.find("button", "Solo Vocals").click();
+    stage.browser.until("(async () => (await witness.loudness(100)) < 1e-4)()");
+    stage.browser.find("button", "Solo Vocals").click();
+    stage.browser.until("(async () => (await witness.loudness(100)) > 0.01)()");
+    stage.browser.find("button", "Mute Instrumental").click();
+    stage.browser.until("(async () => (await witness.loudness(100)) < 1e-4)()");
+    stage.browser.picture("mixing");
+    assert_eq!(stage.browser.complaints(), Vec::<String>::new());
+}
+
+/// A tone of 440 Hz.
+fn tone() -> karaoke_tests::sound::Sound {
+    let mut sound = short_song();
+    let rate = f64::from(sound.rate);
+    for (index, frame) in sound.samples.chunks_exact_mut(2).enumerate() {
+        let sample = (0.3 * (index as f64 / rate * 440.0 * std::f64::consts::TAU).sin()) as f32;
+        frame.fill(sample);
+    }
+    sound
+}
+
+/// The pitch of what is heard, Hz: from the zero crossings of half a second.
+fn pitch(stage: &Stage) -> f64 {
+    let heard = stage.browser.js("(async () => {
+            const { rate, left } = await witness.record(500);
+            let [crossings, first, last] = [0, null, null];
+            for (let i = 1; i < left.length; i += 1)
+                if (left[i - 1] < 0 && left[i] >= 0) {
+                    first ??= i;
+                    last = i;
+                    crossings += 1;
+                }
+            return crossings > 1 ? ((crossings - 1) * rate) / (last - first) : 0;
+        })()");
+    heard.as_f64().unwrap_or(0.0)
+}
+
+/// How fast the song goes: seconds of it in a second of the browser's own clock.
+fn speed(stage: &Stage) -> f64 {
+    let clocks = stage.browser.js("(async () => {
+            const now = () => [performance.now() / 1000, witness.playing[0]?.currentTime ?? NaN];
+            const [t0, s0] = now();
+            await new Promise((resolve) => setTimeout(resolve, 2000));
+            const [t1, s1] = now();
+            return (s1 - s0) / (t1 - t0);
+        })()");
+    clocks.as_f64().unwrap_or(f64::NAN)
+}
+
+#[test]
+fn twelve_semitones_double_the_pitch_and_tempo_keeps_it() {
+    let stage = Stage::quick();
+    stage.hand_in("My Song.wav", &tone().wav_16());
+    stage.until_card("My Song", "Ready to sing");
+    stage.browser.find("button", "Play My Song").click();
+    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+    let as_it_is = pitch(&stage);
+    assert!((as_it_is - 440.0).abs() < 2.0, "{as_it_is}");
+    for _ in 0..12 {
+        stage.browser.find("button", "Raise the key by a semitone").click();
+    }
+    // What was in the stretcher before the change is heard first.
+    let raised = crate::stage::until_number("the pitch is doubled", || pitch(&stage), 880.0, 5.0);
+    assert!((raised - 880.0).abs() < 5.0);
+    stage
+        .browser
+        .find("slider", "Position in the song")
+        .js("(this.value = 0, this.dispatchEvent(new Event('change')), true)");
+    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+    let speed_before = speed(&stage);
+    assert!((speed_before - 1.0).abs() < 0.1, "{speed_before}");
+    for _ in 0..12 {
+        stage.browser.find("button", "Lower the key by a semitone").click();
+    }
+    slide(&stage, "Tempo", 50);
+    crate::stage::until_number("the pitch is kept", || pitch(&stage), 440.0, 3.0);
+    let slow = speed(&stage);
+    assert!((slow - 0.5).abs() < 0.06, "{slow}");
+    assert_eq!(stage.browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_loop_goes_round() {
+    let stage = Stage::quick();
+    playing(&stage);
+    let browser = &stage.browser;
+    browser.find("button", "Loop from here").click();
+    browser.until("witness.playing[0]?.currentTime > 1.2");
+    let to_here = browser.until(
+        "[...document.querySelectorAll('button')].map((b) => b.textContent).find((t) => /^Loop .* to here$/.test(t))",
+    );
+    browser.find("button", to_here.as_str().expect("a name")).click();
+    let turned = "(async () => {
+        const seen = [];
+        for (let i = 0; i < 60; i += 1) {
+            seen.push(witness.playing[0]?.currentTime ?? NaN);
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        return seen;
+    })()";
+    let seen: Vec<f64> =
+        browser.js(turned).as_array().expect("times").iter().filter_map(Value::as_f64).collect();
+    assert!(seen.iter().all(|t| *t < 2.6), "{seen:?}");
+    assert!(seen.windows(2).filter(|w| w[1] < w[0] - 0.3).count() >= 1, "it went round: {seen:?}");
+}
