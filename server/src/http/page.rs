@@ -78,7 +78,8 @@ pub(super) async fn page(uri: Uri, headers: HeaderMap) -> Result<Response, Probl
         mime_guess::mime::TEXT => format!("{mime}; charset=utf-8"),
         _ => mime.to_string(),
     };
-    let mut response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
+    let mut response =
+        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { body.into_response() };
     let out = response.headers_mut();
     for (name, value) in
         [(header::CONTENT_TYPE, &mime), (header::ETAG, &etag), (VERSION_HEADER, &SHELL.version)]

@@ -3,12 +3,17 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod access;
+mod axe;
 mod choice;
 mod leaving;
 mod looks;
 mod machine_room;
 mod mixing;
+mod offline;
+mod recording;
 mod refusals;
 mod singing;
 mod stage;
+mod versions;
 mod waiting;
+mod weight;

@@ -115,7 +115,9 @@ export class Booth {
     this.#drop();
     this.#review = new Review(this.#parts, { take, title: () => this.#card.title, onPlay: () => this.#card.player.pause() });
     this.#parts.review.hidden = false;
+    this.#note = "";
     this.#render();
+    this.#root.scrollIntoView({ block: "nearest" });
     announce(words.done(spokenTime(take.frames / take.rate)));
   }
 
