@@ -43,6 +43,7 @@ fn look(browser: &Browser, view: &str, findings: &mut String) {
             for rule in found.as_array().expect("a list") {
                 write(findings, &format!("{view}, {}, {width} px", theme.name()), rule);
             }
+            browser.js("document.querySelector('.booth:not([hidden])')?.scrollIntoView({ block: 'center' })");
             browser.picture(&format!("axe-{view}-{}-{width}", theme.name()));
         }
     }

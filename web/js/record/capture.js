@@ -53,11 +53,11 @@ export class Capture extends EventTarget {
   close() {
     this.#node.port.postMessage("close");
     this.#node.port.onmessage = null;
-    if (this.context.state !== "closed") {
+    for (const node of [this.#source, this.#monitor, this.#node]) node.disconnect();
+    try {
       this.#song.disconnect(this.#node);
-      this.#source.disconnect();
-      this.#monitor.disconnect();
-      this.#node.disconnect();
+    } catch {
+      // The player has left, and has unplugged everything itself.
     }
   }
 }
