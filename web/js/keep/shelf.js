@@ -86,4 +86,4 @@ export async function dropAllBut(ids) {
 }
 
 const songOf = (url) => new URL(url).pathname.split("/")[2];
-const tell = () => navigator.serviceWorker.controller?.postMessage("songs");
+const tell = () => navigator.serviceWorker.ready.then(({ active }) => active.postMessage("songs"));
