@@ -21,6 +21,15 @@ const LOOK: &str = "(async () => {
     }));
 })()";
 
+/// What sticks out of the recording booth, which is then brought into the picture.
+const OUTSIDE: &str = "(() => {
+    const booth = document.querySelector('.booth:not([hidden])');
+    booth?.scrollIntoView({ block: 'center' });
+    const edge = booth?.getBoundingClientRect().right + 0.5;
+    return [...(booth?.querySelectorAll('*') ?? [])]
+        .filter((node) => node.getBoundingClientRect().right > edge).map((node) => node.outerHTML.slice(0, 120));
+})()";
+
 /// Looks at what the page shows now, everywhere; findings are added to `findings`.
 fn look(browser: &Browser, view: &str, findings: &mut String) {
     if browser.js("typeof axe") != "object" {
@@ -43,7 +52,8 @@ fn look(browser: &Browser, view: &str, findings: &mut String) {
             for rule in found.as_array().expect("a list") {
                 write(findings, &format!("{view}, {}, {width} px", theme.name()), rule);
             }
-            browser.js("document.querySelector('.booth:not([hidden])')?.scrollIntoView({ block: 'center' })");
+            let outside = browser.js(OUTSIDE);
+            assert_eq!(outside, serde_json::json!([]), "{view} at {width} px: this sticks out of the booth");
             browser.picture(&format!("axe-{view}-{}-{width}", theme.name()));
         }
     }
