@@ -179,4 +179,10 @@ impl Browser {
         let features = json!([{ "name": "prefers-color-scheme", "value": theme.name() }]);
         self.send("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
+
+    /// The system asks pages to move as little as they can.
+    pub fn still(&self) {
+        let features = json!([{ "name": "prefers-reduced-motion", "value": "reduce" }]);
+        self.send("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
 }

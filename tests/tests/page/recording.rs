@@ -301,6 +301,10 @@ fn the_booth_is_run_with_the_keyboard_and_closes_the_microphone() {
     browser.press("Space");
     browser.until("document.body.innerText.includes('On air')");
     assert_eq!(browser.focused(), "Stop recording");
+    let moving = "document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime > 10).length";
+    browser.until(&format!("{moving} > 0"));
+    browser.still();
+    browser.until(&format!("{moving} === 0"));
     browser.press("Space");
     browser.find("button", "Download the mix");
     browser.until("given.length > 0 && given.every((track) => track.readyState === 'ended')");
