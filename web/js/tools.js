@@ -56,7 +56,7 @@ export class Tools {
   }
 
   #render() {
-    const { keyValue, lower, higher, tempo, tempoValue, loop, toolNote } = this.#parts;
+    const { keyValue, lower, higher, tempo, tempoValue, loop, toolNote, looped: region } = this.#parts;
     const { key, tempo: speed, loop: looped, stretches, strips } = this.#player;
     const off = stretches === false || !strips.length;
     keyValue.textContent = text.keyValue(key);
@@ -68,6 +68,9 @@ export class Tools {
     loop.disabled = !strips.length;
     loop.setAttribute("aria-pressed", Boolean(looped));
     loop.textContent = looped ? text.loopOff(...looped.map(clock)) : this.#from === null ? text.loopFrom : text.loopTo(clock(this.#from));
+    region.hidden = !looped;
+    const { duration } = this.#player;
+    for (const [name, at] of [["--from", looped?.[0]], ["--to", looped?.[1]]]) region.style.setProperty(name, Math.min(1, (at ?? 0) / duration));
     toolNote.hidden = stretches !== false;
     toolNote.textContent = text.noStretching;
   }

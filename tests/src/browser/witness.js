@@ -30,7 +30,7 @@ const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...more) {
   if (target instanceof AudioDestinationNode && this.context instanceof AudioContext) {
     const tap = { context: this.context, listener: null };
-    const node = this.context.createScriptProcessor(1024, 2, 2);
+    const node = this.context.createScriptProcessor(8192, 2, 2);
     node.onaudioprocess = ({ inputBuffer: heard }) => tap.listener?.(heard.getChannelData(0).slice(), heard.getChannelData(1).slice());
     connect.call(this, node);
     connect.call(node, target);

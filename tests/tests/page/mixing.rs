@@ -139,3 +139,69 @@ fn a_loop_goes_round() {
     assert!(seen.iter().all(|t| *t < 2.6), "{seen:?}");
     assert!(seen.windows(2).filter(|w| w[1] < w[0] - 0.3).count() >= 1, "it went round: {seen:?}");
 }
+
+/// What is heard, left and right side by side.
+fn heard(stage: &Stage, milliseconds: u32) -> Vec<[f32; 2]> {
+    let heard = stage.browser.js(&format!(
+        "witness.record({milliseconds}).then(({{ left, right }}) => left.flatMap((sample, i) => [sample, right[i]]))"
+    ));
+    let samples: Vec<f32> =
+        heard.as_array().expect("samples").iter().map(|s| s.as_f64().unwrap_or(9.0) as f32).collect();
+    samples.as_chunks::<2>().0.to_vec()
+}
+
+/// So many frames the browser renders at a time. A recording may lack some such quanta: what is played does not wait
+/// for who listens in.
+const QUANTUM: usize = 128;
+
+/// Where in the song what is heard begins and ends, if no sample of it is further off than `within` and none is missing
+/// but whole quanta of the recording.
+fn place(heard: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> Option<std::ops::Range<usize>> {
+    let is_alike = |(a, b): (&[f32; 2], &[f32; 2])| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= within);
+    // Frames alike from these places on.
+    let alike = |from: usize, at: usize| {
+        let song = song.get(at..).unwrap_or_default();
+        heard[from..].iter().zip(song).take_while(|both| is_alike(*both)).count()
+    };
+    let begin = (0..song.len()).find(|at| alike(0, *at) >= 1000)?;
+    let (mut from, mut at) = (0, begin);
+    loop {
+        let same = alike(from, at);
+        (from, at) = (from + same, at + same);
+        if from == heard.len() {
+            return Some(begin..at);
+        }
+        let enough = (heard.len() - from).min(500);
+        at = (1..64).map(|lost| at + lost * QUANTUM).find(|at| alike(from, *at) >= enough)?;
+    }
+}
+
+#[test]
+fn stems_stay_together_to_the_sample_and_nothing_is_missing_where_blocks_meet() {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let stage = Stage::with(karaoke_tests::Settings::default().models(&models).set("models.default", "six"));
+    let file = short_song().wav_16();
+    let song = karaoke_tests::sound::Sound::from_wav(&file);
+    stage.hand_in("My Song.wav", &file);
+    stage.until_card("My Song", "Ready to sing");
+    let browser = &stage.browser;
+    // Six stems, each a fraction of the song: only all together, and all at the same sample, they are the song.
+    slide(&stage, "Vocals level", 100);
+    browser.find("button", "Play My Song").click();
+    let scrubber = browser.find("slider", "Position in the song");
+    for jump in 0..10 {
+        let to = f64::from(jump * 7 % 9) + 0.123_456 * f64::from(jump);
+        scrubber.js(&format!("(this.value = {to}, this.dispatchEvent(new Event('change')), true)"));
+        browser.until(&format!("Math.abs((witness.playing[0]?.currentTime ?? -9) - {to}) < 0.8"));
+    }
+    scrubber.js("(this.value = 3, this.dispatchEvent(new Event('change')), true)");
+    browser.until("witness.playing[0]?.currentTime > 3.2");
+    let heard = heard(&stage, 5000);
+    assert!(heard.len() > 4 * 44_100);
+    // Each of six stems is rounded to 16 bits.
+    let at = place(&heard, song.samples.as_chunks::<2>().0, 4.0 / 32_768.0);
+    let at = at.expect("it is the song, sample by sample");
+    assert!((3 * 44_100..9 * 44_100 / 2).contains(&at.start), "{at:?}");
+    let blocks = at.end / 88_200 - at.start / 88_200;
+    assert!(blocks >= 2, "blocks meet in {at:?}");
+}
