@@ -47,11 +47,10 @@ export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
 
-export const workers = () => request("/workers");
 export const queue = () => request("/queue");
 
 export const uploadUrl = `${BASE}/tracks`;
-export const eventsUrl = (id) => `${BASE}${at(id)}/events`;
+export const eventsUrl = `${BASE}/events`;
 export const workersUrl = `${BASE}/workers/events`;
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
 export const peaks = (key, { places, from, to }) =>

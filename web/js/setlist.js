@@ -2,6 +2,7 @@
 
 import { listenToKeys } from "./keys.js";
 import * as library from "./library.js";
+import { listenToMediaKeys } from "./media-keys.js";
 import { playerOnStage } from "./player.js";
 import { percent, text } from "./strings.js";
 import { TrackCard } from "./track-card.js";
@@ -17,6 +18,7 @@ export function open() {
   }
   refresh();
   listenToKeys(currentCard);
+  listenToMediaKeys((player) => cards.find((card) => card.player === player));
 }
 
 /** Makes a card of each file, the first on top, and sends them. */

@@ -35,12 +35,25 @@ impl FromRequestParts<App> for Owned {
         let given = header.map(str::to_owned).or_else(|| cookie.clone()).ok_or_else(|| {
             Problem::new(401, "Passcode needed", "Send the track's passcode in the header X-Track-Passcode.")
         })?;
-        if !same(&hash(&given), &track.record().passcode_sha256) {
-            return Err(Problem::new(403, "Wrong passcode", "This is not the passcode of this track."));
-        }
+        check(&track, &given)?;
         let cookie = (cookie.as_deref() != Some(given.as_str())).then(|| set_cookie(&id, &given)).flatten();
         Ok(Self { track, cookie })
     }
+}
+
+/// The track of that name, for who knows its passcode.
+pub(super) async fn open(app: &App, id: &str, passcode: &str) -> Result<Arc<LiveTrack>, Problem> {
+    let id = TrackId::parse(id).map_err(|_| Problem::no_such_track())?;
+    let track = app.pipeline.find(&id).await?.ok_or_else(Problem::no_such_track)?;
+    check(&track, passcode)?;
+    Ok(track)
+}
+
+fn check(track: &LiveTrack, passcode: &str) -> Result<(), Problem> {
+    if same(&hash(passcode), &track.record().passcode_sha256) {
+        return Ok(());
+    }
+    Err(Problem::new(403, "Wrong passcode", "This is not the passcode of this track."))
 }
 
 /// Whether the request holds the admin key, if there is one.

@@ -71,6 +71,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/peaks", get(peaks::peaks))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
+        .route("/events", post(events::many))
         .route("/models", get(system::models))
         .route("/workers", get(machines::workers))
         .route("/workers/events", get(machines::events))
