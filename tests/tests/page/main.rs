@@ -12,3 +12,4 @@ mod refusals;
 mod singing;
 mod stage;
 mod waiting;
+mod watching;

@@ -163,15 +163,17 @@ fn place(heard: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> Option<std::ops:
         let song = song.get(at..).unwrap_or_default();
         heard[from..].iter().zip(song).take_while(|both| is_alike(*both)).count()
     };
-    let begin = (0..song.len()).find(|at| alike(0, *at) >= 1000)?;
-    let (mut from, mut at) = (0, begin);
+    let first = (0..64).map(|quantum| quantum * QUANTUM);
+    let place = |from| Some((from, (0..song.len()).find(|at| alike(from, *at) >= 1000)?));
+    let (mut from, begin) = first.into_iter().find_map(place)?;
+    let mut at = begin;
     loop {
         let same = alike(from, at);
         (from, at) = (from + same, at + same);
         if from == heard.len() {
             return Some(begin..at);
         }
-        let enough = (heard.len() - from).min(500);
+        let enough = (heard.len() - from).min(100);
         at = (1..64).map(|lost| at + lost * QUANTUM).find(|at| alike(from, *at) >= enough)?;
     }
 }
