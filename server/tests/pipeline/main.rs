@@ -6,3 +6,4 @@
 mod parts;
 mod providers;
 mod stage;
+mod tail;
