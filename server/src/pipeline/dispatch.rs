@@ -122,7 +122,7 @@ impl Pipeline {
     ) -> Result<(), Problem> {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
         let (Some(live), Some(route)) = (track.audio(), track.route()) else { return Ok(()) };
-        let windows = live.plan.windows_of(chunk);
+        let cut = live.plan.cut(chunk);
         let mut job = Job {
             track: track.id.clone(),
             chunk,
@@ -130,9 +130,11 @@ impl Pipeline {
             model: route.model,
             provider: route.provider,
             model_sha256: track.manifest.identity().to_owned(),
-            windows: (windows.end - windows.start) as u32,
-            window: live.plan.windows().windowing().window,
-            step: live.plan.windows().windowing().step,
+            windows: cut.windows,
+            window: cut.window,
+            step: cut.step,
+            end: cut.end,
+            lead: cut.lead,
             gain: live.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
