@@ -5,6 +5,7 @@ use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
 use karaoke_core::part::Part;
 use karaoke_core::wire::{Job, Separated};
+use karaoke_stages::Stage;
 
 /// A chunk was not separated.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,7 @@ pub(crate) fn separate(
     job: &Job,
     before_window: impl Fn(u32) -> Result<(), ChunkError>,
 ) -> Result<Separated, ChunkError> {
+    let _stage = Stage::Wire.enter();
     let (window, stems) = (separator.window(), separator.stems());
     if job.window != window {
         let problem = format!("the job has windows of {} frames, the model of {window}", job.window);
@@ -57,7 +59,7 @@ pub(crate) fn separate(
         for (channel, samples) in input.iter_mut().enumerate() {
             read_le_bytes(&job.body[(channel * job.frames() + index * job.step) * 4..], samples);
         }
-        separator.separate([&input[0], &input[1]], job.gain, &mut output)?;
+        Stage::Window.of(|| separator.separate([&input[0], &input[1]], job.gain, &mut output))?;
         for (bytes, sample) in part.as_chunks_mut().0.iter_mut().zip(&output) {
             *bytes = sample.to_le_bytes();
         }

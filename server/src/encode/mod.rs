@@ -11,6 +11,7 @@ pub mod wav;
 pub use error::EncodeError;
 
 use crate::ingest::{FrameSource, Tags};
+use karaoke_stages::Stage;
 use std::io::{Seek, Write};
 
 /// What a stem can be downloaded as.
@@ -77,6 +78,7 @@ pub fn encode(
     out: &mut (impl Write + Seek),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
+    let _stage = Stage::Encode.enter();
     match format {
         Format::Flac16 | Format::Flac24 => flac::encode(source, frames, rate, format, tags, out, cancelled),
         Format::Mp3 => mp3::encode(source, frames, rate, format, tags, out, cancelled),
