@@ -52,6 +52,12 @@ pub fn all() -> Vec<Arc<Ledger>> {
     LEDGERS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// The calling thread's.
+#[cfg(test)]
+pub fn mine() -> Arc<Ledger> {
+    DESK.with(|desk| desk.borrow().ledger.clone())
+}
+
 /// This thread begins to work on a stage.
 pub fn enter(stage: Stage) {
     turn(|desk| {
@@ -137,7 +143,7 @@ mod tests {
     fn ledger_of(doing: impl FnOnce() + Send) -> Arc<Ledger> {
         let ledger = || {
             doing();
-            DESK.with(|desk| desk.borrow().ledger.clone())
+            mine()
         };
         std::thread::scope(|scope| scope.spawn(ledger).join()).unwrap()
     }

@@ -38,7 +38,8 @@ impl Threads {
         }
     }
 
-    fn note(&mut self, number: u32, thread: Seen) {
+    /// Puts down what was seen of a thread.
+    pub(super) fn note(&mut self, number: u32, thread: Seen) {
         let is_another = |old: &Seen| old.cpu_s > thread.cpu_s;
         if self.seen.get(&number).is_some_and(is_another)
             && let Some(old) = self.seen.remove(&number)
