@@ -9,8 +9,9 @@ from story import until
 # In the order of a song's way, with who does it; the wire has two ends.
 STAGES = {"http": "server", "decode": "server", "resample": "server", "wire": None, "load": "worker", "window": "worker",
           "stft": "worker", "inference": "worker", "inverse stft": "worker", "overlap-add": "server", "store": "server",
-          "encode": "server", "waiting": None}
+          "encode wav": "server", "encode flac": "server", "encode mp3": "server", "waiting": None}
 SIDES = ("server", "worker")
+CLERK = "stages"  # The thread that looks at the others; not there when nothing is measured.
 
 
 class Books:
@@ -61,7 +62,7 @@ def split(reports):
     """By side and stage `(wall, CPU)` seconds, and what no stage explains: `rest` by side, and its threads by name.
 
     A process that separates on its own or with workers of its own has both sides in one; what it spends on no stage
-    counts to the server."""
+    counts to the server. The thread that measures counts nowhere."""
     spent = {side: {stage: [0.0, 0.0] for stage in STAGES} for side in SIDES}
     whole, threads = dict.fromkeys(SIDES, 0.0), {side: {} for side in SIDES}
     for report in reports:
@@ -72,9 +73,10 @@ def split(reports):
                 spent[side][stage][0] += part[0]
                 spent[side][stage][1] += part[1]
                 whole[home] -= part[1]
-        whole[home] += report["cpu_s"]
+        whole[home] += report["cpu_s"] - report["rest"].get(CLERK, 0)
         for name, seconds in report["rest"].items():
-            threads[home][name] = threads[home].get(name, 0) + seconds
+            if name != CLERK:
+                threads[home][name] = threads[home].get(name, 0) + seconds
     return spent, whole, threads
 
 

@@ -22,7 +22,7 @@ import urllib.request
 import books
 import pipeline
 import rig
-from machine import Meter, Table
+from machine import Meter, Table, percent
 from pipeline import KARAOKE, ROOT
 
 FORMATS = ("wav", "flac", "mp3")
@@ -54,13 +54,16 @@ def song(bench):
 def separate(bench, kept):
     """Finds out first how the model runs best, in a process that does not count."""
     keys = {"KARAOKE__" + key.upper().replace(".", "__"): str(value) for key, value in bench.settings.items()}
-    command = [KARAOKE.resolve(), "separate", "--quiet", "-f", bench.arguments.format[0], "-o", bench.work / "out"]
+    form = (bench.arguments.format or FORMATS)[0]
+    command = [KARAOKE.resolve(), "separate", "--quiet", "-f", form, "-o", bench.work / "out"]
     for clip in (bench.song_of(9), song(bench)):
         shutil.rmtree(kept.folder, ignore_errors=True)
         meter = Meter({})
         subprocess.run([*command, clip], env={**os.environ, **keys}, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         meter.read()
-    return {"reports": kept.all(), "wall": meter.wall, "formats": bench.arguments.format[:1]}
+    reports = kept.all()
+    ours = sum(report["cpu_s"] for report in reports) / meter.wall / os.cpu_count()
+    return {"reports": reports, "wall": meter.wall, "formats": [form], "others": max(meter.others - ours, 0)}
 
 
 def up(bench, kept):
@@ -108,9 +111,11 @@ def tell(bench, way, told):
     """Prints the table of one way; returns it as numbers."""
     arguments, hour = bench.arguments, bench.arguments.seconds / 3600
     spent, rest, threads = books.split(told["reports"])
-    whole = sum(report["cpu_s"] for report in told["reports"])
+    sums = {side: sum(cpu for _, cpu in spent[side].values()) + rest[side] for side in books.SIDES}
+    whole = sum(sums.values())
     print(f"\n### {way}: {arguments.model}, {arguments.provider}, {arguments.seconds} s at {arguments.rate} Hz, "
-          f"all stems as {' and '.join(told['formats'])}: {told['wall']:.2f} s wall, {whole:.2f} s CPU")
+          f"stems as {' and '.join(told['formats']) or 'nothing'}: {told['wall']:.2f} s wall, {whole:.2f} s CPU; "
+          f"others took {percent(told['others'])} of the machine")
     table = Table("stage".ljust(14), *(f"{side}: {what}" for side in books.SIDES
                                        for what in ("wall s", "CPU s", "CPU s an hour", "of all CPU")))
     cells = lambda wall, cpu: ["" if wall is None else f"{wall:.3f}", f"{cpu:.3f}", f"{cpu / hour:.2f}",
@@ -119,7 +124,6 @@ def tell(bench, way, told):
         if any(spent[side][stage][0] or spent[side][stage][1] for side in books.SIDES):
             table.row(stage, *(cell for side in books.SIDES for cell in cells(*spent[side][stage])))
     table.row("rest", *(cell for side in books.SIDES for cell in cells(None, rest[side])))
-    sums = {side: sum(cpu for _, cpu in spent[side].values()) + rest[side] for side in books.SIDES}
     table.row("sum", *(cell for side in books.SIDES for cell in cells(None, sums[side])))
     if told.get("broker") is not None:
         print(f"broker: {told['broker']:.2f} s CPU, {told['broker'] / hour:.1f} an hour")
@@ -145,7 +149,8 @@ def parse():
     parser.add_argument("--seconds", type=int, default=600, help="length of the song (600)")
     parser.add_argument("--rate", type=int, default=44_100, help="its sample rate; the models' is 44100")
     parser.add_argument("--mp3", action="store_true", help="the song is an MP3 (needs ffmpeg)")
-    parser.add_argument("--format", nargs="+", choices=FORMATS, default=["wav"], help="what is downloaded (wav)")
+    parser.add_argument("--format", nargs="*", choices=FORMATS, default=["wav"],
+                        help="what is downloaded (wav); nothing behind it: nothing")
     parser.add_argument("--json", type=pathlib.Path, help="writes the numbers there")
     parser.add_argument("--log", type=pathlib.Path, help="where the programs' logs go (discarded unless one fails)")
     parser.set_defaults(run=stages)

@@ -1,5 +1,6 @@
 //! Runs the bare network of a model so many times, by as many workers and on the sessions, threads and provider that
-//! the program itself would use, and prints the seconds that took: what every pipeline around it is measured against.
+//! the program itself would use, and prints the seconds that took, by the clock and of the processors: what every
+//! pipeline around it is measured against.
 //!
 //! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL WINDOWS WORKERS [PROVIDER [CACHE]]`
 //!
@@ -8,6 +9,7 @@
 
 use karaoke_models::Catalogue;
 use karaoke_worker::config::cores;
+use karaoke_worker::process::cpu_seconds;
 use karaoke_worker::{Loader, Runtime, Separator, Wanted, WorkerConfig, kinds};
 use std::error::Error;
 use std::path::PathBuf;
@@ -34,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         model.separate([&sound, &sound], 1.0, &mut out)?;
     }
     let start = Barrier::new(workers + 1);
-    let seconds = std::thread::scope(|scope| {
+    let (began, used) = std::thread::scope(|scope| {
         for (number, mut model) in models.into_iter().enumerate() {
             let (start, share) = (&start, windows / workers + usize::from(number < windows % workers));
             scope.spawn(move || {
@@ -43,10 +45,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             });
         }
         start.wait();
-        let began = Instant::now();
-        // The scope waits for the threads; the clock is read behind it.
-        began
+        // The scope waits for the threads; the clocks are read again behind it.
+        (Instant::now(), cpu_seconds())
     });
-    println!("{:.4}", seconds.elapsed().as_secs_f64());
+    println!("{:.4} {:.4}", began.elapsed().as_secs_f64(), cpu_seconds() - used);
     Ok(())
 }

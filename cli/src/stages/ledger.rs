@@ -151,21 +151,21 @@ mod tests {
     #[test]
     fn time_goes_to_the_innermost_stage_and_to_none_outside() {
         let ledger = ledger_of(|| {
-            enter(Stage::Encode);
+            enter(Stage::Flac);
             work(20);
             enter(Stage::Store);
             work(40);
             exit(Stage::Store);
-            exit(Stage::Encode);
+            exit(Stage::Flac);
             work(30);
             enter(Stage::Store);
             exit(Stage::Store);
         });
-        let (encode, store) = (ledger.spent(Stage::Encode), ledger.spent(Stage::Store));
-        assert!((0.02..0.03).contains(&encode.cpu_s), "{encode:?}");
+        let (flac, store) = (ledger.spent(Stage::Flac), ledger.spent(Stage::Store));
+        assert!((0.02..0.03).contains(&flac.cpu_s), "{flac:?}");
         assert!((0.04..0.05).contains(&store.cpu_s), "{store:?}");
         assert!(store.wall_s >= store.cpu_s - 0.001, "{store:?}");
-        assert_eq!((encode.times, store.times), (1, 2));
+        assert_eq!((flac.times, store.times), (1, 2));
         assert!(ledger.cpu_s() < 0.08, "what lies outside counts");
     }
 

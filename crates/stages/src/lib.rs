@@ -55,8 +55,12 @@ stages! {
     Blend = "overlap-add",
     /// Files of samples and the database: reading, writing, syncing, removing.
     Store = "store",
-    /// WAV, FLAC and MP3.
-    Encode = "encode",
+    /// Stems to WAV.
+    Wav = "encode wav",
+    /// Stems to FLAC.
+    Flac = "encode flac",
+    /// Stems to MP3.
+    Mp3 = "encode mp3",
     /// Nothing: waiting for another thread, for a session that is in use or for windows that are not done.
     Wait = "waiting",
 }
