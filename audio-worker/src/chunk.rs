@@ -5,6 +5,7 @@ use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
 use karaoke_core::part::Part;
 use karaoke_core::wire::{Job, Separated};
+use karaoke_stages::Stage;
 
 /// A chunk was not separated.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,7 @@ pub(crate) fn separate(
     job: &Job,
     before_window: impl Fn(u32) -> Result<(), ChunkError>,
 ) -> Result<Separated, ChunkError> {
+    let _stage = Stage::Wire.enter();
     let (window, stems) = (separator.window(), separator.stems());
     if job.window != window {
         let problem = format!("the job has windows of {} frames, the model of {window}", job.window);
@@ -57,7 +59,9 @@ pub(crate) fn separate(
         for (channel, samples) in input.iter_mut().enumerate() {
             read_le_bytes(&job.body[(channel * cut.frames() + cut.at(index)) * 4..], samples);
         }
-        separator.separate_edge([&input[0], &input[1]], cut.sound(index), job.gain, &mut output)?;
+        let channels = [&input[0][..], &input[1][..]];
+        let edge = || separator.separate_edge(channels, cut.sound(index), job.gain, &mut output);
+        Stage::Window.of(edge)?;
         // What comes back begins at the window's place, wherever it was taken from; behind it is silence.
         for (row, channel) in part.chunks_exact_mut(window * 4).zip(output.chunks_exact(window)) {
             for (bytes, sample) in row.as_chunks_mut().0.iter_mut().zip(&channel[cut.moved(index)..]) {

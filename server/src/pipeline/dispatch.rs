@@ -11,6 +11,7 @@ use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
 use karaoke_core::{Route, TrackId};
+use karaoke_stages::Stage;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,6 +181,7 @@ impl Pipeline {
             let resampled = live.audio.source_rate != track.manifest.sample_rate;
             let path = if resampled { me.files.model_mix(&track.id) } else { me.files.mix(&track.id) };
             let (start, frames) = live.plan.job_span(chunk);
+            let _stage = Stage::Wire.enter();
             let mut interleaved = vec![0.0; frames * 2];
             FrameFile::open(&path)?.read(start, &mut interleaved)?;
             let mut planar = vec![0.0; frames * 2];
