@@ -28,6 +28,8 @@ async fn a_job_holds_what_came_before_a_window_that_is_moved_back() {
         stage.say(&job.message, "a", Outcome::Separated(separated(&job.message))).await;
         job.ack();
     }
+    // They come in any order: each is told of when it is asked for.
+    jobs.sort_by_key(|job| job.chunk);
     // Windows begin at 0, 3000, 6000 and 9000; the last holds 1000 frames of 4000, and is taken from 7500.
     let moved: Vec<Vec<usize>> =
         jobs.iter().map(|job| (0..2).map(|w| job.cut().moved(w)).collect()).collect();
