@@ -1,6 +1,7 @@
 //! Where a track's files lie, and that nothing is left behind.
 
 use karaoke_core::TrackId;
+use karaoke_stages::Stage;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,7 @@ impl Files {
     }
 
     fn remove_named(&self, id: &TrackId, goes: impl Fn(&str) -> bool) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         for entry in fs::read_dir(self.dir(id))? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(&goes) {
@@ -132,6 +134,7 @@ impl Files {
 
     /// Removes everything of a track. Nothing there is fine.
     pub fn remove(&self, id: &TrackId) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         ignore_missing(fs::remove_file(self.incoming(id)))?;
         // Somebody who has not noticed yet may be adding a file while the folder is being emptied.
         let mut tries = 0..5;

@@ -14,9 +14,12 @@ mod upload;
 
 use crate::pipeline::Pipeline;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
+use karaoke_stages::Stage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -24,6 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Instrument;
 
 /// `[http]`: the web page and the API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +96,12 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn(measured))
         .with_state(app)
+}
+
+async fn measured(request: Request, next: Next) -> Response {
+    next.run(request).instrument(Stage::Http.span()).await
 }
 
 fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

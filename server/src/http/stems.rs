@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use karaoke_core::manifest::MULTITRACK;
+use karaoke_stages::Stage;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io;
@@ -166,7 +167,7 @@ impl Wav {
         let last = (first + BLOCK).min((end - head).div_ceil(frame)).min(frames_end);
         let samples = self.samples(first..last).await?;
         let mut bytes = Vec::with_capacity(((last - first) * frame) as usize);
-        wav::samples_to_bytes(&samples, self.spec.format, &mut bytes);
+        Stage::Wav.of(|| wav::samples_to_bytes(&samples, self.spec.format, &mut bytes));
         let skip = (at - head - first * frame) as usize;
         let keep = bytes.len().min((end - head - first * frame) as usize);
         Ok(Bytes::from(bytes).slice(skip..keep))

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use karaoke_core::{TrackId, TrackState};
+use karaoke_stages::Stage;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -264,6 +265,7 @@ async fn receive(
         {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
             let write = move || {
+                let _stage = Stage::Http.enter();
                 hash.update(&full);
                 file.write_all(&full)?;
                 if ended {

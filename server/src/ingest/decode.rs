@@ -8,6 +8,7 @@ use super::{
     sniff,
     tags::{clean, cover, text},
 };
+use karaoke_stages::Stage;
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
@@ -86,6 +87,7 @@ pub fn decode(
     limits: &Limits,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Decoded, IngestError> {
+    let _stage = Stage::Decode.enter();
     let result = catch_unwind(AssertUnwindSafe(|| decode_unguarded(source, name, mix, limits, cancelled)))
         .unwrap_or(Err(IngestError::Corrupt("its decoder gave up on it")));
     if result.is_err() {

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::store::Audio;
 use karaoke_core::audio::gain_to_ceiling;
 use karaoke_core::{ChunkPlan, TrackId, TrackState};
+use karaoke_stages::Stage;
 use std::sync::Arc;
 
 /// Frames resampled at a time.
@@ -78,7 +79,7 @@ impl Pipeline {
     async fn read_tags(&self, track: &LiveTrack) -> Result<(), Problem> {
         let (files, id, name) = (self.files.clone(), track.id.clone(), track.record().file_name);
         let (tags, cover) = super::blocking(move || {
-            let mut tags = ingest::tags(&files.upload(&id), &name);
+            let mut tags = Stage::Decode.of(|| ingest::tags(&files.upload(&id), &name));
             let cover = tags.cover.take();
             if let Some(cover) = &cover {
                 std::fs::write(files.cover(&id), &cover.bytes)?;
@@ -146,6 +147,7 @@ fn resample(
     to: u32,
     called_off: &dyn Fn() -> bool,
 ) -> Result<(u64, f32), IngestError> {
+    let _stage = Stage::Resample.enter();
     let mix = FrameFile::open(&files.mix(id))?;
     let mut source = Resampled::new(mix, decoded.sample_rate, to, decoded.frames)?;
     let mut out = FrameWriter::create(&files.model_mix(id))?;
