@@ -85,9 +85,8 @@ fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), P
 }
 
 fn wav_response(reader: StemReader, format: Format, asked: Option<&str>) -> Response {
-    let total = wav::total_len(reader.frames, reader.rate, format);
-    let wav = Arc::new(Wav { head: wav::header(reader.frames, reader.rate, format), reader, format, total });
-    partial(asked, total, move |range| Body::from_stream(wav.bytes(range)))
+    let wav = Arc::new(Wav::new(reader, format));
+    partial(asked, wav.total, move |range| Body::from_stream(wav.bytes(range)))
 }
 
 /// Answers 200, 206 or 416 with the body that `make` gives for a byte range.
@@ -112,16 +111,22 @@ fn partial(asked: Option<&str>, total: u64, make: impl FnOnce(Range<u64>) -> Bod
 }
 
 /// A WAV file that exists only as far as it is asked for.
-struct Wav {
+pub(super) struct Wav {
     head: Vec<u8>,
     reader: StemReader,
     format: Format,
-    total: u64,
+    /// Its length in bytes.
+    pub(super) total: u64,
 }
 
 impl Wav {
+    pub(super) fn new(reader: StemReader, format: Format) -> Self {
+        let total = wav::total_len(reader.frames, reader.rate, format);
+        Self { head: wav::header(reader.frames, reader.rate, format), reader, format, total }
+    }
+
     /// The file's bytes in `range`, block by block; each waits until its frames are final.
-    fn bytes(self: Arc<Self>, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Problem>> {
+    pub(super) fn bytes(self: Arc<Self>, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Problem>> {
         stream::try_unfold((self, range.start), move |(wav, at)| async move {
             if at >= range.end {
                 return Ok(None);
@@ -176,7 +181,7 @@ async fn encoded_response(
 }
 
 /// The encoded file, made now unless it is there; waits for the rest of the song first.
-async fn encoded(
+pub(super) async fn encoded(
     app: &App,
     reader: StemReader,
     record: &TrackRecord,

@@ -7,5 +7,6 @@ mod lifecycle;
 mod listening;
 mod models;
 mod refusals;
+mod resuming;
 mod stems;
 mod survival;
