@@ -20,7 +20,8 @@ const LOCKED = [401, 403];
 const ENDED = ["done", "failed", "cancelled"];
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
 
-export class TrackCard {
+/** Fires `changed` whenever it looks different; what is attached to every card is in `card-extras.js`. */
+export class TrackCard extends EventTarget {
   root;
   state = "opening";
   track = null;
@@ -46,8 +47,10 @@ export class TrackCard {
   #begun = false;
   #problem = null;
   #nameButtons = [];
+  #extended = false;
 
   constructor(name) {
+    super();
     this.#name = name;
     const { root, parts, id } = buildCard();
     [this.root, this.#parts, this.#id] = [root, parts, id];
@@ -61,6 +64,16 @@ export class TrackCard {
     this.#player.setStem(STANDARD_STEMS[0].name);
     this.#wire();
     this.#render();
+  }
+
+  /** Its elements by their `data-part` names. */
+  get parts() {
+    return this.#parts;
+  }
+
+  /** `{ id, passcode }`, once the server has it. */
+  get key() {
+    return this.#key;
   }
 
   /** Its id at the server, once it has one. */
@@ -166,7 +179,7 @@ export class TrackCard {
   }
 
   get #ready() {
-    return this.state === "done" ? (this.track.duration_s ?? 0) : (this.track?.ready_until_s ?? 0);
+    return this.state === "done" ? (this.track?.duration_s ?? 0) : (this.track?.ready_until_s ?? 0);
   }
 
   get #firstPlayable() {
@@ -339,7 +352,16 @@ export class TrackCard {
     showTrouble(parts, this.#shownTrouble);
     this.#renderPlay();
     this.#renderTime();
+    this.#attachExtras();
     this.onChanged(this);
+    this.dispatchEvent(new Event("changed"));
+  }
+
+  async #attachExtras() {
+    if (this.#extended || !this.#has("stems")) return;
+    this.#extended = true;
+    const { extras } = await import("./card-extras.js");
+    for (const extra of extras) extra.attach(this);
   }
 
   get #byline() {

@@ -5,9 +5,11 @@
 mod access;
 mod choice;
 mod leaving;
+mod library;
 mod looks;
 mod machine_room;
 mod refusals;
 mod singing;
 mod stage;
+mod uploading;
 mod waiting;
