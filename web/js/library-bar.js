@@ -18,7 +18,7 @@ export function libraryBar(cards) {
   nothing.hidden = true;
   head.after(nothing);
   search.setAttribute("aria-label", text.library.search);
-  search.placeholder = text.library.searchHint;
+  search.placeholder = matchMedia("(pointer: coarse)").matches ? text.library.searchWord : text.library.searchHint;
   several.textContent = text.library.several;
 
   let speaking = 0;

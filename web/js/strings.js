@@ -212,6 +212,7 @@ export const text = {
   },
   library: {
     search: "Search your songs",
+    searchWord: "Search",
     searchHint: "Search (press /)",
     found: (n, all) => `${n} of ${all} songs`,
     nothing: (words) => `None of your songs matches “${words}”.`,

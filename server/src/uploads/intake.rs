@@ -97,11 +97,11 @@ impl Intake {
                 return Err(longer_than_said());
             }
             self.batch.extend_from_slice(&bytes);
-            if self.batch.len() >= BATCH {
+            let waited = self.synced.elapsed() >= SYNC_EVERY && self.checksum.is_none();
+            if self.batch.len() >= BATCH || waited {
                 self.write().await?;
                 let unsafe_bytes = self.written - self.record.received;
-                let due = unsafe_bytes >= SYNC_BYTES || self.synced.elapsed() >= SYNC_EVERY;
-                if due && self.checksum.is_none() {
+                if waited || (unsafe_bytes >= SYNC_BYTES && self.checksum.is_none()) {
                     self.make_safe().await?;
                 }
             }
