@@ -84,6 +84,15 @@ async function takeSharedSong() {
   else (await setlist()).bring(song);
 }
 
+/** Uploads that this browser began and did not see to their end. */
+async function recallUploads() {
+  if (!library.hasUnfinished()) return;
+  const { recall } = await import("./unfinished.js");
+  const { songs: arrived, sentences } = await recall();
+  for (const song of arrived) (await setlist()).bring(song);
+  sentences.forEach(refuse);
+}
+
 async function openMachineRoom() {
   const { MachineRoom } = await import("./machine-room.js");
   new MachineRoom({ titleOf: (id) => songs?.titleOf(id) });
@@ -102,8 +111,9 @@ const offered = offerModels();
 for (const intent of ["pointerenter", "focus"]) byId("choose").addEventListener(intent, setlist, { once: true });
 addEventListener("dragenter", setlist, { once: true });
 await takeSharedSong();
+const recalled = recallUploads();
 addEventListener("hashchange", takeSharedSong);
 if (library.saved().length) await setlist();
-await Promise.race([offered, new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
+await Promise.race([Promise.all([offered, recalled]), new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
 openMachineRoom();

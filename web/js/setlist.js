@@ -51,10 +51,11 @@ function send(file, model, card, added) {
       if (fraction === 1) return card.uploading("arrived");
       card.uploading("uploading", { fraction, words: text.uploads.progress(fraction, speed, secondsLeft) });
     },
-    lost: ({ fraction, seconds }) => {
+    lost: ({ fraction, seconds, elsewhere }) => {
       if (!lost) announce(text.uploads.saidLost(card.title));
       lost = true;
-      card.uploading("busy", { fraction, words: text.uploads.lost(fraction, seconds) });
+      const words = elsewhere ? text.uploads.elsewhere(seconds) : text.uploads.lost(fraction, seconds);
+      card.uploading("busy", { fraction, words });
     },
     busy: (seconds) => card.uploading("busy", { words: text.state.busy(seconds) }),
     accepted: ({ id, passcode, state }) => {

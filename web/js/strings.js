@@ -205,6 +205,9 @@ export const text = {
       ["Uploading", percent(fraction), speed > 0 && `${bytes(speed)}/s`, timeLeft(secondsLeft)].filter(Boolean).join(" · "),
     lost: (fraction, seconds) =>
       `Connection lost at ${percent(fraction)}, trying again` + (seconds >= 1 ? ` in ${Math.ceil(seconds)} s` : ""),
+    elsewhere: (seconds) => `Another window uploads this file. Looking again in ${Math.ceil(seconds)} s`,
+    unfinished: (name, fraction) =>
+      `“${name}” has arrived to ${percent(fraction)}. Choose it again with the same model, and it goes on from there.`,
     saidLost: (title) => `${title}: connection lost. The upload goes on when it is back.`,
     saidBack: (title) => `${title}: connected again, the upload goes on.`,
     unreadable: "The file cannot be read any more",

@@ -9,7 +9,8 @@ const UPLOADS = "/api/v1/uploads";
 const PART_BYTES = 8 << 20;
 const PAUSES_S = [0.5, 1, 2, 4, 8, 15, 30];
 /** The upload stands as it is and another try may work: no connection, a proxy without its server, another writer, … */
-const PASSING = [0, 408, 409, 423, 460, 502, 504];
+const IN_USE = 423;
+const PASSING = [0, 408, 409, IN_USE, 460, 502, 504];
 const GONE = [404, 410];
 const MAX_NEW_BEGINNINGS = 3;
 
@@ -32,7 +33,10 @@ export async function sendInParts(file, model, { signal, progress, lost }) {
       if (!PASSING.includes(problem.status)) throw settled(upload, problem);
       await checkReadable(file);
       failures = upload.at > before ? 0 : failures + 1;
-      await pause(PAUSES_S[Math.min(failures, PAUSES_S.length - 1)], signal, (seconds) => lost(upload.at, seconds));
+      // The server may only not have noticed yet that this page's own connection was cut.
+      const elsewhere = problem.status === IN_USE && failures > 3;
+      const tell = (seconds) => lost({ sent: upload.at, seconds, elsewhere });
+      await pause(PAUSES_S[Math.min(failures, PAUSES_S.length - 1)], signal, tell);
     }
   }
 }

@@ -27,6 +27,19 @@ function write(uploads) {
 /** Where the upload of this file is, or null. */
 export const uploadAddress = (file, model) => read().get(fingerprint(file, model)) ?? null;
 
+/** All that were not seen to their end: `{ name, size, url, forget() }`. */
+export function unfinishedUploads() {
+  return [...read()].map(([key, url]) => {
+    const parts = key.split("|");
+    const [name, size] = [parts.slice(0, -3).join("|"), Number(parts.at(-3))];
+    const forget = () => {
+      const uploads = read();
+      if (uploads.delete(key)) write(uploads);
+    };
+    return { name, size, url, forget };
+  });
+}
+
 export function rememberUpload(file, model, url) {
   write(read().set(fingerprint(file, model), url));
 }

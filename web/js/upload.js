@@ -14,7 +14,7 @@ let send = sendInParts;
 
 /**
  * Queues a file. Calls `handlers.begun()`, `.progress({ fraction, speed, secondsLeft })`, `.busy(seconds)`,
- * `.lost({ fraction, seconds })` while the connection is away, then `.accepted(track)` or `.failed(problem)`.
+ * `.lost({ fraction, seconds, elsewhere })` while the connection is away or another window sends the file, then `.accepted(track)` or `.failed(problem)`.
  * The returned function withdraws it at any time.
  */
 export function upload(file, model, handlers) {
@@ -76,7 +76,7 @@ async function sendOnce(job) {
       const speed = meter(sent);
       handlers.progress({ fraction: sent / file.size, speed, secondsLeft: (file.size - sent) / speed });
     },
-    lost: (sent, seconds) => handlers.lost({ fraction: sent / file.size, seconds }),
+    lost: ({ sent, ...rest }) => handlers.lost({ fraction: sent / file.size, ...rest }),
   };
   try {
     return await send(file, model, options);

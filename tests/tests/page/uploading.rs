@@ -87,12 +87,53 @@ fn the_same_file_chosen_again_after_a_reload_goes_on() {
     until_some_is_there(&stage.program);
     stage.browser.reload();
     assert!(stage.browser.all("article").is_empty());
+    stage.browser.until("document.body.innerText.includes('“My Song.wav” has arrived to ')");
     choose(&stage.browser, &path);
     stage.until_card("My Song", "Uploading");
     stage.browser.go_online();
     stage.until_card("My Song", "Ready to sing");
     assert_eq!(stage.browser.asked("POST", "/api/v1/uploads"), 1, "it went on where it was");
     check_sound(&stage, &long_song());
+}
+
+#[test]
+fn a_song_whose_answer_was_lost_with_the_page_is_there_at_the_next_visit() {
+    let stage = Stage::quick();
+    let song = short_song();
+    // The answer to the last part never reaches the page, as in a tunnel.
+    stage.browser.js(
+        "(() => {
+            const send = XMLHttpRequest.prototype.send;
+            XMLHttpRequest.prototype.send = function (body) {
+                if (body) this.onload = null;
+                return send.call(this, body);
+            };
+        })()",
+    );
+    stage.hand_in("My Song.wav", &song.wav_16());
+    until_sync("it has become a track", || {
+        (std::fs::read_dir(stage.program.store().join("tracks")).ok()?.count() == 1).then_some(())
+    });
+    stage.browser.reload();
+    stage.until_card("My Song", "Ready to sing");
+    check_sound(&stage, &song);
+    stage.browser.reload();
+    stage.until_card("My Song", "Ready to sing");
+    assert_eq!(stage.browser.all("article").len(), 1);
+}
+
+#[test]
+fn a_song_is_pasted() {
+    let stage = Stage::quick();
+    let bytes = serde_json::to_string(&short_song().wav_16()).expect("JSON");
+    stage.browser.js(&format!(
+        "(() => {{
+            const clipboardData = new DataTransfer();
+            clipboardData.items.add(new File([new Uint8Array({bytes})], 'Pasted.wav', {{ type: 'audio/wav' }}));
+            document.body.dispatchEvent(new ClipboardEvent('paste', {{ clipboardData, bubbles: true }}));
+        }})()"
+    ));
+    stage.until_card("Pasted", "Ready to sing");
 }
 
 #[test]
