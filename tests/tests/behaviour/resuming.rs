@@ -170,6 +170,7 @@ async fn one_writer_at_a_time() {
     let wav = song(20.0, 44_100).wav_16();
     let path = begin(&api, "song.wav", wav.len(), "identity").await;
     let socket = send_some(&program, &path, 0, wav.len(), &wav[..1000]);
+    until("the first one writes", || async { (partials(&program) == 1).then_some(()) }).await;
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let talking = std::thread::spawn({
         let (stop, wav, mut socket) = (stop.clone(), wav.clone(), socket.try_clone().unwrap());

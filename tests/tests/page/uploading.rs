@@ -101,15 +101,13 @@ fn a_song_whose_answer_was_lost_with_the_page_is_there_at_the_next_visit() {
     let stage = Stage::quick();
     let song = short_song();
     // The answer to the last part never reaches the page, as in a tunnel.
-    stage.browser.js(
-        "(() => {
+    stage.browser.js("(() => {
             const send = XMLHttpRequest.prototype.send;
             XMLHttpRequest.prototype.send = function (body) {
                 if (body) this.onload = null;
                 return send.call(this, body);
             };
-        })()",
-    );
+        })()");
     stage.hand_in("My Song.wav", &song.wav_16());
     until_sync("it has become a track", || {
         (std::fs::read_dir(stage.program.store().join("tracks")).ok()?.count() == 1).then_some(())
