@@ -4,6 +4,7 @@
 //! conditions instead of sleeping, and leaves a picture behind when a test fails.
 
 mod evidence;
+mod network;
 mod node;
 mod page;
 mod pipe;

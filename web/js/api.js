@@ -26,12 +26,13 @@ export class Problem extends Error {
   }
 }
 
-async function request(path, { method = "GET", passcode } = {}) {
+async function request(path, { method = "GET", passcode, json } = {}) {
   const headers = { Accept: "application/json" };
+  if (json) headers["Content-Type"] = "application/json";
   if (passcode) headers["X-Track-Passcode"] = passcode;
   let response;
   try {
-    response = await fetch(BASE + path, { method, headers, cache: "no-store" });
+    response = await fetch(BASE + path, { method, headers, cache: "no-store", body: json && JSON.stringify(json) });
   } catch {
     throw Problem.network();
   }
@@ -46,6 +47,9 @@ export const models = () => request("/models");
 export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
+
+/** Where several songs can be fetched as one file: `tracks` are `{ id, passcode }`; without `stems` all of each. */
+export const archive = (wish) => request("/archive", { method: "POST", json: wish });
 
 export const queue = () => request("/queue");
 

@@ -1,4 +1,5 @@
-// What other features add to a card: each is attached once, when the song's stems are known.
+// What is attached to every card once it has stems: `{ name, attach(card) }`, each called once.
 
-/** `{ name, attach(card) }` each. */
-export const extras = [];
+import { share } from "./share.js";
+
+export const extras = [share];

@@ -18,4 +18,5 @@ pub use decode::{Decoded, Limits, decode};
 pub use error::IngestError;
 pub use file::{FrameFile, FrameWriter};
 pub use resample::{FrameSource, Resampled};
+pub(crate) use sniff::refuse;
 pub use tags::{Tags, tags};

@@ -12,6 +12,7 @@ mod listen;
 mod prepare;
 mod providers;
 mod recover;
+mod uploads;
 mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};

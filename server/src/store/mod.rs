@@ -2,9 +2,11 @@
 
 mod chunks;
 mod tracks;
+mod uploads;
 
 pub use chunks::ChunkRecord;
 pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
+pub use uploads::{UploadBounds, UploadRecord};
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{

@@ -267,7 +267,7 @@ fn audio(row: &SqliteRow) -> Result<Option<Audio>, StoreError> {
     }))
 }
 
-fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
+pub(super) fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
     let Some(status) = row.try_get::<Option<u16>, _>("error_status")? else { return Ok(None) };
     Ok(Some(Failure { status, title: row.try_get("error_title")?, detail: row.try_get("error_detail")? }))
 }

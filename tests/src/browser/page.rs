@@ -115,6 +115,7 @@ impl Browser {
             "Tab" => ("Tab", "Tab", 9, ""),
             "Escape" => ("Escape", "Escape", 27, ""),
             "Home" => ("Home", "Home", 36, ""),
+            "/" => ("/", "Slash", 191, "/"),
             "ArrowLeft" => ("ArrowLeft", "ArrowLeft", 37, ""),
             "ArrowRight" => ("ArrowRight", "ArrowRight", 39, ""),
             other => panic!("the harness does not know the key {other}"),

@@ -1,5 +1,6 @@
 //! Behaviour tests: what a user does, checked by what a user gets.
 
+mod archive;
 mod command_line;
 mod events;
 mod identity;
@@ -7,5 +8,6 @@ mod lifecycle;
 mod listening;
 mod models;
 mod refusals;
+mod resuming;
 mod stems;
 mod survival;

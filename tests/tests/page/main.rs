@@ -5,11 +5,13 @@
 mod access;
 mod choice;
 mod leaving;
+mod library;
 mod looks;
 mod machine_room;
 mod mixing;
 mod refusals;
 mod singing;
 mod stage;
+mod uploading;
 mod waiting;
 mod watching;
