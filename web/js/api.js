@@ -26,12 +26,12 @@ export class Problem extends Error {
   }
 }
 
-async function request(path, { method = "GET", passcode } = {}) {
+async function request(path, { method = "GET", passcode, body: sent } = {}) {
   const headers = { Accept: "application/json" };
   if (passcode) headers["X-Track-Passcode"] = passcode;
   let response;
   try {
-    response = await fetch(BASE + path, { method, headers, cache: "no-store" });
+    response = await fetch(BASE + path, { method, headers, body: sent, cache: "no-store" });
   } catch {
     throw Problem.network();
   }
@@ -46,6 +46,10 @@ export const models = () => request("/models");
 export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
+
+export const lyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { passcode });
+export const putLyrics = ({ id, passcode }, body) => request(`${at(id)}/lyrics`, { method: "PUT", passcode, body });
+export const removeLyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { method: "DELETE", passcode });
 
 export const workers = () => request("/workers");
 export const queue = () => request("/queue");

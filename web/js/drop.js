@@ -40,10 +40,12 @@ export function takeIn({ button, input, onFiles, onFolder }) {
   });
   addEventListener("drop", (event) => {
     if (!carriesFiles(event)) return;
+    const taken = event.defaultPrevented;
     event.preventDefault();
     depth = 0;
     show();
-    onFiles(filesOf(event.dataTransfer, onFolder));
+    // What was dropped was for whom it was dropped on: lyrics on a song, say.
+    if (!taken) onFiles(filesOf(event.dataTransfer, onFolder));
   });
 }
 

@@ -20,7 +20,8 @@ const LOCKED = [401, 403];
 const ENDED = ["done", "failed", "cancelled"];
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name) => ({ name, formats: ["wav", "flac", "mp3"] }));
 
-export class TrackCard {
+/** Fires `changed` whenever it looks different. */
+export class TrackCard extends EventTarget {
   root;
   state = "opening";
   track = null;
@@ -46,8 +47,10 @@ export class TrackCard {
   #begun = false;
   #problem = null;
   #nameButtons = [];
+  #hasExtras = false;
 
   constructor(name) {
+    super();
     this.#name = name;
     const { root, parts, id } = buildCard();
     [this.root, this.#parts, this.#id] = [root, parts, id];
@@ -70,6 +73,16 @@ export class TrackCard {
 
   get title() {
     return this.track?.title || this.#name.replace(/\.[^.]{1,5}$/, "") || text.untitled;
+  }
+
+  /** `{ id, passcode }`, once the server has it. */
+  get key() {
+    return this.#key;
+  }
+
+  /** Its elements by their `data-part`. */
+  get parts() {
+    return this.#parts;
   }
 
   get playable() {
@@ -228,6 +241,15 @@ export class TrackCard {
     this.#fillMap();
     this.#sayProgress();
     this.#render();
+    this.#attachExtras();
+  }
+
+  /** What else a song has on its card comes when it can be heard. */
+  async #attachExtras() {
+    if (this.#hasExtras || !this.#has("stems")) return;
+    this.#hasExtras = true;
+    const { extras } = await import("./card-extras.js");
+    for (const extra of extras) extra.attach(this);
   }
 
   /** The plan is made after the first snapshot: unless its chunks come by themselves soon, ask for them all. */
@@ -340,6 +362,7 @@ export class TrackCard {
     this.#renderPlay();
     this.#renderTime();
     this.onChanged(this);
+    this.dispatchEvent(new Event("changed"));
   }
 
   get #byline() {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod lyrics;
 mod machines;
 mod page;
 mod range;
@@ -66,6 +67,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/events", get(events::events))
         .route("/tracks/{id}/chunks", get(tracks::chunks))
         .route("/tracks/{id}/cover", get(tracks::cover))
+        .route("/tracks/{id}/lyrics", get(lyrics::show).put(lyrics::replace).delete(lyrics::delete))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/models", get(system::models))

@@ -1,9 +1,11 @@
 //! The store: tracks and their chunks in SQLite. SQL stands here and nowhere else.
 
 mod chunks;
+mod lyrics;
 mod tracks;
 
 pub use chunks::ChunkRecord;
+pub use lyrics::{LyricsMark, LyricsSource};
 pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,6 @@
+// What a song's card has beside its player; each part is loaded when there is a song to be heard.
+
+/** `attach(card)` is called once for each card that has stems. */
+export const extras = [
+  { name: "lyrics", attach: async (card) => (await import("./lyrics/panel.js")).attach(card) },
+];
