@@ -216,6 +216,8 @@ export const text = {
     of: (title) => `Lyrics of ${title}`,
     stage: "Stage",
     stageOf: (title) => `Stage for ${title}`,
+    second: "Second screen",
+    secondOf: (title) => `Second screen for ${title}`,
     lines: (title) => `Lines of ${title}`,
     none: "No lyrics yet. Drop an .lrc or text file on this song, choose one, or write them here.",
     loading: "Looking for lyrics",

@@ -6,6 +6,7 @@ mod access;
 mod choice;
 mod leaving;
 mod looks;
+mod lyrics;
 mod machine_room;
 mod refusals;
 mod singing;

@@ -36,6 +36,7 @@ const PANEL = `
 <div>
   <button type="button" class="quiet" data-part="toggle" aria-expanded="false" data-text="lyrics.button"></button>
   <button type="button" class="quiet" data-part="stage" data-text="lyrics.stage"></button>
+  <button type="button" class="quiet" data-part="second" data-text="lyrics.second"></button>
   <div class="lyrics" data-part="panel" role="group" hidden>
     <div class="lyrics-box" data-part="box" tabindex="-1">
       <p class="lyrics-empty" data-part="empty"></p>

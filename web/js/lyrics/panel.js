@@ -36,7 +36,7 @@ class LyricsPanel {
     const { box, list } = this.#parts;
     this.#list = new LineList({ box, list, onSeek: (seconds) => this.#seek(seconds) });
     this.#wire();
-    card.parts.extras.append(this.#parts.toggle, this.#parts.stage);
+    card.parts.extras.append(this.#parts.toggle, this.#parts.stage, this.#parts.second);
     card.parts.extras.after(this.#parts.panel);
     mayLead(card, this.#song);
     this.#name();
@@ -44,12 +44,13 @@ class LyricsPanel {
   }
 
   #wire() {
-    const { toggle, stage, choose, file, edit, remove, follow } = this.#parts;
+    const { toggle, stage, second, choose, file, edit, remove, follow } = this.#parts;
     toggle.addEventListener("click", () => {
       this.#chosenShut = this.#open;
       this.#unfold(!this.#open);
     });
-    stage.addEventListener("click", () => this.#openStage());
+    stage.addEventListener("click", () => this.#stage("openStage"));
+    second.addEventListener("click", () => this.#stage("openWindow"));
     choose.addEventListener("click", () => file.click());
     file.addEventListener("change", () => {
       if (file.files[0]) this.#take(file.files[0]);
@@ -101,11 +102,12 @@ class LyricsPanel {
 
   #name() {
     const { title } = this.#card;
-    const { toggle, stage, panel, list } = this.#parts;
+    const { toggle, stage, second, panel, list } = this.#parts;
     if (panel.dataset.title === title) return;
     panel.dataset.title = title;
     toggle.setAttribute("aria-label", text.lyrics.of(title));
     stage.setAttribute("aria-label", text.lyrics.stageOf(title));
+    second.setAttribute("aria-label", text.lyrics.secondOf(title));
     panel.setAttribute("aria-label", text.lyrics.of(title));
     list.setAttribute("aria-label", text.lyrics.lines(title));
     this.#removing();
@@ -156,9 +158,10 @@ class LyricsPanel {
     if (aloud) announce(sentence);
   }
 
-  async #openStage() {
-    const { openStage } = await import("../stage/dialog.js");
-    openStage({ card: this.#card, lyrics: this.#song });
+  /** `openStage` over this page, or `openWindow` for another screen. */
+  async #stage(how) {
+    const stage = await import("../stage/dialog.js");
+    stage[how]({ card: this.#card, lyrics: this.#song });
   }
 
   async #openEditor() {

@@ -64,7 +64,8 @@ class StageDialog {
     play.addEventListener("click", () => this.#song.toggle());
     close.addEventListener("click", () => this.#leave());
     full.addEventListener("click", () => this.#fullScreen());
-    second.addEventListener("click", () => openWindow({ card, lyrics }));
+    // Whoever has the stage on another screen wants the page on this one.
+    second.addEventListener("click", () => openWindow({ card, lyrics }) && this.#leave());
     this.#dialog.addEventListener("keydown", (event) =>
       onStageKeys(event, { song: this.#song, view: this.#view, leave: () => this.#leave(), fullScreen: () => this.#fullScreen() }),
     );
@@ -118,4 +119,5 @@ export function openWindow(given) {
   const opened = window.open("/stage.html", "karaoke-stage", "popup,width=1280,height=720");
   if (opened) opened.focus();
   else announce(text.stage.blocked);
+  return Boolean(opened);
 }

@@ -1,14 +1,10 @@
 // Tells the windows on other screens what is sung on this page, and obeys their keys.
 
 import { onPlaying } from "../player.js";
+import { CHANNEL, wallClock } from "./channel.js";
 import { CardSong } from "./song.js";
 
-/** The channel between this page and its stages, and what is said on it: `scene`, `time`, `dark`, `hello`, `do`. */
-export const CHANNEL = "karaoke-stage";
 const EVERY_MS = 200;
-
-/** The same moment has the same number in every window of this machine. */
-export const wallClock = () => (performance.timeOrigin + performance.now()) / 1000;
 
 const me = crypto.randomUUID?.() ?? String(Math.random());
 const songs = new Map();
@@ -54,7 +50,7 @@ function obey({ act, seconds }) {
 
 function tellAll() {
   if (!song || !channel) return;
-  channel.postMessage({ kind: "scene", leader: me, about: song.about, lyrics: song.lyrics });
+  channel.postMessage({ kind: "scene", leader: me, about: song.about, lyrics: song.lyrics, playing: song.playing });
   tellTime();
   clearInterval(timer);
   timer = song.playing ? setInterval(tellTime, EVERY_MS) : 0;

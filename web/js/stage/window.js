@@ -2,8 +2,8 @@
 
 import { everyFrame } from "../lyrics/clock.js";
 import { text } from "../strings.js";
+import { CHANNEL, wallClock } from "./channel.js";
 import { keepAwake, onStageKeys, restWhenIdle } from "./hands.js";
-import { CHANNEL, wallClock } from "./leader.js";
 import { StageView } from "./view.js";
 
 /** So long the last word of the page is believed: a page in the background speaks once a second. */
@@ -34,6 +34,7 @@ channel.addEventListener("message", ({ data }) => {
 
 /** A page that plays takes the stage; one that does not only where nobody has it. */
 function follow(next) {
+  if (next.leader !== scene.leader && beat.playing && !next.playing) return;
   scene = next;
   document.title = `${next.about.title} · ${text.brand}`;
 }
