@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::process::Command;
 
 const LRC: &str = "[ar:Nobody]\n[00:01.00]First line of it\n[00:02.50]Second line\n[00:04.00]Third line\n[00:05.00]\n[00:10.50]Last line\n";
-const WORDS: &str = "[00:00.50]<00:00.50>Sing <00:01.50>it <00:02.50>out\n[00:04.00]After that\n";
+const WORDS: &str = "[00:00.50]<00:00.50>Sing <00:02.50>it <00:04.50>out\n[00:07.00]After that\n";
 
 /// A song as a music shop sells it: FLAC with tags.
 fn tagged(stage: &Stage, tags: &[&str]) -> Vec<u8> {
@@ -167,17 +167,23 @@ fn a_dropped_file_becomes_the_lyrics_and_stays() {
 fn words_are_lit_one_after_the_other() {
     let stage = song_with(Some(WORDS));
     let browser = &stage.browser;
+    // Notes how each word was while the line was sung, and where the song was then.
+    browser.js(
+        "window.seen = [], new MutationObserver(() => {
+            const words = [...document.querySelectorAll('.lyric[aria-current=true] .word')].map((w) => w.dataset.sung).join();
+            if (words && window.seen.at(-1)?.words !== words)
+                window.seen.push({ words, at: Number(document.querySelector('.scrubber').value) });
+        }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['data-sung', 'aria-current'] }), true",
+    );
     browser.find("button", "Play My Song").click();
-    until_lit(&stage, "Sing it out");
-    let words =
-        "[...document.querySelectorAll('.lyric[aria-current=true] .word')].map((w) => w.dataset.sung).join()";
-    for state in ["now,no,no", "yes,now,no", "yes,yes,now"] {
-        browser.until(&format!("{words} === '{state}'"));
-    }
-    let first =
-        browser.js("Number(document.querySelectorAll('.lyric[aria-current=true] .word')[2].dataset.share)");
-    assert!((0.0..1.0).contains(&first.as_f64().expect("a share")), "{first}");
     until_lit(&stage, "After that");
+    let seen = browser.js("window.seen");
+    for (words, start) in [("now,no,no", 0.5), ("yes,now,no", 2.5), ("yes,yes,now", 4.5)] {
+        let when = seen.as_array().and_then(|all| all.iter().find(|state| state["words"] == words));
+        let at =
+            when.and_then(|state| state["at"].as_f64()).unwrap_or_else(|| panic!("never {words}: {seen}"));
+        assert!((start - 0.45..start + 0.4).contains(&at), "{words} at {at}");
+    }
     browser.find("button", "Pause My Song").click();
 }
 
@@ -210,7 +216,8 @@ fn the_stage_shows_it_large_obeys_the_keys_and_keeps_the_screen_awake() {
         "Number(document.querySelector('.scene [role=progressbar]').getAttribute('aria-valuenow')) >= 30",
     );
     for (role, least) in [("button", 3), ("progressbar", 1), ("group", 1), ("toolbar", 1)] {
-        let on_stage = browser.all(role).into_iter().filter(|(_, node)| node.js("!!this.closest('dialog')") == true);
+        let on_stage =
+            browser.all(role).into_iter().filter(|(_, node)| node.js("!!this.closest('dialog')") == true);
         let names: Vec<_> = on_stage.map(|(name, _)| name).collect();
         assert!(names.len() >= least && names.iter().all(|name| !name.is_empty()), "{role}: {names:?}");
     }

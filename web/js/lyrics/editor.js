@@ -10,6 +10,7 @@ import { Sheet } from "./sheet.js";
 const NUDGE_S = 0.1;
 /** Who listens to a line again wants to hear how it comes. */
 const LEAD_IN_S = 2;
+const STAMPED = /^\s*\[\d+:\d/m;
 
 /** Opens the editor for the song of a card. */
 export async function openEditor({ card, lyrics, onClosed }) {
@@ -104,7 +105,8 @@ class Editor {
     act();
   }
 
-  #toTiming() {
+  async #toTiming() {
+    if (STAMPED.test(this.#parts.words.value) && !(await this.#takeStamped())) return;
     const words = this.#parts.words.value;
     if (!words.trim()) return this.#say(text.editor.empty);
     const untouched = words.trim() === this.#sheet.text;
@@ -116,6 +118,16 @@ class Editor {
     this.#showLines();
     this.#say("");
     this.#parts.lines.focus();
+  }
+
+  /** An .lrc file that was pasted: reading those is the server's part. */
+  async #takeStamped() {
+    if (!(await this.#put(this.#parts.words.value))) return false;
+    const { lines } = this.#lyrics.lyrics;
+    this.#parts.words.value = lines.map((line) => line.text).join("\n");
+    this.#sheet = Sheet.from(this.#parts.words.value, lines);
+    this.#saved = this.#state;
+    return true;
   }
 
   #toWords() {
@@ -183,8 +195,10 @@ class Editor {
       await this.#lyrics.put(lrc);
       this.#saved = state;
       this.#say([text.editor.saved, warning].filter(Boolean).join(" "));
+      return true;
     } catch (problem) {
       this.#say(text.editor.failed(problem.detail || problem.title));
+      return false;
     }
   }
 

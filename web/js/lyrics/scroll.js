@@ -28,6 +28,7 @@ export class LineList extends EventTarget {
     // Whoever presses the box but no line has taken hold of its scroll bar.
     box.addEventListener("pointerdown", (event) => event.target === box && this.follow(false));
     list.addEventListener("keydown", (event) => this.#onKey(event));
+    new ResizeObserver(() => this.following && this.#bringIntoSight("instant")).observe(box);
   }
 
   set(lyrics) {
@@ -82,11 +83,11 @@ export class LineList extends EventTarget {
     if (before && item.nextElementSibling !== before) before.before(item);
   }
 
-  #bringIntoSight() {
+  #bringIntoSight(behavior = still.matches ? "instant" : "smooth") {
     const from = this.#timeline?.groups[this.#group]?.from;
     if (this.#box.offsetParent === null) return;
     const top = from === undefined ? 0 : this.#button(from).parentElement.offsetTop - this.#box.clientHeight * EYE_LEVEL;
-    this.#box.scrollTo({ top, behavior: still.matches ? "instant" : "smooth" });
+    this.#box.scrollTo({ top, behavior });
   }
 
   #button(index) {

@@ -11,13 +11,13 @@ import { StageView } from "./view.js";
 
 const DIALOG = `
 <dialog class="stage-dialog">
-  <div class="stage-floor" data-part="floor" tabindex="-1" autofocus></div>
+  <div class="stage-floor" data-part="floor" role="group" tabindex="-1" aria-describedby="stage-keys" autofocus></div>
   <div class="stage-controls" data-part="controls" role="toolbar">
     <button type="button" class="quiet" data-part="play"></button>
     <button type="button" class="quiet" data-part="second" data-text="stage.window"></button>
     <button type="button" class="quiet" data-part="full" data-text="stage.fullScreen"></button>
     <button type="button" class="quiet" data-part="close" data-text="stage.close"></button>
-    <p class="unseen" data-text="stage.keys"></p>
+    <p class="unseen" id="stage-keys" data-text="stage.keys"></p>
   </div>
 </dialog>`;
 
@@ -48,6 +48,7 @@ class StageDialog {
     [this.#dialog, this.#parts] = [root, parts];
     root.setAttribute("aria-label", text.stage.of(card.title));
     parts.controls.setAttribute("aria-label", text.stage.controls);
+    parts.floor.setAttribute("aria-label", card.title);
     parts.floor.append(this.#view.root);
     parts.full.hidden = !canFill();
     this.#wire(card, lyrics);
