@@ -1,7 +1,7 @@
 // The player's time at every moment: some players tell it only a few times a second.
 
 /** So long a player's last word is believed. */
-const PATIENCE_S = 0.6;
+const PATIENCE_S = 0.5;
 /** Smaller steps back are the player's inexactness, not a seek. */
 const JITTER_S = 0.25;
 

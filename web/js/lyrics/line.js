@@ -23,7 +23,8 @@ export function paintLine(node, line, time, over) {
     const shown = share.toFixed(2);
     if (!span || span.dataset.share === shown) continue;
     span.dataset.share = shown;
-    span.dataset.sung = share === 0 ? "no" : share === 1 ? "yes" : "now";
+    // As shown: what is rounded to the end is at the end.
+    span.dataset.sung = { "0.00": "no", "1.00": "yes" }[shown] ?? "now";
     span.style.setProperty("--sung", shown);
   }
 }

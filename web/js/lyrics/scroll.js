@@ -115,7 +115,7 @@ export class LineList extends EventTarget {
 
   #dotsItem() {
     const item = document.createElement("li");
-    item.setAttribute("role", "presentation");
+    item.setAttribute("aria-hidden", "true");
     item.append(this.#dots);
     return item;
   }

@@ -7,7 +7,7 @@ import { CardSong } from "./song.js";
 const EVERY_MS = 200;
 
 const me = crypto.randomUUID?.() ?? String(Math.random());
-const songs = new Map();
+const songs = new WeakMap();
 let channel = null;
 let given = null;
 let song = null;
