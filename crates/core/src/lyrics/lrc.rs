@@ -8,6 +8,9 @@ use super::stamp::{self, Dialect};
 use super::text::clean;
 use super::{Line, Lyrics, MAX_LINE_CHARS, MAX_LINES, Word};
 
+/// Longest stamp with its brackets, and some spaces, in bytes.
+const LONGEST_STAMP: usize = 24;
+
 /// What a text says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
@@ -209,8 +212,9 @@ impl Reader {
     }
 
     fn stamp_at(&self, text: &str) -> Option<(u64, usize)> {
-        let close = if text.starts_with('<') { '>' } else { ']' };
-        let length = text.find(close)?;
+        let close = if text.starts_with('<') { b'>' } else { b']' };
+        // No further: a line of brackets that never close would be searched to its end for each of them.
+        let length = text.bytes().take(LONGEST_STAMP).position(|byte| byte == close)?;
         Some((stamp::parse(&text[1..length], self.dialect)?, length + 1))
     }
 

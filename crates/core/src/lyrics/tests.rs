@@ -94,6 +94,7 @@ fn hostile_files_stay_small() {
     let lyrics = parse(&many).lyrics;
     assert_eq!((lyrics.lines.len(), lyrics.lines[0].text.len()), (MAX_LINES, MAX_LINE_CHARS));
     assert_eq!(parse(&"a\n".repeat(MAX_LINES * 2)).lyrics.lines.len(), MAX_LINES);
+    assert_eq!(parse(&"<".repeat(1 << 18)).lyrics.lines[0].text.len(), MAX_LINE_CHARS);
     assert_eq!(parse("[0:1]a\u{202E}b\u{7}c").lyrics.lines[0].text, "ab c");
 }
 
