@@ -1,5 +1,9 @@
-// What is attached to every card once it has stems: `{ name, attach(card) }`, each called once.
+// What a song's card has beside its player; each part is loaded when there is a song to be heard.
 
 import { share } from "./share.js";
 
-export const extras = [share];
+/** `attach(card)` is called once for each card that has stems. */
+export const extras = [
+  share,
+  { name: "lyrics", attach: async (card) => (await import("./lyrics/panel.js")).attach(card) },
+];

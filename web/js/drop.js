@@ -49,10 +49,12 @@ export function takeIn({ button, input, folderButton, folderInput, onFiles, onFo
   });
   addEventListener("drop", (event) => {
     if (!carriesFiles(event)) return;
+    const taken = event.defaultPrevented;
     event.preventDefault();
     depth = 0;
     show();
-    take(event, event.dataTransfer);
+    // What was dropped was for whom it was dropped on: lyrics on a song, say.
+    if (!taken) take(event, event.dataTransfer);
   });
 }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod auth;
 mod events;
+mod lyrics;
 mod machines;
 mod page;
 mod peaks;
@@ -82,6 +83,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/chunks", get(tracks::chunks))
         .route("/tracks/{id}/cover", get(tracks::cover))
         .route("/tracks/{id}/peaks", get(peaks::peaks))
+        .route("/tracks/{id}/lyrics", get(lyrics::show).put(lyrics::replace).delete(lyrics::delete))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/events", post(events::many))

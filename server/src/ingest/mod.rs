@@ -7,6 +7,7 @@ pub mod decode;
 mod downmix;
 pub mod error;
 pub mod file;
+mod lyrics;
 mod mp4;
 mod opus;
 pub mod resample;

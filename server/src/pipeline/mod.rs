@@ -9,6 +9,7 @@ mod export;
 mod finish;
 mod flights;
 mod listen;
+mod lyrics;
 mod prepare;
 mod providers;
 mod recover;

@@ -6,6 +6,7 @@ mod events;
 mod identity;
 mod lifecycle;
 mod listening;
+mod lyrics;
 mod models;
 mod refusals;
 mod resuming;

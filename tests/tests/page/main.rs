@@ -7,6 +7,7 @@ mod choice;
 mod leaving;
 mod library;
 mod looks;
+mod lyrics;
 mod machine_room;
 mod mixing;
 mod refusals;
