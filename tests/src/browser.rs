@@ -3,12 +3,15 @@
 //! It speaks the DevTools protocol over a pipe (`docs/decisions/0004-browser-tests.md` says why), waits for
 //! conditions instead of sleeping, and leaves a picture behind when a test fails.
 
+mod downloads;
 mod evidence;
+mod line;
 mod network;
 mod node;
 mod page;
 mod pipe;
 
+pub use line::{Line, Transfer};
 pub use node::Node;
 pub use page::Theme;
 
@@ -54,12 +57,18 @@ pub struct Browser {
 impl Browser {
     /// Starts Chromium with an empty profile.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with more flags.
+    pub fn start_with(flags: &[String]) -> Self {
         let profile = tempfile::tempdir().expect("a folder");
         let complaints = profile.path().join("stderr.log");
         let child = Command::new("sh")
             .args(["-c", ON_PIPES])
             .arg(program())
             .args(FLAGS)
+            .args(flags)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .env("HOME", profile.path())

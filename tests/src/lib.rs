@@ -14,7 +14,7 @@ pub mod workers;
 
 pub use api::Api;
 pub use broker::{Broker, Queue, VirtualHost};
-pub use browser::{Browser, Node, Theme};
+pub use browser::{Browser, Line, Node, Theme, Transfer};
 pub use depot::{Depot, Thing};
 pub use hosts::{Host, Network};
 pub use program::{Program, Settings};

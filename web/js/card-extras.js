@@ -6,4 +6,6 @@ import { share } from "./share.js";
 export const extras = [
   share,
   { name: "lyrics", attach: async (card) => (await import("./lyrics/panel.js")).attach(card) },
+  { name: "record", attach: async (card) => (await import("./record/offer.js")).attach(card) },
+  { name: "keep", attach: async (card) => (await import("./keep/offer.js")).attach(card) },
 ];

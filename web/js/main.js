@@ -117,3 +117,5 @@ if (library.saved().length) await setlist();
 await Promise.race([Promise.all([offered, recalled]), new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
 openMachineRoom();
+// Last of all, for the next visit: the page opens without the server then.
+if (isSecureContext) navigator.serviceWorker?.register("/sw.js").catch(() => {});

@@ -90,6 +90,11 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("mix"));
   }
 
+  /** Makes `context` and `masterNode` without playing. */
+  prepare() {
+    if (this.#feed) this.#open();
+  }
+
   toggle() {
     return this.playing ? this.pause() : this.play();
   }

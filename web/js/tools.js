@@ -3,6 +3,7 @@
 import { clock, share, text } from "./strings.js";
 
 const KEYS = 12;
+const SHORTEST_LOOP_S = 0.3;
 
 export class Tools {
   #parts;
@@ -42,7 +43,9 @@ export class Tools {
   loop() {
     const { time, loop } = this.#player;
     if (loop) this.#player.tune({ loop: null });
-    else if (this.#from === null || time <= this.#from) this.#from = time;
+    // Who has jumped back begins anew; who presses twice at once has pressed once.
+    else if (this.#from === null || time < this.#from) this.#from = time;
+    else if (time < this.#from + SHORTEST_LOOP_S) return;
     else {
       this.#player.tune({ loop: [this.#from, time] });
       this.#from = null;

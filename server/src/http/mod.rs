@@ -108,6 +108,10 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .layer(header_layer(header::CONTENT_SECURITY_POLICY, CSP))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header_layer(
+            HeaderName::from_static("permissions-policy"),
+            "microphone=(self), camera=(), geolocation=()",
+        ))
         .layer(TraceLayer::new_for_http())
         .layer(from_fn(measured))
         .with_state(app)

@@ -36,6 +36,11 @@ impl Browser {
         self.until("document.readyState === 'complete' && 'awake' in document.documentElement.dataset");
     }
 
+    /// Runs a script before the scripts of every page that is opened from now on.
+    pub fn before_each_page(&self, script: &str) {
+        self.send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
+    }
+
     /// Loads the page anew.
     pub fn reload(&self) {
         self.js("window.old = true");

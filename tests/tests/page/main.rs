@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod access;
+mod axe;
 mod choice;
 mod leaving;
 mod library;
@@ -10,9 +11,13 @@ mod looks;
 mod lyrics;
 mod machine_room;
 mod mixing;
+mod offline;
+mod recording;
 mod refusals;
 mod singing;
 mod stage;
 mod uploading;
+mod versions;
 mod waiting;
 mod watching;
+mod weight;

@@ -23,8 +23,11 @@ impl Stage {
     }
 
     pub fn with(settings: Settings) -> Self {
+        Self::with_browser(settings, Browser::start())
+    }
+
+    pub fn with_browser(settings: Settings, browser: Browser) -> Self {
         let program = Program::start(settings);
-        let browser = Browser::start();
         browser.open(&program.url);
         Self { browser, program }
     }

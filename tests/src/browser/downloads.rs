@@ -1,0 +1,32 @@
+//! What the page gives its visitor to take home, and what the visitor allows it.
+
+use super::Browser;
+use crate::wait::until_sync;
+use serde_json::json;
+
+impl Browser {
+    /// Does what begins a download, and gives the file's bytes; it must have this name.
+    pub fn download(&self, name: &str, begin: impl Fn()) -> Vec<u8> {
+        let folder = self.folder().join("downloads");
+        let parameters = json!({ "behavior": "allow", "downloadPath": folder, "eventsEnabled": true });
+        self.pipe.call(None, "Browser.setDownloadBehavior", parameters).expect("downloads are allowed");
+        let seen = self.ended_downloads();
+        begin();
+        until_sync(&format!("“{name}” is downloaded"), || (self.ended_downloads() > seen).then_some(()));
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        std::fs::remove_file(&path).expect("it can be removed, so that the next one has its name");
+        bytes
+    }
+
+    fn ended_downloads(&self) -> usize {
+        let told = self.pipe.events("Browser.downloadProgress");
+        told.iter().filter(|event| event["state"] == "completed").count()
+    }
+
+    /// Answers the question whether a page may have something, such as `microphone`: with no.
+    pub fn deny(&self, permission: &str) {
+        let parameters = json!({ "permission": { "name": permission }, "setting": "denied" });
+        self.pipe.call(None, "Browser.setPermission", parameters).expect("a known permission");
+    }
+}

@@ -1,0 +1,158 @@
+// The recording booth on a song's card: what its buttons do, and what it says.
+
+import { announce } from "../announcer.js";
+import { clock, spokenTime, text } from "../strings.js";
+import { buildBooth, Meter } from "./booth-view.js";
+import { Review } from "./review.js";
+import { Session } from "./session.js";
+
+const words = text.record;
+const BUSY = ["counting", "starting", "recording"];
+const LOOK_MS = 200;
+
+export class Booth {
+  #card;
+  #parts;
+  #root;
+  #session;
+  #meter;
+  #review = null;
+  #note = "";
+  #looking = 0;
+
+  constructor(card) {
+    this.#card = card;
+    const { root, parts } = buildBooth();
+    [this.#root, this.#parts] = [root, parts];
+    this.#session = new Session(card);
+    this.#meter = new Meter(parts.meter);
+    card.parts.extras.after(root);
+    this.#wire();
+    this.#render();
+  }
+
+  /** Opens the booth and its microphone, or closes both; says whether it is open now. */
+  toggle() {
+    if (!this.#root.hidden) {
+      this.close();
+      return false;
+    }
+    this.#root.hidden = false;
+    this.#note = "";
+    if (!this.#review) this.#open();
+    return true;
+  }
+
+  close() {
+    this.#root.hidden = true;
+    this.#session.stop();
+    this.#session.close();
+    this.#review?.pause();
+  }
+
+  #wire() {
+    const { record, measure, monitor, countIn } = this.#parts;
+    record.addEventListener("click", () => this.#onRecord());
+    measure.addEventListener("click", () => this.#measure());
+    monitor.addEventListener("change", () => this.#session.monitor(monitor.checked));
+    countIn.addEventListener("change", () => this.#render());
+    this.#session.addEventListener("state", () => this.#render());
+    this.#session.addEventListener("level", ({ detail }) => this.#meter.show(detail || 1e-6));
+    this.#session.addEventListener("count", ({ detail }) => this.#say(words.count(detail)));
+    this.#session.addEventListener("take", ({ detail }) => this.#show(detail));
+    this.#card.addEventListener("changed", () => this.#name());
+    this.#card.player.addEventListener("state", () => this.#card.player.playing && this.#review?.pause());
+    this.#name();
+  }
+
+  #name() {
+    const { title, track } = this.#card;
+    this.#root.setAttribute("aria-label", words.booth(title));
+    if (["failed", "cancelled"].includes(track?.state) && !this.#root.hidden) this.close();
+  }
+
+  async #open() {
+    try {
+      await this.#session.open();
+    } catch (problem) {
+      this.#say(problem.message);
+      announce(problem.message);
+    }
+  }
+
+  async #onRecord() {
+    if (BUSY.includes(this.#session.state)) return this.#session.stop();
+    this.#note = "";
+    this.#drop();
+    try {
+      await this.#session.record({ counted: this.#parts.countIn.checked });
+    } catch (problem) {
+      this.#say(problem.message);
+      announce(problem.message);
+    }
+  }
+
+  async #measure() {
+    this.#note = "";
+    try {
+      this.#say(words.measuring);
+      const seconds = await this.#session.measure();
+      this.#say(seconds === null ? words.notHeard : words.measured(seconds));
+    } catch (problem) {
+      this.#say(problem.message);
+    }
+    announce(this.#note);
+  }
+
+  /** The last take gives way to the next. */
+  #drop() {
+    this.#review?.close();
+    this.#review = null;
+    this.#parts.review.hidden = true;
+  }
+
+  #show(take) {
+    this.#drop();
+    this.#review = new Review(this.#parts, { take, title: () => this.#card.title, onPlay: () => this.#card.player.pause() });
+    this.#parts.review.hidden = false;
+    this.#note = "";
+    this.#render();
+    this.#root.scrollIntoView({ block: "nearest" });
+    announce(words.done(spokenTime(take.frames / take.rate)));
+  }
+
+  #say(sentence) {
+    this.#note = sentence;
+    this.#render();
+  }
+
+  #render() {
+    const { record, recordWord, note, measure, meter } = this.#parts;
+    const { state } = this.#session;
+    const busy = BUSY.includes(state);
+    this.#root.dataset.state = state;
+    recordWord.textContent = busy ? words.stop : this.#review ? words.again : words.record;
+    record.disabled = ["opening", "measuring", "finishing"].includes(state);
+    record.toggleAttribute("data-on", state === "recording");
+    measure.disabled = busy || record.disabled;
+    const said = state === "ready" || state === "closed" || state === "measuring" || state === "counting" ? this.#note : "";
+    note.textContent = said || words.state[this.#review && state === "closed" ? "review" : state];
+    if (state === "closed") this.#meter.show(0);
+    meter.toggleAttribute("data-off", state === "closed" || state === "opening");
+    this.#renderDelay();
+    this.#renderClock();
+    if (state === "recording") this.#looking ||= setInterval(() => this.#renderClock(), LOOK_MS);
+    else this.#looking = clearInterval(this.#looking) ?? 0;
+  }
+
+  #renderDelay() {
+    const { delay } = this.#session;
+    if (delay) this.#parts.delay.textContent = words.delay(delay);
+    else this.#parts.delay.textContent ||= words.noDelay;
+  }
+
+  #renderClock() {
+    const now = clock(this.#session.length);
+    if (this.#parts.clock.textContent !== now) this.#parts.clock.textContent = now;
+  }
+}
