@@ -65,7 +65,7 @@ def snr(python, ours_at, peers):
 def race(arguments, python, work, dim_f):
     models, clip = work / dim_f, work / "clip.wav"
     make = [python, ROOT / "models" / "random_mdx.py", "--out", models / "random.onnx", "--manifest"]
-    compare.run(*make, "--dim-f", dim_f, "--n-fft", SIZES[dim_f], *(["--initial"] if arguments.initial else []))
+    compare.run(*make, "--dim-f", dim_f, "--n-fft", SIZES[dim_f])
     caches = {provider: work / f"cache-{provider}" for provider in arguments.provider}
     if not arguments.cold:
         for provider, cache in caches.items():
@@ -95,7 +95,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", action="append", choices=SIZES, help="default: both")
     parser.add_argument("--provider", action="append", help="worker.provider of ours (default: auto and cpu)")
-    parser.add_argument("--initial", action="store_true", help="weights as a network has them before its training")
     parser.add_argument("--cold", action="store_true", help="nothing found out before, nothing compiled")
     arguments = parser.parse_args()
     arguments.provider = arguments.provider or ["auto", "cpu"]

@@ -23,6 +23,8 @@ import tempfile
 import time
 import venv
 
+from machine import peak_mb
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KARAOKE = TARGET / "release" / "karaoke"
@@ -48,10 +50,10 @@ def song(path, seconds, rate=44_100):
     return path
 
 
-def environment(models, work):
-    settings = {**os.environ, "KARAOKE__MODELS__DIR": str(models), "KARAOKE__STORE__DIR": str(work / "store")}
-    settings.setdefault("ORT_DYLIB_PATH", str(ROOT / ".runtime" / "onnxruntime"))
-    return settings
+def environment(models, work, provider="cpu"):
+    """Settings of a program that is started in the repository's folder, where it finds the provider's runtime."""
+    return {**os.environ, "KARAOKE__MODELS__DIR": str(models), "KARAOKE__STORE__DIR": str(work / "store"),
+            "KARAOKE__WORKER__PROVIDER": provider}
 
 
 def random_models(work):
@@ -66,37 +68,57 @@ def random_models(work):
 
 
 def overhead(arguments, work):
+    """Whole program against bare inferences on the sessions, threads, provider and precision that it uses itself: what
+    was found out about the machine and compiled networks are in one cache for both, filled before the first round."""
     models = random_models(work) if arguments.model == "mdx2048" else ROOT / "models"
-    settings = {**environment(models, work), "KARAOKE__MODELS__DEFAULT": arguments.model}
     clip = song(work / "song.wav", arguments.seconds)
     windows = math.ceil((arguments.seconds * 44_100 + 3072) / STEP)
-    sessions = arguments.sessions or len(os.sched_getaffinity(0))
-    settings["KARAOKE__WORKER__WORKERS"] = str(sessions)
-    bare = [TARGET / "release" / "examples" / "bare_windows", models, arguments.model, str(windows), str(sessions)]
-    whole = [KARAOKE, "separate", clip, "-o", work / "out", "--quiet", "--bits", "16"]
+    workers = arguments.sessions or len(os.sched_getaffinity(0))
     subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "karaoke-worker", "--example", "bare_windows"],
                    cwd=ROOT, check=True)
-    ratios = []
-    for number in range(arguments.rounds):
-        before = float(subprocess.run(bare, env=settings, check=True, capture_output=True, text=True).stdout)
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        began = time.monotonic()
-        subprocess.run(whole, env=settings, check=True, stdout=subprocess.DEVNULL)
-        wall = time.monotonic() - began
-        now = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-        after = float(subprocess.run(bare, env=settings, check=True, capture_output=True, text=True).stdout)
-        ratios.append(wall / ((before + after) / 2))
-        print(f"round {number + 1}: bare {before:.2f} and {after:.2f} s, whole {wall:.2f} s wall, {cpu:.2f} s CPU, "
-              f"ratio {ratios[-1]:.3f}, {arguments.seconds / wall:.1f} x realtime", flush=True)
-    print(f"{arguments.model}, {arguments.seconds} s, {windows} windows, {sessions} sessions: "
-          f"median ratio {statistics.median(ratios):.3f}")
+    for provider in arguments.provider:
+        cache = work / f"cache-{provider}"
+        settings = {**environment(models, work, provider), "KARAOKE__MODELS__DEFAULT": arguments.model,
+                    "KARAOKE__WORKER__WORKERS": str(workers), "KARAOKE__WORKER__CACHE": str(cache)}
+        bare = [TARGET / "release" / "examples" / "bare_windows", models, arguments.model, str(windows), str(workers),
+                provider, cache]
+        whole = [KARAOKE.resolve(), "separate", clip, "-o", work / "out", "--quiet", "--bits", "16"]
+        # The program itself finds out how the model runs best, with a song of two windows.
+        first = [*whole[:2], song(work / "first.wav", 9), *whole[3:]]
+        subprocess.run(first, env=settings, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        ratios = [round_of(number, bare, whole, settings, arguments.seconds) for number in range(arguments.rounds)]
+        division = next(iter(json.loads((cache / "sessions.json").read_text()).values()))["division"]
+        print(f"{arguments.model}, {provider}, {arguments.seconds} s, {windows} windows, {workers} workers on "
+              f"{division['sessions']} sessions of {division['threads']} threads: median ratio "
+              f"{statistics.median(r[0] for r in ratios):.3f}, of CPU time {statistics.median(r[1] for r in ratios):.3f}",
+              flush=True)
+
+
+def round_of(number, bare, whole, settings, seconds):
+    """Bare, whole, bare: ratios of the whole program, its start and the opening of the model included, by the clock and
+    of processor time, which other work on the machine makes hardly longer."""
+    def timed():
+        said = subprocess.run(bare, env=settings, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        return [float(word) for word in said.split()]
+    before = timed()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    subprocess.run(whole, env=settings, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    wall = time.monotonic() - began
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    after = timed()
+    ratios = [2 * mine / (a + b) for mine, a, b in zip((wall, cpu), before, after)]
+    print(f"round {number + 1}: bare {before[0]:.2f} and {after[0]:.2f} s, whole {wall:.2f} s, ratio {ratios[0]:.3f}; "
+          f"CPU bare {before[1]:.2f} and {after[1]:.2f} s, whole {cpu:.2f} s, ratio {ratios[1]:.3f}; "
+          f"{seconds / wall:.1f} x realtime", flush=True)
+    return ratios
 
 
 class Server:
     def __init__(self, settings):
-        self.process = subprocess.Popen([KARAOKE, "up", "--port", "0"], env={**settings, "RUST_LOG": "warn"},
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([KARAOKE.resolve(), "up", "--port", "0"], cwd=ROOT,
+                                        env={**settings, "RUST_LOG": "warn"}, stdout=subprocess.PIPE, text=True)
         address = self.process.stdout.readline().split()[3]
         self.connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=7200)
 
@@ -122,10 +144,6 @@ class Server:
             if view["state"] in ("done", "failed", "cancelled"):
                 return view
             time.sleep(0.2)
-
-    def peak_mb(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
     def stop(self):
         self.process.terminate()
@@ -159,7 +177,7 @@ def memory(arguments, work):
         track = server.upload(clip, arguments.model)
         view = server.wait(track)
         server.get(track, "/stems/vocals.wav", {"Range": "bytes=0-1000000"})
-        peaks.append(server.peak_mb())
+        peaks.append(peak_mb(server.process.pid))
         print(f"{seconds} s at {arguments.rate} Hz: {view['state']} after {time.monotonic() - began:.0f} s, "
               f"peak {peaks[-1]:.1f} MB", flush=True)
         server.stop()
@@ -173,7 +191,8 @@ def main():
     one = commands.add_parser("overhead")
     one.add_argument("--model", default="centre", help="centre, identity or mdx2048 (random weights)")
     one.add_argument("--seconds", type=int, default=180)
-    one.add_argument("--sessions", type=int, default=0, help="workers and bare sessions; 0: one a core")
+    one.add_argument("--sessions", type=int, default=0, help="workers; 0: one a core")
+    one.add_argument("--provider", nargs="+", default=["cpu"], choices=["auto", "cpu", "openvino", "cuda"])
     one.add_argument("--rounds", type=int, default=3)
     one.set_defaults(run=overhead)
     two = commands.add_parser("first-sound")

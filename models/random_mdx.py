@@ -5,8 +5,7 @@ The network is TFC-TDF v2: per block three 3x3 convolutions and a bottleneck ove
 blocks down, one at the bottom, five up, 48 more channels a level; batch normalisation is folded
 into the convolutions. Two things differ from a trained file, so that random weights pass a signal
 on at about its level: skip connections are added instead of multiplied, and every second channel
-starts out as the negative of the one before it (then ReLU loses no sign). With --initial neither does:
-then little of the signal comes through, as in a network before its training. For tests and benches only.
+starts out as the negative of the one before it (then ReLU loses no sign). For tests and benches only.
 """
 
 import argparse
@@ -23,8 +22,6 @@ DIM_T = 256
 
 class Net:
     """Adds layers with seeded random weights to an ONNX graph."""
-
-    skip = "Add"
 
     def __init__(self, seed, mirrored=0.7):
         self.random = np.random.default_rng(seed)
@@ -80,12 +77,6 @@ class Net:
         y = self.node("BatchNormalization", y, gain, self.bias(channels), self.tensor(zeros), self.tensor(ones))
         return self.node("Relu", y)
 
-    def last(self, x, channels, scale):
-        # It sees differences of mirrored channels only, so a common offset does not come out.
-        half = self.random.standard_normal((4, channels // 2, 1)) * scale / np.sqrt(channels)
-        weights = np.stack([half, -half], 2).reshape(4, channels, 1, 1)
-        return self.node("Conv", x, self.tensor(weights), kernel_shape=[1, 1])
-
     def block(self, x, channels, bins):
         for _ in range(CONVOLUTIONS):
             x = self.convolution(x, channels, channels, KERNEL)
@@ -93,41 +84,9 @@ class Net:
         return self.node("Add", x, self.over_frequency(narrow, channels, bins // BOTTLENECK, bins))
 
 
-class InitialNet(Net):
-    """The same layers as PyTorch initialises them: uniform, within one over the root of what goes into a sum."""
-
-    skip = "Mul"
-
-    def uniform(self, shape, inputs):
-        return self.tensor(self.random.uniform(-1, 1, shape) / np.sqrt(inputs))
-
-    def convolution(self, x, inputs, outputs, kernel, stride=1, first=False):
-        taps = inputs * kernel**2
-        weights, bias = self.uniform((outputs, inputs, kernel, kernel), taps), self.uniform(outputs, taps)
-        pad = (kernel - 1) // 2 if stride == 1 else 0
-        y = self.node("Conv", x, weights, bias, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[pad] * 4)
-        return self.node("Relu", y)
-
-    def upwards(self, x, inputs, outputs):
-        taps = outputs * 4
-        weights, bias = self.uniform((inputs, outputs, 2, 2), taps), self.uniform(outputs, taps)
-        y = self.node("ConvTranspose", x, weights, bias, kernel_shape=[2, 2], strides=[2, 2])
-        return self.node("Relu", y)
-
-    def over_frequency(self, x, channels, inputs, outputs):
-        y = self.node("MatMul", x, self.uniform((inputs, outputs), inputs))
-        ones, zeros = np.ones(channels), np.zeros(channels)
-        y = self.node("BatchNormalization", y, *(self.tensor(v) for v in (ones, zeros, zeros, ones)))
-        return self.node("Relu", y)
-
-    def last(self, x, channels, scale):
-        weights = self.random.uniform(-1, 1, (4, channels, 1, 1)) * scale / np.sqrt(channels)
-        return self.node("Conv", x, self.tensor(weights), kernel_shape=[1, 1])
-
-
-def make(dim_f, growth=48, levels=5, seed=0, scale=1.0, initial=False):
+def make(dim_f, growth=48, levels=5, seed=0, scale=1.0):
     """The model, and its number of parameters."""
-    net = InitialNet(seed) if initial else Net(seed)
+    net = Net(seed)
     x = net.node("Transpose", "input", perm=[0, 1, 3, 2])
     x = net.convolution(x, 4, growth, 1, first=True)
     channels, bins, skips = growth, dim_f, []
@@ -140,9 +99,12 @@ def make(dim_f, growth=48, levels=5, seed=0, scale=1.0, initial=False):
     for skip in reversed(skips):
         x = net.upwards(x, channels, channels - growth)
         channels, bins = channels - growth, bins * 2
-        x = net.node(net.skip, x, skip)
+        x = net.node("Add", x, skip)
         x = net.block(x, channels, bins)
-    x = net.last(x, channels, scale)
+    # The last layer sees differences of mirrored channels only, so a common offset does not come out.
+    half = net.random.standard_normal((4, channels // 2, 1)) * scale / np.sqrt(channels)
+    last = np.stack([half, -half], 2).reshape(4, channels, 1, 1)
+    x = net.node("Conv", x, net.tensor(last), kernel_shape=[1, 1])
     net.node("Transpose", x, perm=[0, 1, 3, 2], name="output")
 
     shape = ["batch", 4, dim_f, DIM_T]
@@ -187,8 +149,6 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the output")
     parser.add_argument("--compensation", type=float, default=1.035, help="for the manifest")
-    parser.add_argument("--initial", action="store_true",
-                        help="weights and skip connections as a network has them before its training")
     parser.add_argument("--tiny", action="store_true", help="2 levels, 4 channels: milliseconds a window")
     parser.add_argument("--manifest", action="store_true", help="write the .toml beside it")
     arguments = parser.parse_args()
@@ -196,7 +156,7 @@ def main():
     dim_f = arguments.dim_f or (256 if arguments.tiny else 2048)
     n_fft = arguments.n_fft or (4096 if arguments.tiny else 6144)
     size = {"growth": 4, "levels": 2} if arguments.tiny else {}
-    model, parameters = make(dim_f, seed=arguments.seed, scale=arguments.scale, initial=arguments.initial, **size)
+    model, parameters = make(dim_f, seed=arguments.seed, scale=arguments.scale, **size)
     data = model.SerializeToString(deterministic=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_bytes(data)

@@ -28,10 +28,14 @@ ARROWS = {
     "crates/models": {"karaoke-core"},
     "crates/pull": {"karaoke-core", "karaoke-models"},
     "crates/stomp": set(),
-    "crates/queue": {"karaoke-core", "karaoke-stomp"},
-    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue"},
-    "server": {"karaoke-core", "karaoke-models", "karaoke-queue"},
-    "cli": {"karaoke-core", "karaoke-models", "karaoke-pull", "karaoke-queue", "karaoke-server", "karaoke-worker"},
+    "crates/stages": set(),
+    "crates/queue": {"karaoke-core", "karaoke-stages", "karaoke-stomp"},
+    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
+    "server": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
+    "cli": {
+        "karaoke-core", "karaoke-models", "karaoke-pull", "karaoke-queue", "karaoke-server", "karaoke-stages",
+        "karaoke-worker",
+    },
 }
 
 

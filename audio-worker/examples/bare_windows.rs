@@ -1,10 +1,16 @@
-//! Runs the bare network of a model so many times, on so many sessions at once, and prints the seconds that
-//! took: what every pipeline around it is measured against.
+//! Runs the bare network of a model so many times, by as many workers and on the sessions, threads and provider that
+//! the program itself would use, and prints the seconds that took, by the clock and of the processors: what every
+//! pipeline around it is measured against.
 //!
-//! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL WINDOWS SESSIONS`
+//! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL WINDOWS WORKERS [PROVIDER [CACHE]]`
+//!
+//! PROVIDER is as in `worker.provider`. How the cores are divided, and compiled networks, are read from the folder
+//! CACHE and kept there, as the program does with `worker.cache`.
 
 use karaoke_models::Catalogue;
-use karaoke_worker::{Loader, Runtime, Separator, Wanted, kinds};
+use karaoke_worker::config::cores;
+use karaoke_worker::process::cpu_seconds;
+use karaoke_worker::{Loader, Runtime, Separator, Wanted, WorkerConfig, kinds};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Barrier;
@@ -12,33 +18,36 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut args = std::env::args().skip(1);
-    let mut next = || args.next().ok_or("bare_windows MODELS_DIR MODEL WINDOWS SESSIONS");
+    let mut next = || args.next().ok_or("bare_windows MODELS_DIR MODEL WINDOWS WORKERS [PROVIDER [CACHE]]");
     let catalogue = Catalogue::open(&PathBuf::from(next()?))?;
     let manifest = catalogue.get(&next()?)?.clone();
-    let (windows, sessions): (usize, usize) = (next()?.parse()?, next()?.parse()?);
-    let loader = Loader::new(Runtime::load(None, Wanted::Auto)?, 1);
-    let mut models: Vec<Box<dyn Separator>> =
-        (0..sessions).map(|_| kinds::open(&loader, &catalogue, &manifest)).collect::<Result<_, _>>()?;
+    let (windows, workers): (usize, usize) = (next()?.parse()?, next()?.parse()?);
+    let provider = next().map_or(Ok(Wanted::Auto), |name| serde_json::from_value(name.into()))?;
+    let config = WorkerConfig { cache: next().unwrap_or_default().into(), ..WorkerConfig::default() };
+    let runtime = Runtime::load(None, provider)?;
+    let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
+    let mut models: Vec<Box<dyn Separator>> = (0..workers)
+        .map(|seat| kinds::open(&loader.at(seat), &catalogue, &manifest))
+        .collect::<Result<_, _>>()?;
     let sound: Vec<f32> = (0..models[0].window()).map(|i| (i as f32 * 0.031).sin() * 0.4).collect();
     let mut out = vec![0.0; models[0].window() * models[0].stems() * 2];
     for model in &mut models {
         // Once, so that the network's input holds sound and its memory is there.
         model.separate([&sound, &sound], 1.0, &mut out)?;
     }
-    let start = Barrier::new(sessions + 1);
-    let seconds = std::thread::scope(|scope| {
+    let start = Barrier::new(workers + 1);
+    let (began, used) = std::thread::scope(|scope| {
         for (number, mut model) in models.into_iter().enumerate() {
-            let (start, share) = (&start, windows / sessions + usize::from(number < windows % sessions));
+            let (start, share) = (&start, windows / workers + usize::from(number < windows % workers));
             scope.spawn(move || {
                 start.wait();
                 (0..share).try_for_each(|_| model.infer())
             });
         }
         start.wait();
-        let began = Instant::now();
-        // The scope waits for the threads; the clock is read behind it.
-        began
+        // The scope waits for the threads; the clocks are read again behind it.
+        (Instant::now(), cpu_seconds())
     });
-    println!("{:.4}", seconds.elapsed().as_secs_f64());
+    println!("{:.4} {:.4}", began.elapsed().as_secs_f64(), cpu_seconds() - used);
     Ok(())
 }

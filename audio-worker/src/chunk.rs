@@ -5,6 +5,7 @@ use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
 use karaoke_core::part::Part;
 use karaoke_core::wire::{Job, Separated};
+use karaoke_stages::Stage;
 
 /// A chunk was not separated.
 #[derive(Debug, thiserror::Error)]
@@ -43,23 +44,29 @@ pub(crate) fn separate(
     job: &Job,
     before_window: impl Fn(u32) -> Result<(), ChunkError>,
 ) -> Result<Separated, ChunkError> {
+    let _stage = Stage::Wire.enter();
     let (window, stems) = (separator.window(), separator.stems());
     if job.window != window {
         let problem = format!("the job has windows of {} frames, the model of {window}", job.window);
         return Err(SeparateError::Mismatch(problem).into());
     }
-    let samples = window * stems * 2;
+    let (samples, cut) = (window * stems * 2, job.cut());
     let mut input = [vec![0.0; window], vec![0.0; window]];
     let mut output = vec![0.0; samples];
     let mut body = vec![0; job.windows as usize * samples * 4];
-    for (index, part) in body.chunks_exact_mut(samples * 4).enumerate() {
-        before_window(index as u32)?;
+    for (index, part) in (0..).zip(body.chunks_exact_mut(samples * 4)) {
+        before_window(index)?;
         for (channel, samples) in input.iter_mut().enumerate() {
-            read_le_bytes(&job.body[(channel * job.frames() + index * job.step) * 4..], samples);
+            read_le_bytes(&job.body[(channel * cut.frames() + cut.at(index)) * 4..], samples);
         }
-        separator.separate([&input[0], &input[1]], job.gain, &mut output)?;
-        for (bytes, sample) in part.as_chunks_mut().0.iter_mut().zip(&output) {
-            *bytes = sample.to_le_bytes();
+        let channels = [&input[0][..], &input[1][..]];
+        let edge = || separator.separate_edge(channels, cut.sound(index), job.gain, &mut output);
+        Stage::Window.of(edge)?;
+        // What comes back begins at the window's place, wherever it was taken from; behind it is silence.
+        for (row, channel) in part.chunks_exact_mut(window * 4).zip(output.chunks_exact(window)) {
+            for (bytes, sample) in row.as_chunks_mut().0.iter_mut().zip(&channel[cut.moved(index)..]) {
+                *bytes = sample.to_le_bytes();
+            }
         }
     }
     let (windows, stems) = (job.windows, stems as u32);
@@ -70,7 +77,7 @@ pub(crate) fn separate(
 mod tests {
     use super::*;
     use crate::tests::fake::{Fake, job};
-    use karaoke_core::audio::from_le_bytes;
+    use karaoke_core::audio::{from_le_bytes, to_le_bytes};
     use std::cell::Cell;
 
     #[test]
@@ -80,6 +87,20 @@ mod tests {
         let channel = |window, stem| separated.channels(window, stem).map(from_le_bytes);
         assert_eq!(channel(0, 0), [vec![2.0, 4.0, 6.0], vec![12.0, 14.0, 16.0]]);
         assert_eq!(channel(1, 1), [vec![-6.0, -8.0, -10.0], vec![-16.0, -18.0, -20.0]]);
+    }
+
+    #[test]
+    fn windows_that_were_moved_back_reply_from_their_place_on() {
+        // Of the last window's place the track has one frame: the window is taken from one frame before.
+        let job = job("mirror", 0);
+        let samples = [1.0f32, 2.0, 3.0, 0.0, 6.0, 7.0, 8.0, 0.0];
+        let moved = Job { end: 3, body: to_le_bytes(&samples).into(), ..job };
+        assert_eq!(Job::from_message(&moved.headers(), moved.body.clone()), Ok(moved.clone()));
+        let separated = separate(&mut Fake, &moved, |_| Ok(())).unwrap();
+        let channel = |window, stem| separated.channels(window, stem).map(from_le_bytes);
+        assert_eq!(channel(0, 0), [vec![2.0, 4.0, 6.0], vec![12.0, 14.0, 16.0]]);
+        assert_eq!(channel(1, 0), [vec![6.0, 0.0, 0.0], vec![16.0, 0.0, 0.0]]);
+        assert_eq!(channel(1, 1), [vec![-6.0, 0.0, 0.0], vec![-16.0, 0.0, 0.0]]);
     }
 
     #[test]

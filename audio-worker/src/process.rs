@@ -3,6 +3,7 @@
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
+use std::time::Duration;
 
 /// The machine's name up to its first dot, in letters, digits, `-` and `_`.
 pub fn host() -> String {
@@ -17,9 +18,19 @@ fn plain(name: &str) -> String {
 }
 
 /// Processor seconds that this process has used, all its threads together.
-pub(crate) fn cpu_seconds() -> f64 {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    used.tv_sec as f64 + used.tv_nsec as f64 * 1e-9
+pub fn cpu_seconds() -> f64 {
+    used(ClockId::ProcessCPUTime).as_secs_f64()
+}
+
+/// Processor time that the calling thread has used.
+pub fn thread_cpu() -> Duration {
+    used(ClockId::ThreadCPUTime)
+}
+
+fn used(clock: ClockId) -> Duration {
+    let used = clock_gettime(clock);
+    // Neither is ever negative.
+    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
 
 /// Ends this process as `kill -9` does: nothing is tidied up.
@@ -78,7 +89,8 @@ mod tests {
     #[test]
     fn processor_time_grows() {
         let before = cpu_seconds();
-        while cpu_seconds() <= before {
+        let thread = thread_cpu();
+        while cpu_seconds() <= before || thread_cpu() <= thread {
             std::hint::black_box(before.sqrt());
         }
     }

@@ -4,6 +4,7 @@ use crate::kinds::{self, SeparateError, Separator};
 use crate::runtime::Loader;
 use karaoke_core::wire::Job;
 use karaoke_models::Catalogue;
+use karaoke_stages::Stage;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -67,7 +68,7 @@ impl Sessions {
         let surplus = (self.loaded.len() + 1).saturating_sub(self.capacity);
         self.loaded.drain(..surplus);
         let began = Instant::now();
-        let separator = (self.open)(job)?;
+        let separator = Stage::Load.of(|| (self.open)(job))?;
         tracing::info!(model = job.model, seconds = began.elapsed().as_secs_f64(), "model loaded");
         Ok(Loaded { model: job.model.clone(), sha256: job.model_sha256.clone(), separator })
     }

@@ -54,7 +54,7 @@ enum After {
     /// The worker crashes on purpose, and the job goes with it.
     Crash,
     /// The worker hangs on purpose, with the job in hand.
-    Hang(Delivery<Job>),
+    Hang(Box<Delivery<Job>>),
 }
 
 impl Worker {
@@ -111,7 +111,7 @@ impl Worker {
                 After::Nothing => {}
                 After::HandedBack(why) => self.rest(streak.failed(), &why).await,
                 After::Crash => return Ending::Crashed,
-                After::Hang(in_hand) => return self.hang(announcer, in_hand).await,
+                After::Hang(in_hand) => return self.hang(announcer, *in_hand).await,
             }
             self.board.idle();
         }
@@ -149,7 +149,7 @@ impl Worker {
                 After::Nothing
             }
             Err(ChunkError::Simulated(Fault::Kill)) => After::Crash,
-            Err(ChunkError::Simulated(Fault::Hang)) => After::Hang(delivery),
+            Err(ChunkError::Simulated(Fault::Hang)) => After::Hang(Box::new(delivery)),
             Err(error) if error.retryable() => self.hand_back(delivery, seconds, &error).await,
             Err(error) => {
                 tracing::error!(%error, "job failed for good");

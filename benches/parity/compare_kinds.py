@@ -25,6 +25,8 @@ import wav
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SEGMENT, STEP = 343_980, 257_985
+# Frames of a clip behind whose end two windows stick out, the last of which holds 2001; and of one shorter than a window.
+TWO_STICK_OUT, SHORT = 3 * STEP + 2001, 132_301
 
 
 def run(*command, **options):
@@ -34,7 +36,7 @@ def run(*command, **options):
 
 def ours(karaoke, models, name, song, output):
     settings = {**os.environ, "KARAOKE__MODELS__DIR": str(models), "KARAOKE__MODELS__DEFAULT": name,
-                "KARAOKE__WORKER__WORKERS": "1", "KARAOKE__WORKER__THREADS": "1"}
+                "KARAOKE__WORKER__WORKERS": "1", "KARAOKE__WORKER__THREADS": "1", "KARAOKE__WORKER__PROVIDER": "cpu"}
     run(karaoke, "separate", song, "-o", output, "-m", name, "-f", "wav", "--bits", "float", "--quiet", env=settings)
 
 
@@ -53,18 +55,17 @@ class Report:
     def __init__(self, least):
         self.least, self.lowest, self.missing = least, float("inf"), False
 
-    def line(self, name, stem, got, want, upto=None, counts=True):
+    def line(self, name, stem, got, want, start=0):
         (a, ra), (b, rb) = wav.read(got), wav.read(want)
         if a.shape != b.shape or ra != rb:
             raise SystemExit(f"{name}, {stem}: {a.shape} at {ra} Hz against {b.shape} at {rb} Hz")
-        a, b = a[:, :upto], b[:, :upto]
+        a, b = a[:, start:], b[:, start:]
         if not np.isfinite(a).all() or not np.isfinite(b).all() or not b.any():
             raise SystemExit(f"{name}, {stem}: silent, or not finite")
         value = snr(a, b)
-        if counts:
-            self.lowest = min(self.lowest, value)
+        self.lowest = min(self.lowest, value)
         largest = np.abs(a - b).max()
-        print(f"{name:28} {stem:14} SNR {value:6.1f} dB   (peak {np.abs(b).max():.3f}, largest difference {largest:.1e})",
+        print(f"{name:46} {stem:14} SNR {value:6.1f} dB   (peak {np.abs(b).max():.3f}, largest difference {largest:.1e})",
               flush=True)
 
 
@@ -87,25 +88,30 @@ def kinds(arguments, song, work, report):
 
 
 def htdemucs(arguments, song, work, report):
-    """On equal terms: demucs takes the level out of the whole track, we out of every window, and the network
-    normalises every window itself; and demucs centres a window that sticks out behind the track, so that only
-    what lies before its first such window has the same context."""
+    """The clip, one of which two windows stick out behind the end, and one shorter than a window. The one difference
+    that is left: demucs takes the level out of the whole track, we out of every window (the network normalises every
+    window itself)."""
     models = work / ("htdemucs-small" if arguments.tiny else "htdemucs")
-    script = HERE / "htdemucs.py"
-    if not (models / "htdemucs-two.toml").exists():
+    script, last = HERE / "htdemucs.py", models / "htdemucs-two.toml"
+    if not last.exists() or last.stat().st_mtime < script.stat().st_mtime:
         run(sys.executable, script, "--threads", 2, "export", models, *(["--small"] if arguments.tiny else []))
-    run(sys.executable, script, "separate", models, song, work / "demucs", "--level", "track")
-    length = wav.read(song)[0].shape[1]
-    whole = next(at for at in range(0, length, STEP) if at + SEGMENT > length)
-    for name in ("htdemucs-one", "htdemucs-two"):
-        ours(arguments.karaoke, models, name, song, work / "ours" / name)
-        run(sys.executable, HERE / "kinds.py", song, "-m", models / f"{name}.toml", "-o", work / "formulas" / name,
-            "--threads", 1)
-        for stem in ("drums", "bass", "other", "vocals"):
-            got, package = stem_file(work / "ours" / name, song, stem), stem_file(work / "demucs", song, stem)
-            report.line(name, stem, got, stem_file(work / "formulas" / name, song, stem))
-            report.line(f"{name} / demucs", stem, got, package, upto=whole)
-            report.line(f"{name} / demucs, to the end", stem, got, package, counts=False)
+    songs = {"": song, ", two stick out": work / "two-stick-out.wav", ", short": work / "short.wav"}
+    wav.write(songs[", two stick out"], clip.clip(TWO_STICK_OUT / clip.RATE, seed=1, peak=1.0), clip.RATE)
+    wav.write(songs[", short"], clip.clip(SHORT / clip.RATE, seed=2, peak=1.0), clip.RATE)
+    for which, song in songs.items():
+        run(sys.executable, script, "separate", models, song, work / "demucs", "--level", "track")
+        length = wav.read(song)[0].shape[1]
+        end = next(at for at in range(0, length, STEP) if at + SEGMENT > length)
+        for name in ("htdemucs-one", "htdemucs-two"):
+            ours(arguments.karaoke, models, name, song, work / "ours" / name)
+            run(sys.executable, HERE / "kinds.py", song, "-m", models / f"{name}.toml", "-o", work / "formulas" / name,
+                "--threads", 1)
+            for stem in ("drums", "bass", "other", "vocals"):
+                got, package = stem_file(work / "ours" / name, song, stem), stem_file(work / "demucs", song, stem)
+                report.line(f"{name}{which}", stem, got, stem_file(work / "formulas" / name, song, stem))
+                report.line(f"{name} / demucs{which}", stem, got, package)
+                if end > 0:
+                    report.line(f"{name} / demucs{which}, its end", stem, got, package, start=end)
 
 
 def main():

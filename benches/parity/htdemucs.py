@@ -38,6 +38,7 @@ stems = ["drums", "bass", "other", "vocals"]
 [waveform]
 segment = 343980
 normalise = {normalise}
+tail = "centred"
 {spectrum}"""
 
 

@@ -7,6 +7,8 @@ A second implementation to test the Rust one against, written from the papers' a
              mdx       lead n_fft / 2, np.hanning over what of the window lies in the padded track (see reference.py)
              spleeter  lead n_fft - hop, np.hanning over what of the window lies in the track
              others    lead 0, a triangle over the whole window, as demucs.apply.apply_model has it
+  tail       "centred": a window that sticks out behind the track is taken from earlier, by half of what it lacks, and
+             what comes out is cut there (TensorChunk.padded and center_trim of the demucs package)
   mdx        see reference.py
   spleeter   sherpa-onnx, scripts/spleeter/separate_onnx.py: frames that are not centred, magnitudes of the lowest dim_f
              bins, silence up to dim_t frames; mask (y² + 1e-10 / n) / (Σ y² + 1e-10); nothing above dim_f
@@ -150,9 +152,11 @@ class Model:
     def waveform(self, x):
         mean, deviation = 0.0, 1.0
         if self.numbers.get("normalise"):
-            mono = x.mean(0)
+            mono = x[:, self.inside].mean(0)
             mean, deviation = mono.mean(), mono.std(ddof=1) + 1e-8
-        x = (x - mean) / deviation
+        level = np.zeros_like(x)
+        level[:, self.inside] = (x[:, self.inside] - mean) / deviation
+        x = level
         if "spectrum" in self.numbers:
             y = self.branches(x, **self.numbers["spectrum"])
         else:
@@ -196,12 +200,18 @@ class Model:
         """Predicted stems of a whole track [2, n]: [stems, 2, n]."""
         window, step, lead, granule, taper = self.plan()
         n, peak = mix.shape[1], float(np.abs(mix).max(initial=0))
+        centred_tail = self.numbers.get("tail") == "centred"
         padded_length = n + 2 * lead + granule - n % granule if granule else n + lead
-        sound = np.pad(mix.astype(np.float64), ((0, 0), (lead, 2 * window)))
-        total, weights, first = np.zeros((len(self.stems), 2, sound.shape[1])), np.zeros(sound.shape[1]), None
+        sound = np.pad(mix.astype(np.float64), ((0, 0), (window + lead, 2 * window)))
+        total, weights = np.zeros((len(self.stems), 2, sound.shape[1])), np.zeros(sound.shape[1])
         first, seen = np.zeros_like(total), np.zeros(sound.shape[1], bool)
         for start in range(0, n + lead, step):
-            out = self.window(sound[:, start : start + window], peak)
+            back = max(0, start + window - lead - n) // 2 if centred_tail else 0
+            # Demucs takes the level out of the track before it puts silence around it, so it is level with the sound.
+            at = start - back - lead
+            self.inside = slice(max(0, -at), min(window, n - at)) if centred_tail else slice(None)
+            out = self.window(sound[:, window + start - back :][:, :window], peak)
+            out = np.pad(out[..., back:], ((0, 0), (0, 0), (0, back)))
             length = min(window, padded_length - start)
             at = np.arange(window)
             if taper == "hann":

@@ -36,14 +36,14 @@ FULL = {
     "umx": {"n_fft": 4096, "hop": 1024, "dim_t": 240},
     "roformer": {"n_fft": 2048, "hop": 441, "dim_t": 801},
     "waveform": {"segment": 120_000, "normalise": "true"},
-    "hybrid": {"segment": 100_001, "spectrum": "{ n_fft = 4096, hop = 1024 }"},
+    "hybrid": {"segment": 100_001, "tail": '"centred"', "spectrum": "{ n_fft = 4096, hop = 1024 }"},
 }
 TINY = {
     "spleeter": {"n_fft": 512, "hop": 128, "dim_f": 128, "dim_t": 256, "frames": 200},
     "umx": {"n_fft": 512, "hop": 128, "dim_t": 240},
     "roformer": {"n_fft": 256, "hop": 55, "dim_t": 301},
     "waveform": {"segment": 20_000, "normalise": "true"},
-    "hybrid": {"segment": 20_001, "spectrum": "{ n_fft = 512, hop = 128 }"},
+    "hybrid": {"segment": 20_001, "tail": '"centred"', "spectrum": "{ n_fft = 512, hop = 128 }"},
 }
 
 

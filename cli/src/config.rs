@@ -74,6 +74,9 @@ impl Config {
         ensure!((1.0..=1000.0).contains(&straggler), "dispatch.straggler must lie between 1 and 1000");
         ensure!(self.limits.living_tracks >= 1, "limits.living_tracks must be at least 1");
         ensure!((1..=64).contains(&self.limits.decoders), "limits.decoders must lie between 1 and 64");
+        ensure!(self.limits.unfinished_uploads >= 1, "limits.unfinished_uploads must be at least 1");
+        let hours = self.limits.unfinished_hours;
+        ensure!(hours > 0.0 && hours <= 8784.0, "limits.unfinished_hours must be above 0 and at most 8784");
         let wait = self.limits.decode_wait_s;
         ensure!((0.0..=600.0).contains(&wait), "limits.decode_wait_s must lie between 0 and 600");
         Ok(())
@@ -143,6 +146,7 @@ mod tests {
             ("[simulation]\nfault = \"sleep\"", "fault"),
             ("[simulation]\ndrop_replies = 2.0", "drop_replies"),
             ("[limits]\ndecoders = 0", "decoders"),
+            ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("not toml", "c.toml"),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -9,6 +9,7 @@ mod separate;
 mod serve;
 mod server;
 mod signals;
+mod stages;
 mod up;
 mod worker;
 
@@ -45,6 +46,19 @@ enum Command {
     Models(models::Command),
 }
 
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "up",
+            Self::Server(_) => "server",
+            Self::Worker(_) => "worker",
+            Self::WorkerProcess(_) => "worker-process",
+            Self::Separate(_) => "separate",
+            Self::Models(_) => "models",
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     // clap ends misuse with status 2.
@@ -68,6 +82,15 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let measured = stages::Measured::start(arguments.command.name())?;
+    let outcome = obey(arguments).await;
+    if let Some(measured) = measured {
+        measured.end().await;
+    }
+    outcome
+}
+
+async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = config::Config::read(arguments.config.as_deref())?;
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),

@@ -59,6 +59,7 @@ enum Bits {
 }
 
 pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<ExitCode> {
+    crate::log::start_quietly();
     let format = format(arguments.format, arguments.bits)?;
     std::fs::create_dir_all(&arguments.output)
         .with_context(|| format!("cannot make the folder {}", arguments.output.display()))?;

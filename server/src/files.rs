@@ -1,6 +1,7 @@
 //! Where a track's files lie, and that nothing is left behind.
 
 use karaoke_core::TrackId;
+use karaoke_stages::Stage;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 /// lock                          held by the server that works here
 /// server-id                     its name at the broker
 /// incoming/<id>                 an upload that is still arriving
+/// partial/<id>                  one that can go on after its connection was lost
 /// tracks/<id>/upload            the uploaded file, until the track is done
 /// tracks/<id>/cover             the picture from its tags
 /// tracks/<id>/mix.f32           decoded, at the source's rate, interleaved stereo
@@ -58,6 +60,7 @@ impl Files {
     /// Opens the folder, making it if needed, and forgets uploads that a dead server left half-way.
     pub fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root.join("tracks"))?;
+        fs::create_dir_all(root.join("partial"))?;
         let files = Self { root: root.to_owned(), _lock: Arc::new(lock(root)?) };
         ignore_missing(fs::remove_dir_all(root.join("incoming")))?;
         fs::create_dir(root.join("incoming"))?;
@@ -69,10 +72,33 @@ impl Files {
         self.root.join("incoming").join(id.as_str())
     }
 
-    /// Makes the track's folder and moves its upload there.
+    /// An upload that can go on after its connection was lost.
+    pub fn partial(&self, id: &TrackId) -> PathBuf {
+        self.root.join("partial").join(id.as_str())
+    }
+
+    /// What of such uploads lies there.
+    pub fn partials(&self) -> io::Result<Vec<TrackId>> {
+        self.named("partial")
+    }
+
+    /// Removes what lies there of an upload. Nothing there is fine.
+    pub fn remove_partial(&self, id: &TrackId) -> io::Result<()> {
+        ignore_missing(fs::remove_file(self.partial(id)))
+    }
+
+    /// Makes the track's folder and moves its upload there. One that came in parts is also left where it was, until
+    /// the track has its row: a server that dies in between does not ask for it again.
     pub fn adopt(&self, id: &TrackId) -> io::Result<()> {
         fs::create_dir(self.dir(id))?;
-        fs::rename(self.incoming(id), self.upload(id))
+        let (partial, upload) = (self.partial(id), self.upload(id));
+        match fs::rename(self.incoming(id), &upload) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && partial.exists() => {
+                // Some file systems have no second names.
+                fs::hard_link(&partial, &upload).or_else(|_| fs::rename(&partial, &upload))
+            }
+            moved => moved,
+        }
     }
 
     /// The uploaded file.
@@ -121,6 +147,7 @@ impl Files {
     }
 
     fn remove_named(&self, id: &TrackId, goes: impl Fn(&str) -> bool) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         for entry in fs::read_dir(self.dir(id))? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(&goes) {
@@ -132,6 +159,7 @@ impl Files {
 
     /// Removes everything of a track. Nothing there is fine.
     pub fn remove(&self, id: &TrackId) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         ignore_missing(fs::remove_file(self.incoming(id)))?;
         // Somebody who has not noticed yet may be adding a file while the folder is being emptied.
         let mut tries = 0..5;
@@ -145,8 +173,12 @@ impl Files {
 
     /// The tracks that have a folder.
     pub fn tracks(&self) -> io::Result<Vec<TrackId>> {
+        self.named("tracks")
+    }
+
+    fn named(&self, folder: &str) -> io::Result<Vec<TrackId>> {
         let mut ids = Vec::new();
-        for entry in fs::read_dir(self.root.join("tracks"))? {
+        for entry in fs::read_dir(self.root.join(folder))? {
             ids.extend(entry?.file_name().to_str().and_then(|n| TrackId::parse(n).ok()));
         }
         Ok(ids)

@@ -9,6 +9,7 @@ use karaoke_core::audio::{FRAME_BYTES, interleave, read_le_bytes, to_le_bytes};
 use karaoke_core::overlap::{Blender, layer_of};
 use karaoke_core::wire::Separated;
 use karaoke_core::{ChunkPlan, TrackId};
+use karaoke_stages::Stage;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,6 +28,7 @@ pub enum LayerError {
 
 /// Makes the empty layers of a track: sparse files of their final length.
 pub fn create(files: &Files, id: &TrackId, stems: &[String], plan: &ChunkPlan) -> io::Result<()> {
+    let _stage = Stage::Store.enter();
     for stem in stems {
         for k in 0..plan.windows().windowing().max_cover() {
             let file = File::create(files.layer(id, stem, k))?;
@@ -45,6 +47,7 @@ pub fn write(
     chunk: u64,
     reply: &Separated,
 ) -> Result<(), LayerError> {
+    let _stage = Stage::Store.enter();
     let windows = plan.windows_of(chunk);
     let window = plan.windows().windowing().window;
     if (windows.end - windows.start, stems.len()) != (u64::from(reply.windows), reply.stems as usize)
@@ -58,13 +61,16 @@ pub fn write(
     for s in reply.part.stems.clone() {
         let layers = open_all(files, id, &stems[s as usize], plan, true)?;
         for w in reply.part.windows.clone() {
-            let [l, r] = reply.channels(w, s);
-            read_le_bytes(l, &mut left);
-            read_le_bytes(r, &mut right);
-            if !left.iter().chain(&right).all(|x| x.is_finite()) {
+            let is_finite = Stage::Wire.of(|| {
+                let [l, r] = reply.channels(w, s);
+                read_le_bytes(l, &mut left);
+                read_le_bytes(r, &mut right);
+                interleave(&left, &right, &mut frames);
+                frames.iter().all(|x| x.is_finite())
+            });
+            if !is_finite {
                 return Err(LayerError::Corrupt("it holds samples that are not numbers"));
             }
-            interleave(&left, &right, &mut frames);
             write_window(&layers, plan, windows.start + u64::from(w), &frames)?;
         }
         for layer in &layers {
@@ -116,6 +122,7 @@ impl LayerSource {
 }
 
 fn read_layer(layer: &File, bytes: &mut Vec<u8>, start: u64, out: &mut [f32]) -> io::Result<()> {
+    let _stage = Stage::Store.enter();
     bytes.resize(out.len() * 4, 0);
     layer.read_exact_at(bytes, start * FRAME_BYTES as u64)?;
     read_le_bytes(bytes, out);
@@ -124,6 +131,7 @@ fn read_layer(layer: &File, bytes: &mut Vec<u8>, start: u64, out: &mut [f32]) ->
 
 impl FrameSource for LayerSource {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Blend.enter();
         let plan = *self.blender.plan();
         let end = start + (out.len() / 2) as i64;
         out.fill(0.0);

@@ -14,4 +14,5 @@ pub mod pipeline;
 pub mod problem;
 pub mod registry;
 pub mod store;
+pub mod uploads;
 pub mod view;

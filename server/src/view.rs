@@ -1,7 +1,7 @@
 //! Tracks and chunks as the API shows them.
 
 use crate::problem::Problem;
-use crate::store::TrackRecord;
+use crate::store::{LyricsMark, TrackRecord};
 use karaoke_core::presence::{InHand, WorkerState};
 use karaoke_core::state::Progress;
 use karaoke_core::{Manifest, TrackId, TrackState};
@@ -27,6 +27,8 @@ pub struct TrackView {
     pub album: Option<String>,
     /// Whether there is a cover.
     pub cover: bool,
+    /// Its lyrics, where it has some.
+    pub lyrics: Option<LyricsView>,
     /// The model that separates it.
     pub model: String,
     /// The execution providers whose workers it was given to, in order. More than one: no worker of the one before
@@ -60,6 +62,21 @@ pub struct TrackView {
     pub error: Option<Problem>,
     /// Where to go on.
     pub links: BTreeMap<&'static str, String>,
+}
+
+/// That a track has lyrics.
+#[derive(Clone, Debug, Serialize)]
+pub struct LyricsView {
+    /// Whether they are in time.
+    pub synced: bool,
+    /// Since when they are these, RFC 3339.
+    pub updated_at: String,
+}
+
+impl From<LyricsMark> for LyricsView {
+    fn from(mark: LyricsMark) -> Self {
+        Self { synced: mark.synced, updated_at: rfc3339(mark.since_ms) }
+    }
 }
 
 /// A stem of a track.
@@ -237,6 +254,7 @@ impl TrackView {
             artist: r.artist.clone(),
             album: r.album.clone(),
             cover: r.cover_mime.is_some(),
+            lyrics: r.lyrics.map(LyricsView::from),
             model: r.manifest.name.clone(),
             providers: r.providers.clone(),
             model_title: r.manifest.title.clone(),
@@ -273,7 +291,7 @@ fn stem_views(manifest: &Manifest) -> Vec<StemView> {
 fn links(id: &str) -> BTreeMap<&'static str, String> {
     let base = format!("/api/v1/tracks/{id}");
     let mut links: BTreeMap<_, _> =
-        ["events", "chunks", "cancel", "cover"].map(|name| (name, format!("{base}/{name}"))).into();
+        ["events", "chunks", "cancel", "cover", "lyrics"].map(|name| (name, format!("{base}/{name}"))).into();
     links.insert("self", base);
     links
 }

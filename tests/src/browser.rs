@@ -5,12 +5,13 @@
 
 mod downloads;
 mod evidence;
+mod line;
 mod network;
 mod node;
 mod page;
 mod pipe;
 
-pub use network::{Line, Transfer};
+pub use line::{Line, Transfer};
 pub use node::Node;
 pub use page::Theme;
 

@@ -26,12 +26,14 @@ export class Problem extends Error {
   }
 }
 
-async function request(path, { method = "GET", passcode } = {}) {
+/** `json` is sent as such, `body` as it is. */
+async function request(path, { method = "GET", passcode, json, body: sent } = {}) {
   const headers = { Accept: "application/json" };
+  if (json) headers["Content-Type"] = "application/json";
   if (passcode) headers["X-Track-Passcode"] = passcode;
   let response;
   try {
-    response = await fetch(BASE + path, { method, headers, cache: "no-store" });
+    response = await fetch(BASE + path, { method, headers, cache: "no-store", body: json ? JSON.stringify(json) : sent });
   } catch {
     throw Problem.network();
   }
@@ -47,11 +49,17 @@ export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
 
-export const workers = () => request("/workers");
+/** Where several songs can be fetched as one file: `tracks` are `{ id, passcode }`; without `stems` all of each. */
+export const archive = (wish) => request("/archive", { method: "POST", json: wish });
+
+export const lyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { passcode });
+export const putLyrics = ({ id, passcode }, body) => request(`${at(id)}/lyrics`, { method: "PUT", passcode, body });
+export const removeLyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { method: "DELETE", passcode });
+
 export const queue = () => request("/queue");
 
 export const uploadUrl = `${BASE}/tracks`;
-export const eventsUrl = (id) => `${BASE}${at(id)}/events`;
+export const eventsUrl = `${BASE}/events`;
 export const workersUrl = `${BASE}/workers/events`;
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
 export const peaks = (key, { places, from, to }) =>

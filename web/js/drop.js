@@ -1,22 +1,31 @@
-// Takes in files however they come: dropped anywhere, chosen, or pasted.
+// Takes in files however they come: dropped anywhere, chosen, or pasted; and what is in folders.
 
-import { text } from "./strings.js";
-
-/** Calls `onFiles(files)`, and `onFolder(sentence)` for a folder, which is not taken in. */
-export function takeIn({ button, input, onFiles, onFolder }) {
+/** Calls `onFiles(files)`, and `onFolder({ name, files, others })` with the songs of a folder and how many other files it holds. */
+export function takeIn({ button, input, folderButton, folderInput, onFiles, onFolder }) {
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
     onFiles([...input.files]);
     input.value = "";
   });
-
-  document.addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) {
-      event.preventDefault();
-      onFiles(files);
-    }
+  folderButton.hidden = !("webkitdirectory" in HTMLInputElement.prototype);
+  folderButton.addEventListener("click", () => folderInput.click());
+  folderInput.addEventListener("change", async () => {
+    const files = [...folderInput.files];
+    folderInput.value = "";
+    if (files.length) (await import("./folders.js")).chosen(files, onFolder);
   });
+
+  const take = (event, transfer) => {
+    const entries = entriesOf(transfer);
+    const files = [...transfer.files].filter((_, at) => !entries[at]?.isDirectory);
+    const folders = entries.filter((entry) => entry?.isDirectory);
+    if (!files.length && !folders.length) return;
+    event.preventDefault();
+    if (files.length) onFiles(files);
+    if (folders.length) import("./folders.js").then((module) => module.opened(folders, onFolder));
+  };
+
+  document.addEventListener("paste", (event) => event.clipboardData && take(event, event.clipboardData));
 
   const carriesFiles = (event) => event.dataTransfer?.types?.includes("Files");
   let depth = 0;
@@ -40,20 +49,15 @@ export function takeIn({ button, input, onFiles, onFolder }) {
   });
   addEventListener("drop", (event) => {
     if (!carriesFiles(event)) return;
+    const taken = event.defaultPrevented;
     event.preventDefault();
     depth = 0;
     show();
-    onFiles(filesOf(event.dataTransfer, onFolder));
+    // What was dropped was for whom it was dropped on: lyrics on a song, say.
+    if (!taken) take(event, event.dataTransfer);
   });
 }
 
-function filesOf(transfer, onFolder) {
-  const files = [];
-  for (const item of transfer.items) {
-    if (item.kind !== "file") continue;
-    const entry = item.webkitGetAsEntry?.();
-    if (entry?.isDirectory) onFolder(text.refused.folder(entry.name));
-    else files.push(item.getAsFile());
-  }
-  return files.filter(Boolean);
-}
+/** What was let go, in the order of its files; it can be asked only as long as the event lasts. */
+const entriesOf = (transfer) =>
+  [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry?.() ?? null);

@@ -29,3 +29,12 @@ export function remember({ id, passcode, name, added }) {
 export function forget(id) {
   write(read().filter((t) => t.id !== id));
 }
+
+/** Whether uploads are remembered that were not seen to their end; who they are, `upload-memory.js` knows. */
+export function hasUnfinished() {
+  try {
+    return (localStorage.getItem("karaoke.uploads") ?? "[]") !== "[]";
+  } catch {
+    return false;
+  }
+}

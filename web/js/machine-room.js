@@ -18,7 +18,6 @@ export class MachineRoom {
   #queue = null;
   #story = new Story();
   #view;
-  #feed;
   #offline = false;
   #frame = 0;
   #unsaid = [];
@@ -27,12 +26,11 @@ export class MachineRoom {
   /** `titleOf(id)` gives the title of a song on this page. */
   constructor({ titleOf }) {
     this.#view = new RoomView({ titleOf, onToggle: () => this.#toggle() });
-    this.#feed = new RoomFeed({
+    new RoomFeed({
       snapshot: ({ workers, queue, story }) => {
         this.#story.tell(story);
         this.#know(workers, queue);
       },
-      workers: (workers, queue) => this.#know(workers, queue),
       worker: (worker) => {
         this.#seat(worker);
         this.#draw();
@@ -43,7 +41,7 @@ export class MachineRoom {
       back: () => this.#setOffline(false),
       forbidden: () => this.#close(),
     });
-    this.#follow();
+    this.#draw();
   }
 
   get #isOpen() {
@@ -54,11 +52,6 @@ export class MachineRoom {
     if (this.#isOpen) delete page.dataset.room;
     else page.dataset.room = "open";
     remember(this.#isOpen);
-    this.#follow();
-  }
-
-  #follow() {
-    this.#feed.follow(this.#isOpen);
     this.#draw();
   }
 

@@ -43,6 +43,17 @@ function refuse(sentence) {
 
 async function takeFiles(files) {
   byId("notices").replaceChildren();
+  await takeGood(files);
+}
+
+async function takeFolder({ name, files, others }) {
+  byId("notices").replaceChildren();
+  if (!files.length) refuse(text.refused.noSongs(name));
+  else if (others) refuse(text.refused.others(name, others));
+  await takeGood(files);
+}
+
+async function takeGood(files) {
   const good = files.filter((file) => {
     const sentence = refusal(file, limits);
     if (sentence) refuse(sentence);
@@ -56,12 +67,30 @@ async function takeFiles(files) {
 let opened = null;
 let songs = null;
 function setlist() {
-  opened ??= import("./setlist.js").then((module) => {
-    module.open();
+  opened ??= import("./setlist.js").then(async (module) => {
     songs = module;
+    await module.open();
     return module;
   });
   return opened;
+}
+
+/** A link that somebody shared holds a song and its passcode behind the #, which no server and no log gets to see. */
+async function takeSharedSong() {
+  if (!location.hash.startsWith("#song=")) return;
+  const { takeFromAddress } = await import("./shared-song.js");
+  const { song, trouble } = await takeFromAddress();
+  if (trouble) refuse(trouble);
+  else (await setlist()).bring(song);
+}
+
+/** Uploads that this browser began and did not see to their end. */
+async function recallUploads() {
+  if (!library.hasUnfinished()) return;
+  const { recall } = await import("./unfinished.js");
+  const { songs: arrived, sentences } = await recall();
+  for (const song of arrived) (await setlist()).bring(song);
+  sentences.forEach(refuse);
 }
 
 async function openMachineRoom() {
@@ -70,12 +99,22 @@ async function openMachineRoom() {
 }
 
 fillWords();
-takeIn({ button: byId("choose"), input: byId("file"), onFiles: takeFiles, onFolder: refuse });
+takeIn({
+  button: byId("choose"),
+  input: byId("file"),
+  folderButton: byId("choose-folder"),
+  folderInput: byId("folder"),
+  onFiles: takeFiles,
+  onFolder: takeFolder,
+});
 const offered = offerModels();
 for (const intent of ["pointerenter", "focus"]) byId("choose").addEventListener(intent, setlist, { once: true });
 addEventListener("dragenter", setlist, { once: true });
+await takeSharedSong();
+const recalled = recallUploads();
+addEventListener("hashchange", takeSharedSong);
 if (library.saved().length) await setlist();
-await Promise.race([offered, new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
+await Promise.race([Promise.all([offered, recalled]), new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
 openMachineRoom();
 // Last of all, for the next visit: the page opens without the server then.

@@ -51,6 +51,11 @@ export class Player extends EventTarget {
     return this.#run ? this.#run.position : this.#time;
   }
 
+  /** The song's length in seconds; 1 while it is unknown. */
+  get duration() {
+    return this.#feed ? this.#feed.total / this.#feed.rate : 1;
+  }
+
   /** What there is to mix: `{ name, level, muted, solo }`, in the order of the multitrack file. */
   get strips() {
     return this.#strips;

@@ -10,9 +10,14 @@ const AUDIBLE_MIME = /^(audio|video)\/|^application\/(ogg|octet-stream|x-matrosk
 
 export const ACCEPT = ["audio/*", "video/*", ".flac", ".opus", ".mka", ".mkv", ".aif", ".aiff", ".caf"].join();
 
+const extensionOf = (file) => (file.name.includes(".") ? file.name.split(".").pop().toLowerCase() : "");
+
+/** Whether a file is a song by its name or type: what lies in a folder of songs is not all meant. */
+export const looksAudible = (file) => AUDIBLE_EXTENSIONS.has(extensionOf(file)) || /^(audio|video)\//.test(file.type);
+
 /** Why this file cannot become karaoke, as a sentence; or null. What is not clearly wrong, the server decides. */
 export function refusal(file, limits) {
-  const extension = file.name.includes(".") ? file.name.split(".").pop().toLowerCase() : "";
+  const extension = extensionOf(file);
   const clearlyOther = file.type && !AUDIBLE_MIME.test(file.type) && !AUDIBLE_EXTENSIONS.has(extension);
   if (clearlyOther) return text.refused.type(file.name);
   if (file.size === 0) return text.refused.empty(file.name);

@@ -1,22 +1,28 @@
 // The list of cards on the page: which there are, in what order, how files become cards, and which one the keys are for.
 
+import { announce } from "./announcer.js";
 import { listenToKeys } from "./keys.js";
 import * as library from "./library.js";
+import { listenToMediaKeys } from "./media-keys.js";
 import { playerOnStage } from "./player.js";
 import { percent, text } from "./strings.js";
 import { TrackCard } from "./track-card.js";
 import { upload } from "./upload.js";
 
 const cards = [];
+let tools = null;
 const list = document.getElementById("setlist");
 
 /** Brings back the songs of earlier visits. */
-export function open() {
+export async function open() {
   for (const { id, passcode, name } of library.saved()) {
     add(name || text.untitled, "last").restore({ id, passcode });
   }
   refresh();
   listenToKeys(currentCard);
+  listenToMediaKeys((player) => cards.find((card) => card.player === player));
+  // What stands above the songs must not push them down later.
+  await tools;
 }
 
 /** Makes a card of each file, the first on top, and sends them. */
@@ -26,15 +32,33 @@ export function handIn(files, model) {
   files.forEach((file, i) => send(file, model, newest[i], now - i));
 }
 
+/** Shows a song that somebody shared, at the top; one that is here already stays where it is. */
+export function bring({ id, passcode, name }) {
+  const card = cards.find((card) => card.id === id) ?? add(name);
+  if (!card.id) card.restore({ id, passcode });
+  card.root.scrollIntoView({ block: "nearest" });
+}
+
 /** The title of a song that is on this page. */
 export const titleOf = (id) => cards.find((card) => card.id === id)?.title;
 
 function send(file, model, card, added) {
   card.uploading("waiting");
+  let lost = false;
   const withdraw = upload(file, model, {
     begun: () => card.uploading("uploading", { fraction: 0 }),
-    progress: ({ fraction, secondsLeft }) =>
-      fraction < 1 ? card.uploading("uploading", { fraction, secondsLeft }) : card.uploading("arrived"),
+    progress: ({ fraction, speed, secondsLeft }) => {
+      if (lost) announce(text.uploads.saidBack(card.title));
+      lost = false;
+      if (fraction === 1) return card.uploading("arrived");
+      card.uploading("uploading", { fraction, words: text.uploads.progress(fraction, speed, secondsLeft) });
+    },
+    lost: ({ fraction, seconds, elsewhere }) => {
+      if (!lost) announce(text.uploads.saidLost(card.title));
+      lost = true;
+      const words = elsewhere ? text.uploads.elsewhere(seconds) : text.uploads.lost(fraction, seconds);
+      card.uploading("busy", { fraction, words });
+    },
     busy: (seconds) => card.uploading("busy", { words: text.state.busy(seconds) }),
     accepted: ({ id, passcode, state }) => {
       library.remember({ id, passcode, name: file.name, added });
@@ -52,7 +76,7 @@ function send(file, model, card, added) {
 function add(name, where = "first") {
   const card = new TrackCard(name);
   card.onForgotten = forget;
-  card.onChanged = showInTab;
+  card.onChanged = changed;
   if (where === "first") {
     cards.unshift(card);
     list.prepend(card.root);
@@ -83,6 +107,12 @@ function forget(card, id) {
 
 function refresh() {
   document.documentElement.dataset.songs = cards.length ? "some" : "none";
+  if (cards.length > 1) tools ??= import("./library-bar.js").then((module) => module.libraryBar(() => cards));
+  changed();
+}
+
+function changed() {
+  tools?.then((bar) => bar.update());
   showInTab();
 }
 

@@ -14,6 +14,9 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** 75.43 → "1:15.4" */
+export const tenths = (seconds) => `${clock(Math.floor(seconds * 10 + 1e-6) / 10)}.${Math.floor(seconds * 10 + 1e-6) % 10}`;
+
 /** 75 → "1 minute 15 seconds", for ears */
 export function spokenTime(seconds) {
   const whole = Math.max(0, Math.round(seconds || 0));
@@ -274,7 +277,54 @@ export const text = {
     empty: (name) => `“${name}” is empty.`,
     type: (name) => `“${name}” is not audio or video.`,
     size: (name, size, limit) => `“${name}” is ${bytes(size)}; the limit here is ${bytes(limit)}.`,
-    folder: (name) => `“${name}” is a folder. Open it and drop the songs in it.`,
+    noSongs: (name) => `There are no songs in the folder “${name}”.`,
+    others: (name, n) => `Of the folder “${name}”, ${n === 1 ? "one file is no song and was" : `${n} files are no songs and were`} left out.`,
+  },
+
+  folder: "Choose a folder",
+  uploads: {
+    progress: (fraction, speed, secondsLeft) =>
+      ["Uploading", percent(fraction), speed > 0 && `${bytes(speed)}/s`, timeLeft(secondsLeft)].filter(Boolean).join(" · "),
+    lost: (fraction, seconds) =>
+      `Connection lost at ${percent(fraction)}, trying again` + (seconds >= 1 ? ` in ${Math.ceil(seconds)} s` : ""),
+    elsewhere: (seconds) => `Another window uploads this file. Looking again in ${Math.ceil(seconds)} s`,
+    unfinished: (name, fraction) =>
+      `“${name}” has arrived to ${percent(fraction)}. Choose it again with the same model, and it goes on from there.`,
+    saidLost: (title) => `${title}: connection lost. The upload goes on when it is back.`,
+    saidBack: (title) => `${title}: connected again, the upload goes on.`,
+    unreadable: "The file cannot be read any more",
+    unreadableDetail: (name) => `“${name}” was moved, changed or deleted while it was being uploaded. Choose it again.`,
+  },
+  library: {
+    search: "Search your songs",
+    searchWord: "Search",
+    searchHint: "Search (press /)",
+    found: (n, all) => `${n} of ${all} songs`,
+    nothing: (words) => `None of your songs matches “${words}”.`,
+    several: "Download several",
+    chosenSongs: "Songs",
+    all: "All of them",
+    what: "What of them",
+    instrumental: "The instrumental",
+    everything: "Every stem",
+    format: "As",
+    formats: { mp3: "MP3", flac: "FLAC", wav: "WAV" },
+    fetch: (n) => (n === 1 ? "Download 1 song" : `Download ${n} songs`),
+    close: "Close",
+    preparing: "Preparing the download",
+    begun: "The download has begun.",
+  },
+  share: {
+    share: "Share",
+    of: (title) => `Share ${title}`,
+    explain: "Copies a link. Whoever has it can listen to this song, download it and remove it.",
+    copied: "Link copied",
+    saidCopied: (title) => `The link to ${title} was copied. Whoever has it can listen, download and remove the song.`,
+    byHand: "Copy this link:",
+    broken: "This link is not complete. Ask for it again.",
+    gone: "The song behind this link is gone, or the link is wrong.",
+    offline: "The song behind this link could not be reached. Open the link again when you are connected.",
+    taken: (title) => `${title} was added to your songs.`,
   },
 
   trouble: {
@@ -287,6 +337,82 @@ export const text = {
     locked: "This song cannot be opened",
     actionFailed: (action) => `${action} did not work. Please try again.`,
   },
+  lyrics: {
+    button: "Lyrics",
+    of: (title) => `Lyrics of ${title}`,
+    stage: "Stage",
+    stageOf: (title) => `Stage for ${title}`,
+    second: "Second screen",
+    secondOf: (title) => `Second screen for ${title}`,
+    lines: (title) => `Lines of ${title}`,
+    none: "No lyrics yet. Drop an .lrc or text file on this song, choose one, or write them here.",
+    loading: "Looking for lyrics",
+    choose: "Choose an .lrc file",
+    edit: "Write and time",
+    remove: "Remove lyrics",
+    removeSure: "Really remove?",
+    follow: "Back to the song",
+    drop: "Let go: lyrics for this song",
+    source: ({ source, synced }) =>
+      (source === "tags" ? "From the file" : "Added by hand") + (synced ? "" : ", without times"),
+    added: (title, { synced, lines }) =>
+      `${title}: ${lines.length} line${lines.length === 1 ? "" : "s"} of lyrics` + (synced ? ", in time." : ", without times."),
+    unread: (numbers) =>
+      `${numbers.length === 1 ? "One line has a time" : `${numbers.length} lines have times`} that cannot be read: ` +
+      `${numbers.slice(0, 8).join(", ")}${numbers.length > 8 ? " …" : ""}.`,
+    removed: (title) => `${title}: lyrics removed.`,
+    failed: (why) => `The lyrics were not taken. ${why}`,
+    tooLarge: "A file of lyrics is never that large.",
+  },
+  stage: {
+    of: (title) => `Stage: ${title}`,
+    title: "Stage · Karaoke",
+    close: "Leave the stage",
+    fullScreen: "Full screen",
+    window: "On a second screen",
+    lyrics: "Lyrics",
+    progress: "Position in the song",
+    controls: "Controls",
+    play: "Play",
+    pause: "Pause",
+    keys: "Space plays and pauses, left and right move, up and down go from line to line, Escape leaves.",
+    waiting: "The stage is set",
+    waitingHint: "Play a song on the karaoke page in this browser, and it appears here.",
+    blocked: "The browser did not let a second window open. Allow it for this page, then try again.",
+  },
+  editor: {
+    title: (title) => `Write and time the lyrics of ${title}`,
+    words: "The words, a line for each line that is sung",
+    time: "Time the lines",
+    saveText: "Save without times",
+    back: "To the words",
+    close: "Close",
+    lines: "Lines and their times",
+    keys: "Space or Enter: this line begins now. Backspace: a line back. Left and right: 0.1 s earlier or later. P: play or pause. R: play from the line. Z: undo. S: save.",
+    play: "Play",
+    pause: "Pause",
+    stamp: "Begins now",
+    stepBack: "A line back",
+    earlier: "0.1 s earlier",
+    later: "0.1 s later",
+    playFrom: "Play from the line",
+    undo: "Undo",
+    save: "Save",
+    download: "Download .lrc",
+    none: "no time",
+    empty: "Write at least one line first.",
+    at: (text, time) => `${text}: ${time}`,
+    next: (text) => (text ? ` Next: ${text}` : " That was the last line."),
+    ended: (time) => `The last line ends at ${time}.`,
+    undone: "Undone.",
+    nothing: "Nothing to undo.",
+    missing: (n) => `${n} line${n === 1 ? " has" : "s have"} no time yet and would appear with the line before.`,
+    saved: "Saved.",
+    unsaved: "Not saved yet. Press Escape or Close again to throw the changes away.",
+    failed: (why) => `Not saved. ${why}`,
+    fileName: (title) => `${title}.lrc`,
+  },
+
   /** What to do about an error, by its HTTP status. */
   advice: {
     0: "Check your connection, then try again.",

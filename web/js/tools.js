@@ -3,6 +3,7 @@
 import { clock, share, text } from "./strings.js";
 
 const KEYS = 12;
+const SHORTEST_LOOP_S = 0.3;
 
 export class Tools {
   #parts;
@@ -42,7 +43,9 @@ export class Tools {
   loop() {
     const { time, loop } = this.#player;
     if (loop) this.#player.tune({ loop: null });
-    else if (this.#from === null || time <= this.#from) this.#from = time;
+    // Who has jumped back begins anew; who presses twice at once has pressed once.
+    else if (this.#from === null || time < this.#from) this.#from = time;
+    else if (time < this.#from + SHORTEST_LOOP_S) return;
     else {
       this.#player.tune({ loop: [this.#from, time] });
       this.#from = null;
@@ -56,7 +59,7 @@ export class Tools {
   }
 
   #render() {
-    const { keyValue, lower, higher, tempo, tempoValue, loop, toolNote } = this.#parts;
+    const { keyValue, lower, higher, tempo, tempoValue, loop, toolNote, looped: region } = this.#parts;
     const { key, tempo: speed, loop: looped, stretches, strips } = this.#player;
     const off = stretches === false || !strips.length;
     keyValue.textContent = text.keyValue(key);
@@ -68,6 +71,9 @@ export class Tools {
     loop.disabled = !strips.length;
     loop.setAttribute("aria-pressed", Boolean(looped));
     loop.textContent = looped ? text.loopOff(...looped.map(clock)) : this.#from === null ? text.loopFrom : text.loopTo(clock(this.#from));
+    region.hidden = !looped;
+    const { duration } = this.#player;
+    for (const [name, at] of [["--from", looped?.[0]], ["--to", looped?.[1]]]) region.style.setProperty(name, Math.min(1, (at ?? 0) / duration));
     toolNote.hidden = stretches !== false;
     toolNote.textContent = text.noStretching;
   }

@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
-import { extras } from "./card-extras.js";
 import { buildCard, showCover, showNames, showProgress, showTime, showTrouble } from "./card-view.js";
 import { ChunkMap } from "./chunk-map.js";
 import { confirmed } from "./confirm-button.js";
@@ -40,7 +39,6 @@ export class TrackCard extends EventTarget {
   #mixer;
   #tools;
   #wave;
-  #attached = false;
   #watching = null;
   #fillingMap = 0;
   #withdrawUpload = () => {};
@@ -54,6 +52,7 @@ export class TrackCard extends EventTarget {
   #begun = false;
   #problem = null;
   #nameButtons = [];
+  #extended = false;
 
   constructor(name) {
     super();
@@ -74,19 +73,19 @@ export class TrackCard extends EventTarget {
     this.#render();
   }
 
-  /** Its id at the server, once it has one. */
-  get id() {
-    return this.#key?.id;
+  /** Its elements by their `data-part` names. */
+  get parts() {
+    return this.#parts;
   }
 
-  /** `{ id, passcode }`, once it has one. */
+  /** `{ id, passcode }`, once the server has it. */
   get key() {
     return this.#key;
   }
 
-  /** Its elements, by their `data-part`. */
-  get parts() {
-    return this.#parts;
+  /** Its id at the server, once it has one. */
+  get id() {
+    return this.#key?.id;
   }
 
   get tools() {
@@ -193,7 +192,7 @@ export class TrackCard extends EventTarget {
   }
 
   get #ready() {
-    return this.state === "done" ? (this.track.duration_s ?? 0) : (this.track?.ready_until_s ?? 0);
+    return this.state === "done" ? (this.track?.duration_s ?? 0) : (this.track?.ready_until_s ?? 0);
   }
 
   get #firstPlayable() {
@@ -260,9 +259,6 @@ export class TrackCard extends EventTarget {
     if (!stems.length || !samples) return;
     const parts = stems.filter((stem) => stem.multitrack !== null).sort((a, b) => a.multitrack - b.multitrack);
     this.#player.load({ stems: parts.map((stem) => stem.name), rate, samples });
-    if (this.#attached) return;
-    this.#attached = true;
-    for (const extra of extras) extra.attach(this);
   }
 
   #showWave({ state, start_s: from, end_s: to }) {
@@ -374,8 +370,16 @@ export class TrackCard extends EventTarget {
     showTrouble(parts, this.#shownTrouble);
     this.#renderPlay();
     this.#renderTime();
+    this.#attachExtras();
     this.onChanged(this);
     this.dispatchEvent(new Event("changed"));
+  }
+
+  async #attachExtras() {
+    if (this.#extended || !this.#has("stems")) return;
+    this.#extended = true;
+    const { extras } = await import("./card-extras.js");
+    for (const extra of extras) extra.attach(this);
   }
 
   get #byline() {

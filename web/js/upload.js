@@ -1,20 +1,24 @@
-// Sends songs to the server one after another, with progress.
+// Sends songs to the server one after another, with progress, and goes on after a lost connection.
 
-import { Problem, remove, uploadUrl } from "./api.js";
-import { text } from "./strings.js";
+import { Problem } from "./api.js";
+import { sendAsForm } from "./form-upload.js";
+import { withdrawUpload } from "./upload-memory.js";
+import { sendInParts } from "./tus.js";
 
 const FALLBACK_RETRY_S = 5;
 const MAX_BUSY_RETRIES = 20;
 
 const queue = [];
 let current = null;
+let send = sendInParts;
 
 /**
- * Queues a file. Calls `handlers.begun()`, `.progress({ fraction, secondsLeft })`, `.busy(seconds)`,
- * then `.accepted(track)` or `.failed(problem)`. The returned function withdraws it at any time.
+ * Queues a file. Calls `handlers.begun()`, `.progress({ fraction, speed, secondsLeft })`, `.busy(seconds)`,
+ * `.lost({ fraction, seconds, elsewhere })` while the connection is away or another window sends the file, then `.accepted(track)` or `.failed(problem)`.
+ * The returned function withdraws it at any time.
  */
 export function upload(file, model, handlers) {
-  const job = { file, model, handlers, xhr: null, timer: 0, busy: 0, sent: false, withdrawn: false };
+  const job = { file, model, handlers, leaving: new AbortController() };
   queue.push(job);
   next();
   return () => withdraw(job);
@@ -23,93 +27,85 @@ export function upload(file, model, handlers) {
 function next() {
   if (current || !queue.length) return;
   current = queue.shift();
-  current.handlers.begun();
-  send(current);
+  run(current);
 }
 
-function settle(job, act) {
-  if (job.withdrawn || current !== job) return;
-  current = null;
+async function run(job) {
+  let tell = () => {};
   try {
-    act();
+    job.handlers.begun();
+    const track = await handIn(job);
+    tell = () => job.handlers.accepted(track);
+  } catch (problem) {
+    tell = () => job.handlers.failed(problem instanceof Problem ? problem : new Problem());
+  }
+  try {
+    if (!job.leaving.signal.aborted) tell();
   } finally {
+    if (current === job) current = null;
     next();
   }
 }
 
 function withdraw(job) {
-  job.withdrawn = true;
-  clearTimeout(job.timer);
-  // What the server already has in full must be removed there: see `answer`.
-  if (!job.sent) job.xhr?.abort();
   const place = queue.indexOf(job);
   if (place >= 0) queue.splice(place, 1);
-  if (current === job) current = null;
-  next();
+  job.leaving.abort();
+  withdrawUpload(job.file, job.model);
 }
 
-function send(job) {
-  const form = new FormData();
-  if (job.model) form.append("model", job.model);
-  form.append("file", job.file, job.file.name);
+/** Asks again, after as long as it says, when the server is busy. */
+async function handIn(job) {
+  for (let busy = 0; ; busy += 1) {
+    try {
+      return await sendOnce(job);
+    } catch (problem) {
+      const isBusy = problem.status === 503 || problem.status === 429;
+      if (!isBusy || busy === MAX_BUSY_RETRIES || job.leaving.signal.aborted) throw problem;
+      await countDown(job, problem.retryAfter || FALLBACK_RETRY_S);
+    }
+  }
+}
 
-  const xhr = new XMLHttpRequest();
-  job.xhr = xhr;
-  const speed = speedometer();
-  xhr.upload.onprogress = ({ loaded, total }) =>
-    job.handlers.progress({ fraction: total ? loaded / total : 0, secondsLeft: (total - loaded) / speed(loaded) });
-  xhr.upload.onload = () => {
-    job.sent = true;
+async function sendOnce(job) {
+  const { file, model, handlers, leaving } = job;
+  const meter = speedometer();
+  const options = {
+    signal: leaving.signal,
+    progress: (sent) => {
+      const speed = meter(sent);
+      handlers.progress({ fraction: sent / file.size, speed, secondsLeft: (file.size - sent) / speed });
+    },
+    lost: ({ sent, ...rest }) => handlers.lost({ fraction: sent / file.size, ...rest }),
   };
-  xhr.onload = () => answer(job, xhr);
-  xhr.onerror = xhr.ontimeout = () =>
-    settle(job, () =>
-      job.handlers.failed(
-        new Problem({ title: text.trouble.network, detail: text.trouble.networkDetail, status: 0 }),
-      ),
-    );
-  xhr.open("POST", uploadUrl);
-  xhr.setRequestHeader("Accept", "application/json");
-  xhr.send(form);
-}
-
-function answer(job, xhr) {
-  const accepted = xhr.status >= 200 && xhr.status < 300;
-  if (job.withdrawn) {
-    // Nobody waits for this any more; a server that cannot be reached now forgets it in its own time.
-    if (accepted) remove(JSON.parse(xhr.responseText)).catch(() => {});
-  } else if (accepted) {
-    settle(job, () => job.handlers.accepted(JSON.parse(xhr.responseText)));
-  } else if ((xhr.status === 503 || xhr.status === 429) && job.busy < MAX_BUSY_RETRIES) {
-    const wait = Number(xhr.getResponseHeader("Retry-After")) || FALLBACK_RETRY_S;
-    countDown(job, wait);
-  } else {
-    settle(job, () => job.handlers.failed(Problem.parse(xhr.status, xhr.responseText)));
+  try {
+    return await send(file, model, options);
+  } catch (problem) {
+    if (!problem.notOffered) throw problem;
+    // An older server, or a proxy that lets only forms through.
+    send = sendAsForm;
+    return send(file, model, options);
   }
 }
 
-function countDown(job, seconds) {
-  if (job.withdrawn) return;
-  if (seconds <= 0) {
-    job.busy += 1;
-    job.sent = false;
-    send(job);
-    return;
+async function countDown(job, seconds) {
+  for (let left = seconds; left > 0 && !job.leaving.signal.aborted; left -= 1) {
+    job.handlers.busy(left);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  job.handlers.busy(seconds);
-  job.timer = setTimeout(() => countDown(job, seconds - 1), 1000);
 }
 
-/** Bytes a second, smoothed, so that the time left does not jump about. */
+/** Bytes a second, smoothed, so that the time left does not jump about; what was there already does not count. */
 function speedometer() {
-  let [lastBytes, lastTime, rate] = [0, performance.now(), 0];
-  return (loaded) => {
+  let [lastBytes, lastTime, rate] = [null, performance.now(), 0];
+  return (sent) => {
     const now = performance.now();
     const seconds = (now - lastTime) / 1000;
-    if (seconds > 0.2) {
-      const measured = (loaded - lastBytes) / seconds;
+    if (lastBytes === null || sent < lastBytes) [lastBytes, lastTime] = [sent, now];
+    else if (seconds > 0.3) {
+      const measured = (sent - lastBytes) / seconds;
       rate = rate ? rate * 0.7 + measured * 0.3 : measured;
-      [lastBytes, lastTime] = [loaded, now];
+      [lastBytes, lastTime] = [sent, now];
     }
     return rate;
   };

@@ -11,6 +11,7 @@ use crate::stft::{Framing, Rows, Stft};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::{Kind, Mean};
 use karaoke_models::Catalogue;
+use std::ops::Range;
 
 /// FFT length of the mean of spectra.
 const N_FFT: usize = 6144;
@@ -101,9 +102,19 @@ impl Separator for EnsembleOf {
     }
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
+        self.separate_edge(input, 0..self.window(), gain, out)
+    }
+
+    fn separate_edge(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: Range<usize>,
+        gain: f32,
+        out: &mut [f32],
+    ) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
         for member in &mut self.members {
-            member.separate(input, gain)?;
+            member.separate(input, sound.clone(), gain)?;
         }
         match &mut self.mean {
             Averager::Waveform => mean_of_samples(&self.members, out),
@@ -144,9 +155,9 @@ impl Member {
     }
 
     /// Separates the window, and leaves the ensemble's stem in the front of `out`, left then right.
-    fn separate(&mut self, input: [&[f32]; 2], gain: f32) -> Result<(), SeparateError> {
+    fn separate(&mut self, input: [&[f32]; 2], sound: Range<usize>, gain: f32) -> Result<(), SeparateError> {
         let own = self.headroom.map_or(1.0, |headroom| (gain * headroom).min(1.0));
-        self.separator.separate(input, own, &mut self.out)?;
+        self.separator.separate_edge(input, sound, own, &mut self.out)?;
         let length = 2 * self.separator.window();
         match self.part {
             Part::Stem(index) => self.out.copy_within(index * length..(index + 1) * length, 0),

@@ -12,6 +12,7 @@ use karaoke_core::Manifest;
 use karaoke_core::manifest::Waveform;
 use karaoke_models::Weights;
 use realfft::num_complex::Complex;
+use std::ops::Range;
 
 /// A loaded network of two branches.
 pub(super) struct HybridNet {
@@ -55,11 +56,17 @@ impl HybridNet {
     }
 
     /// Fills both inputs with the window without its level.
-    fn present(&mut self, input: [&[f32]; 2], level: Level, gain: f32) -> Result<(), SeparateError> {
+    fn present(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: &Range<usize>,
+        level: Level,
+        gain: f32,
+    ) -> Result<(), SeparateError> {
         let (segment, layout) = (self.numbers.segment, self.layout);
         let plane = layout.rows * layout.pitch;
         for (channel, samples) in input.iter().enumerate() {
-            level.remove(samples, gain, &mut self.levelled);
+            level.remove(samples, sound, gain, &mut self.levelled);
             self.network.input(0)[channel * segment..][..segment].copy_from_slice(&self.levelled);
             let planes = &mut self.network.input(1)[channel * 2 * plane..][..2 * plane];
             let (re, im) = planes.split_at_mut(plane);
@@ -81,9 +88,19 @@ impl Separator for HybridNet {
     }
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
+        self.separate_edge(input, 0..self.window(), gain, out)
+    }
+
+    fn separate_edge(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: Range<usize>,
+        gain: f32,
+        out: &mut [f32],
+    ) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let level = Level::of(input, gain, self.numbers.normalise);
-        self.present(input, level, gain)?;
+        let level = Level::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
+        self.present(input, &sound, level, gain)?;
         let (segment, layout) = (self.numbers.segment, self.layout);
         let plane = layout.rows * layout.pitch;
         let output = self.network.run()?;

@@ -1,5 +1,7 @@
 //! The level of a window, which Demucs' networks are to see taken out.
 
+use std::ops::Range;
+
 /// Keeps the deviation of silence from being a divisor of zero; the same number as in Demucs.
 const LEAST_DEVIATION: f64 = 1e-8;
 
@@ -28,9 +30,12 @@ impl Level {
         Self { mean: mean as f32, deviation: (variance.sqrt() + LEAST_DEVIATION) as f32 }
     }
 
-    /// Takes it out of a channel times `gain`.
-    pub(super) fn remove(self, from: &[f32], gain: f32, to: &mut [f32]) {
-        for (to, from) in to.iter_mut().zip(from) {
+    /// Takes it out of a channel times `gain`. What is not `sound` becomes silence, as in Demucs, which puts
+    /// silence around a track after it has taken the level out: else that would be a step of the mean.
+    pub(super) fn remove(self, from: &[f32], sound: &Range<usize>, gain: f32, to: &mut [f32]) {
+        to[..sound.start].fill(0.0);
+        to[sound.end..].fill(0.0);
+        for (to, from) in to[sound.clone()].iter_mut().zip(&from[sound.clone()]) {
             *to = (from * gain - self.mean) / self.deviation;
         }
     }
@@ -56,7 +61,7 @@ mod tests {
         fn without_normalisation_every_bit_stays(samples in proptest::collection::vec(-1e3f32..1e3, 1..50)) {
             let samples: Vec<f32> = samples.into_iter().chain([-0.0, 0.0, 1e-40]).collect();
             let mut back = samples.clone();
-            Level::NEUTRAL.remove(&samples, 1.0, &mut back);
+            Level::NEUTRAL.remove(&samples, &(0..samples.len()), 1.0, &mut back);
             Level::NEUTRAL.restore(1.0, &mut back);
             let bits = |v: &[f32]| v.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&back), bits(&samples));
@@ -68,12 +73,19 @@ mod tests {
         ) {
             let level = Level::measure([&samples, &samples], gain);
             let mut back = samples.clone();
-            level.remove(&samples, gain, &mut back);
+            level.remove(&samples, &(0..samples.len()), gain, &mut back);
             level.restore(1.0 / gain, &mut back);
             for (a, b) in back.iter().zip(&samples) {
                 prop_assert!((a - b).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn around_the_sound_is_silence() {
+        let mut out = [9.0; 5];
+        Level { mean: 1.0, deviation: 2.0 }.remove(&[0.0, 5.0, 7.0, 0.0, 0.0], &(1..3), 1.0, &mut out);
+        assert_eq!(out, [0.0, 2.0, 3.0, 0.0, 0.0]);
     }
 
     #[test]

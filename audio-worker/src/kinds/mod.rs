@@ -13,6 +13,7 @@ use crate::runtime::{Loader, Network, RuntimeError};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
 use karaoke_models::{Catalogue, ModelError, Weights};
+use std::ops::Range;
 
 /// A loaded model.
 ///
@@ -29,6 +30,19 @@ pub trait Separator: Send {
     ///
     /// `out` takes, for each stem, the left then the right channel.
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError>;
+
+    /// The same of a window at an end of the track, of which only the frames `sound` lie in it: around them `input`
+    /// is silence. Who takes the level of a window out of it needs to know; a wrapper must hand it on.
+    fn separate_edge(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: Range<usize>,
+        gain: f32,
+        out: &mut [f32],
+    ) -> Result<(), SeparateError> {
+        let _ = sound;
+        self.separate(input, gain, out)
+    }
 
     /// Runs the bare network on whatever its input holds: what all else is measured against.
     fn infer(&mut self) -> Result<(), SeparateError>;

@@ -6,6 +6,7 @@ use crate::runtime::{Loader, Network};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Waveform;
 use karaoke_models::Weights;
+use std::ops::Range;
 
 /// A loaded waveform network.
 pub(super) struct WaveformNet {
@@ -40,11 +41,21 @@ impl Separator for WaveformNet {
     }
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
+        self.separate_edge(input, 0..self.window(), gain, out)
+    }
+
+    fn separate_edge(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: Range<usize>,
+        gain: f32,
+        out: &mut [f32],
+    ) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let level = Level::of(input, gain, self.numbers.normalise);
+        let level = Level::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
         let planes = self.network.input(0).chunks_exact_mut(self.numbers.segment);
         for (channel, plane) in input.iter().zip(planes) {
-            level.remove(channel, gain, plane);
+            level.remove(channel, &sound, gain, plane);
         }
         let output = self.network.run()?;
         out.copy_from_slice(output.samples(0)?);

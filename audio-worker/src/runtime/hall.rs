@@ -8,6 +8,7 @@ use crate::memory;
 use crate::provider::Provider;
 use karaoke_models::Weights;
 use karaoke_models::speeds::{self, Speed};
+use karaoke_stages::Stage;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError, Weak};
@@ -256,6 +257,7 @@ fn measure(sessions: &[Shared], kind: Kind<'_>) -> Result<f64, RuntimeError> {
             .map(|mut network| {
                 let start = &start;
                 scope.spawn(move || {
+                    let _stage = Stage::Load.enter();
                     network.fill(0.1);
                     laps(&mut network, start)
                 })

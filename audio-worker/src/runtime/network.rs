@@ -6,6 +6,7 @@ use super::tuning::Division;
 use super::{Runtime, RuntimeError};
 use karaoke_core::Manifest;
 use karaoke_models::Weights;
+use karaoke_stages::Stage;
 use ort::value::{DynValue, Tensor};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -149,7 +150,8 @@ impl Network {
         for (name, tensor) in &self.inputs {
             self.binding.bind_input(name, tensor).map_err(failed)?;
         }
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = Stage::Wait.of(|| self.session.lock()).unwrap_or_else(PoisonError::into_inner);
+        let _stage = Stage::Inference.enter();
         let mut given = session.run_binding(&self.binding).map_err(failed)?;
         self.outputs.clear();
         self.outputs.extend(self.output_names.iter().filter_map(|name| given.remove(name)));

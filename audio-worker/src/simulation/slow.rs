@@ -3,6 +3,7 @@
 use super::{Saboteur, SimulationConfig};
 use crate::kinds::{SeparateError, Separator};
 use crate::sessions::Open;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,18 @@ impl Separator for Slow {
     }
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
+        self.separate_edge(input, 0..self.window(), gain, out)
+    }
+
+    fn separate_edge(
+        &mut self,
+        input: [&[f32]; 2],
+        sound: Range<usize>,
+        gain: f32,
+        out: &mut [f32],
+    ) -> Result<(), SeparateError> {
         let began = Instant::now();
-        self.model.separate(input, gain, out)?;
+        self.model.separate_edge(input, sound, gain, out)?;
         let slowness = self.saboteur.as_ref().map_or(1.0, |s| s.slowness());
         // This is the worker's own thread for computing: nobody else waits here.
         std::thread::sleep(wait(began.elapsed(), self.least, slowness));

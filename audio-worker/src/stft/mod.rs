@@ -10,6 +10,7 @@ mod rows;
 mod transpose;
 
 pub use framing::Framing;
+use karaoke_stages::Stage;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, FftError, RealFftPlanner, RealToComplex};
 pub use rows::Rows;
@@ -88,6 +89,7 @@ impl Stft {
         gain: f32,
         mut take: impl FnMut(Block, &[Complex<f32>]),
     ) -> Result<(), FftError> {
+        let _stage = Stage::Stft.enter();
         check_length(channel.len(), self.window())?;
         self.pad(channel, gain);
         for block in blocks(self.framing) {
@@ -108,6 +110,7 @@ impl Stft {
         out: &mut [f32],
         mut give: impl FnMut(Block, &mut [Complex<f32>]),
     ) -> Result<(), FftError> {
+        let _stage = Stage::InverseStft.enter();
         check_length(out.len(), self.window())?;
         out.fill(0.0);
         for block in blocks(self.framing) {

@@ -44,6 +44,8 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         windows: 2,
         window: 3,
         step: 2,
+        end: 5,
+        lead: 0,
         gain: 2.0,
         urgent: false,
         reply_to: "memory".into(),

@@ -33,6 +33,7 @@ fn real_job(chunk: u64) -> (Job, [Vec<f32>; 2]) {
         windows,
         window,
         step,
+        end: frames,
         gain: 1.0,
         urgent: false,
         body: Bytes::from(to_le_bytes(&channels.concat())),

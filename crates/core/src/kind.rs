@@ -1,6 +1,7 @@
 //! The families of networks: the numbers that a manifest gives of each, and how its windows lie.
 
 use crate::plan::{Taper, Windowing};
+use crate::tail::Tail;
 use serde::{Deserialize, Serialize};
 
 /// A family of networks.
@@ -44,6 +45,10 @@ pub struct Waveform {
     /// Whether the window's mono mean and deviation are taken out before and put back after.
     #[serde(default)]
     pub normalise: bool,
+    /// What the network is shown of windows that stick out behind the track: `silent` or `centred`, as Demucs
+    /// has it.
+    #[serde(default)]
+    pub tail: Tail,
     /// Of an export in two branches, the numbers of the one that takes and gives spectrograms.
     #[serde(default)]
     pub spectrum: Option<Branch>,
@@ -133,7 +138,7 @@ impl Mdx {
 impl Waveform {
     /// How the windows lie.
     pub fn windowing(&self, overlap: f64) -> Windowing {
-        Windowing::waveform(self.segment, overlap)
+        Windowing { tail: self.tail, ..Windowing::waveform(self.segment, overlap) }
     }
 
     pub(crate) fn check(&self) -> Result<(), BadNumber> {

@@ -1,14 +1,15 @@
 //! The pure heart of the karaoke pipeline: no I/O, no clock, no environment, no threads.
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
-//! which windows a track is cut into ([`plan`]), how their outputs join ([`overlap`]), what a model is
+//! which windows a track is cut into ([`plan`], [`tail`]), how their outputs join ([`overlap`]), what a model is
 //! ([`manifest`]), what travels between machines ([`wire`], [`part`], [`presence`]), which chunk is next ([`schedule`]),
-//! where it goes ([`route`]), when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
+//! where it goes ([`route`]), what is sung in it when ([`lyrics`]), when one that is out is asked for again ([`flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
 pub mod flight;
 pub mod id;
 pub mod kind;
+pub mod lyrics;
 pub mod manifest;
 pub mod overlap;
 pub mod part;
@@ -17,6 +18,7 @@ pub mod presence;
 pub mod route;
 pub mod schedule;
 pub mod state;
+pub mod tail;
 pub mod wire;
 
 pub use id::TrackId;

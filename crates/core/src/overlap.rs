@@ -139,9 +139,11 @@ mod tests {
         for &chunk in order {
             let (start, frames) = plan.job_span(chunk);
             let job = read(track, start, frames);
-            for (j, index) in plan.windows_of(chunk).enumerate() {
-                let at = j * windows.windowing().step;
-                let out = model(index, &job[at..at + windows.windowing().window]);
+            let cut = plan.cut(chunk);
+            for (j, index) in (0..).zip(plan.windows_of(chunk)) {
+                let at = cut.at(j);
+                let mut out = model(index, &job[at..at + cut.window]);
+                out.rotate_left(cut.moved(j));
                 for s in windows.segments(windows.span(index)) {
                     let from = (s.start as i64 - windows.start(index)) as usize;
                     layers[layer_of(&s, index)][s.start as usize..s.end as usize]
@@ -209,7 +211,8 @@ mod tests {
                 let covering = windows.covering(p as u64);
                 for i in covering.clone() {
                     let at = (p as i64 - windows.start(i)) as usize;
-                    let x = f64::from(WARP(i, &read(&track, windows.start(i), w.window))[at]);
+                    let (from, moved) = (windows.start(i) - windows.moved(i) as i64, windows.moved(i));
+                    let x = f64::from(WARP(i, &read(&track, from, w.window))[at + moved]);
                     let weight = weight(w.taper, w.window, windows.actual_len(i), at);
                     (sum, norm) = (sum + weight * x, norm + weight);
                     (only, bound) = (x, bound.max(x.abs()));

@@ -4,6 +4,7 @@
 //! first `lead` frames are silence) and reach beyond its end. The windows depend on the track's length and
 //! the model alone; chunks only group them, so the result never depends on the chunking.
 
+use crate::tail::{self, Cut, Tail};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -30,6 +31,9 @@ pub struct Windowing {
     pub granule: usize,
     /// The cross-fade.
     pub taper: Taper,
+    /// Where windows that stick out behind the track are taken from.
+    #[serde(default)]
+    pub tail: Tail,
 }
 
 impl Windowing {
@@ -40,12 +44,14 @@ impl Windowing {
     pub fn mdx(n_fft: usize, hop: usize, dim_t: usize, overlap: f64) -> Self {
         let window = hop * (dim_t - 1);
         let lead = n_fft / 2;
-        Self { window, step: step_of(window, overlap), lead, granule: window - 2 * lead, taper: Taper::Hann }
+        let (step, granule) = (step_of(window, overlap), window - 2 * lead);
+        Self { window, step, lead, granule, taper: Taper::Hann, tail: Tail::Silent }
     }
 
     /// A model that takes plain waveforms of `segment` frames, as Demucs does.
     pub fn waveform(segment: usize, overlap: f64) -> Self {
-        Self { window: segment, step: step_of(segment, overlap), lead: 0, granule: 0, taper: Taper::Triangle }
+        let (step, taper) = (step_of(segment, overlap), Taper::Triangle);
+        Self { window: segment, step, lead: 0, granule: 0, taper, tail: Tail::Silent }
     }
 
     /// The same windows with another overlap.
@@ -122,6 +128,19 @@ impl WindowPlan {
         let start = self.start(index);
         let end = start + self.windowing.window as i64;
         start.max(0) as u64..(end.max(0) as u64).min(self.length)
+    }
+
+    /// By how many frames window `index` is taken from further back than it lies; see [`Tail`].
+    pub fn moved(&self, index: u64) -> usize {
+        self.sound_from(index).map_or(0, |rest| tail::moved(self.windowing.window, rest))
+    }
+
+    /// Frames from the window's place to the end of the track, where that is what tells if it is moved.
+    fn sound_from(&self, index: u64) -> Option<u64> {
+        match self.windowing.tail {
+            Tail::Silent => None,
+            Tail::Centred => Some((self.length as i64 - self.start(index)).max(0) as u64),
+        }
     }
 
     /// The window's actual length: shorter than the model's window at the end of the padded track.
@@ -260,12 +279,23 @@ impl ChunkPlan {
         window / u64::from(self.per_chunk)
     }
 
+    /// How the windows of chunk `chunk` are cut out of its samples.
+    pub fn cut(&self, chunk: u64) -> Cut {
+        let range = self.windows_of(chunk);
+        let Windowing { window, step, .. } = *self.windows.windowing();
+        let windows = (range.end - range.start) as u32;
+        let whole = Cut::whole(windows, window, step);
+        let rest = self.windows.sound_from(range.start).unwrap_or(u64::MAX);
+        let (moved, before) = (self.windows.moved(range.start), range.start * step as u64);
+        let lead = (moved as u64).saturating_sub(before) as usize;
+        Cut { windows, window, step, end: rest.min(whole as u64) as usize, lead }
+    }
+
     /// Where the samples of a chunk's job begin (maybe before the track), and how many frames they are.
     pub fn job_span(&self, chunk: u64) -> (i64, usize) {
-        let windows = self.windows_of(chunk);
-        let w = self.windows.windowing();
-        let n = (windows.end - windows.start) as usize;
-        (self.windows.start(windows.start), (n - 1) * w.step + w.window)
+        let cut = self.cut(chunk);
+        let place = self.windows.start(self.windows_of(chunk).start);
+        (place - cut.moved(0) as i64, cut.frames())
     }
 
     /// The part of the track that a picture of the chunks gives to `chunk`: from where it begins to where
@@ -292,15 +322,17 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     pub(crate) fn any_windowing() -> impl Strategy<Value = Windowing> {
-        (2usize..40, any::<prop::sample::Index>(), 0usize..20, 0usize..30, any::<bool>()).prop_map(
-            |(window, step, lead, granule, hann)| Windowing {
+        let sizes = (2usize..40, any::<prop::sample::Index>(), 0usize..20, 0usize..30);
+        (sizes, any::<bool>(), any::<bool>()).prop_map(|((window, step, lead, granule), hann, centred)| {
+            Windowing {
                 window,
                 step: step.index(window) + 1,
                 lead: lead.min(window - 1),
                 granule,
                 taper: if hann { Taper::Hann } else { Taper::Triangle },
-            },
-        )
+                tail: if centred { Tail::Centred } else { Tail::Silent },
+            }
+        })
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use crate::audio::FRAME_BYTES;
 use crate::id::TrackId;
 use crate::part::{Part, split};
 use crate::route::Route;
+use crate::tail::Cut;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -16,7 +17,7 @@ use std::str::FromStr;
 /// More seconds than any chunk takes: what says more is no time.
 const LONGEST_S: f64 = 1e6;
 /// Version of these messages; another version is refused.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// A chunk to be separated.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,11 @@ pub struct Job {
     pub window: usize,
     /// Frames between windows.
     pub step: usize,
+    /// Where the sound ends for windows that stick out behind it, in frames from the first window's place: see
+    /// [`Cut`].
+    pub end: usize,
+    /// Frames of silence at the beginning of the body, before the track: see [`Cut`].
+    pub lead: usize,
     /// Factor on the mix before the model, taken back after it.
     pub gain: f32,
     /// A listener waits for it: it goes before what waits already.
@@ -47,7 +53,8 @@ pub struct Job {
     pub reply_to: String,
     /// The largest message that may go there, in bytes of samples: a larger reply goes in parts.
     pub max_reply_bytes: usize,
-    /// Left then right channel, each `(windows − 1) · step + window` samples.
+    /// Left then right channel, each as many samples as the cut has frames: `(windows − 1) · step + window`, or
+    /// fewer when windows are moved back.
     pub body: Bytes,
 }
 
@@ -137,9 +144,14 @@ impl Job {
         Route::new(self.model.as_str(), self.provider.as_str())
     }
 
+    /// How the windows are cut out of the body.
+    pub fn cut(&self) -> Cut {
+        Cut { windows: self.windows, window: self.window, step: self.step, end: self.end, lead: self.lead }
+    }
+
     /// Samples per channel in the body.
     pub fn frames(&self) -> usize {
-        (self.windows as usize).saturating_sub(1) * self.step + self.window
+        self.cut().frames()
     }
 
     /// The job's headers; the body goes along as it is.
@@ -151,6 +163,8 @@ impl Job {
         put(&mut headers, "windows", self.windows);
         put(&mut headers, "window", self.window);
         put(&mut headers, "step", self.step);
+        put(&mut headers, "end", self.end);
+        put(&mut headers, "lead", self.lead);
         put(&mut headers, "gain", self.gain);
         put(&mut headers, "urgent", self.urgent);
         put(&mut headers, "answer-to", &self.reply_to);
@@ -172,6 +186,8 @@ impl Job {
             windows: number(headers, "windows")?,
             window: number(headers, "window")?,
             step: number(headers, "step")?,
+            end: number(headers, "end")?,
+            lead: number(headers, "lead")?,
             gain: number(headers, "gain")?,
             urgent: number(headers, "urgent")?,
             reply_to: text(headers, "answer-to")?,
@@ -183,6 +199,9 @@ impl Job {
         }
         if job.step == 0 || job.step > job.window {
             return Err(WireError::Bad("step"));
+        }
+        if !job.cut().is_possible() {
+            return Err(WireError::Bad("end"));
         }
         if !(job.gain.is_finite() && job.gain > 0.0) {
             return Err(WireError::Bad("gain"));
@@ -349,10 +368,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_job() -> impl Strategy<Value = Job> {
-        (1u32..5, 1usize..9, any::<prop::sample::Index>(), any::<u64>(), 1e-9f32..10.0).prop_map(
-            |(windows, window, step, chunk, gain)| {
+        let index = any::<prop::sample::Index>;
+        (1u32..5, 1usize..9, index(), index(), any::<u64>(), 1e-9f32..10.0).prop_map(
+            |(windows, window, step, held, chunk, gain)| {
                 let step = step.index(window) + 1;
-                let frames = (windows as usize - 1) * step + window;
+                let end = (windows as usize - 1) * step + held.index(window) + 1;
+                let cut = Cut { windows, window, step, end, lead: 0 };
                 Job {
                     track: TrackId::from_random(u128::from(chunk)),
                     chunk,
@@ -363,11 +384,13 @@ mod tests {
                     windows,
                     window,
                     step,
+                    end,
+                    lead: chunk as usize % (cut.moved(0) + 1),
                     gain,
                     urgent: chunk % 2 == 0,
                     reply_to: "results.x".into(),
                     max_reply_bytes: window,
-                    body: Bytes::from(vec![7; frames * 8]),
+                    body: Bytes::from(vec![7; cut.frames() * 8]),
                 }
             },
         )
@@ -385,6 +408,20 @@ mod tests {
         #[test]
         fn jobs_round_trip(job in any_job()) {
             prop_assert_eq!(Job::from_message(&job.headers(), job.body.clone()), Ok(job));
+        }
+
+        #[test]
+        fn an_end_or_a_lead_that_cannot_be_is_refused(job in any_job(), far in any::<bool>(), by in 0usize..1000) {
+            let last = (job.windows as usize - 1) * job.step;
+            let end = if far { last + job.window + 1 + by } else { last.saturating_sub(by) };
+            let headers = Job { end, ..job.clone() }.headers();
+            prop_assert_eq!(Job::from_message(&headers, job.body.clone()), Err(WireError::Bad("end")));
+            let lead = job.cut().moved(0) + 1 + by;
+            let headers = Job { lead, ..job.clone() }.headers();
+            prop_assert_eq!(Job::from_message(&headers, job.body.clone()), Err(WireError::Bad("end")));
+            let mut headers = job.headers();
+            headers.remove("end");
+            prop_assert_eq!(Job::from_message(&headers, job.body), Err(WireError::Missing("end")));
         }
 
         #[test]
@@ -460,7 +497,7 @@ mod tests {
         #[test]
         fn hostile_headers_never_panic(
             pairs in proptest::collection::hash_map(
-                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "stems", "gain", "urgent", "model", "model-sha256", "provider", "answer-to", "worker", "seconds", "outcome", "crc32", "max-reply-bytes", "first-window", "part-windows", "first-stem", "part-stems"]),
+                prop::sample::select(vec!["schema", "track", "chunk", "attempt", "windows", "window", "step", "end", "lead", "stems", "gain", "urgent", "model", "model-sha256", "provider", "answer-to", "worker", "seconds", "outcome", "crc32", "max-reply-bytes", "first-window", "part-windows", "first-stem", "part-stems"]),
                 prop::sample::select(vec!["1", "0", "-1", "18446744073709551615", "4294967295", "NaN", "inf", "", "abc", "separated"]), 0..18),
         ) {
             let headers: Headers = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();

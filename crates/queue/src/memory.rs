@@ -310,6 +310,8 @@ mod tests {
             windows: 1,
             window: 1,
             step: 1,
+            end: 1,
+            lead: 0,
             gain: 1.0,
             urgent: false,
             reply_to: "memory".into(),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 /// A silent broker is given up after that many intervals.
 const TOLERANCE: u32 = 2;
@@ -154,7 +155,7 @@ impl Client {
     }
 }
 
-/// Starts the two tasks; each ends with the connection.
+/// Starts the two tasks, in the span of whoever connects; each ends with the connection.
 fn start(
     shared: Arc<Shared>,
     session: Session,
@@ -164,6 +165,6 @@ fn start(
 ) {
     let Session { beats, codec, buffer, .. } = session;
     let tolerance = beats.expect.map(|beat| beat * TOLERANCE);
-    tokio::spawn(Reader { shared: shared.clone(), input, codec, buffer, tolerance }.run());
-    tokio::spawn(Writer { shared, output, waiting, beat: beats.send, patience }.run());
+    tokio::spawn(Reader { shared: shared.clone(), input, codec, buffer, tolerance }.run().in_current_span());
+    tokio::spawn(Writer { shared, output, waiting, beat: beats.send, patience }.run().in_current_span());
 }

@@ -11,6 +11,7 @@ pub mod wav;
 pub use error::EncodeError;
 
 use crate::ingest::{FrameSource, Tags};
+use karaoke_stages::Stage;
 use std::io::{Seek, Write};
 
 /// What a stem can be downloaded as.
@@ -49,6 +50,15 @@ impl Format {
         }
     }
 
+    /// What encoding it counts to.
+    pub(crate) fn stage(self) -> Stage {
+        match self {
+            Self::Wav16 | Self::Wav24 | Self::WavFloat => Stage::Wav,
+            Self::Flac16 | Self::Flac24 => Stage::Flac,
+            Self::Mp3 => Stage::Mp3,
+        }
+    }
+
     /// Bits of one stored sample; `None` for MP3, which stores none.
     pub fn bits(self) -> Option<u32> {
         match self {
@@ -77,6 +87,7 @@ pub fn encode(
     out: &mut (impl Write + Seek),
     cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
+    let _stage = format.stage().enter();
     match format {
         Format::Flac16 | Format::Flac24 => flac::encode(source, frames, rate, format, tags, out, cancelled),
         Format::Mp3 => mp3::encode(source, frames, rate, format, tags, out, cancelled),

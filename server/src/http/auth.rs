@@ -3,6 +3,7 @@
 use super::App;
 use crate::live::LiveTrack;
 use crate::problem::Problem;
+use crate::store::TrackRecord;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -35,12 +36,31 @@ impl FromRequestParts<App> for Owned {
         let given = header.map(str::to_owned).or_else(|| cookie.clone()).ok_or_else(|| {
             Problem::new(401, "Passcode needed", "Send the track's passcode in the header X-Track-Passcode.")
         })?;
-        if !same(&hash(&given), &track.record().passcode_sha256) {
-            return Err(Problem::new(403, "Wrong passcode", "This is not the passcode of this track."));
+        if !opens(&given, &track.record()) {
+            return Err(wrong_passcode());
         }
         let cookie = (cookie.as_deref() != Some(given.as_str())).then(|| set_cookie(&id, &given)).flatten();
         Ok(Self { track, cookie })
     }
+}
+
+/// The track of that name, for who knows its passcode.
+pub(super) async fn open(app: &App, id: &str, passcode: &str) -> Result<Arc<LiveTrack>, Problem> {
+    let id = TrackId::parse(id).map_err(|_| Problem::no_such_track())?;
+    let track = app.pipeline.find(&id).await?.ok_or_else(Problem::no_such_track)?;
+    if !opens(passcode, &track.record()) {
+        return Err(wrong_passcode());
+    }
+    Ok(track)
+}
+
+/// Whether this is the track's passcode.
+pub(super) fn opens(passcode: &str, track: &TrackRecord) -> bool {
+    same(&hash(passcode), &track.passcode_sha256)
+}
+
+pub(super) fn wrong_passcode() -> Problem {
+    Problem::new(403, "Wrong passcode", "This is not the passcode of this track.")
 }
 
 /// Whether the request holds the admin key, if there is one.
@@ -50,9 +70,14 @@ pub(super) fn is_admin(app: &App, headers: &HeaderMap) -> bool {
     !key.is_empty() && given.is_some_and(|given| same(&hash(given), &hash(key)))
 }
 
-/// A new passcode: 100 random bits that can be read out aloud.
+/// A new passcode.
 pub(super) fn new_passcode() -> String {
-    let text = TrackId::from_random(rand::random()).to_string();
+    passcode(rand::random())
+}
+
+/// The passcode made of 80 random bits, so that it can be read out aloud.
+pub(super) fn passcode(bits: u128) -> String {
+    let text = TrackId::from_random(bits).to_string();
     [&text[..4], &text[4..8], &text[8..12], &text[12..]].join("-")
 }
 

@@ -1,14 +1,20 @@
 //! Server-sent events: a snapshot first, then every change; resumable.
 
 use super::App;
-use super::auth::Owned;
+use super::auth::{self, Owned};
 use crate::events::EventLog;
 use crate::live::LiveTrack;
+use crate::problem::Problem;
+use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream::unfold;
+use futures::future::ready;
+use futures::stream::{Stream, StreamExt, once, select_all, unfold};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,8 +49,15 @@ struct Listener<S> {
     source: Arc<S>,
     /// The last event told; `None` before a snapshot.
     told: Option<u64>,
-    waiting: VecDeque<Event>,
+    waiting: VecDeque<Told>,
     ended: bool,
+}
+
+/// An event on its way to a listener.
+struct Told {
+    id: String,
+    name: &'static str,
+    data: String,
 }
 
 pub(super) async fn events(State(app): State<App>, owned: Owned, headers: HeaderMap) -> Response {
@@ -54,17 +67,76 @@ pub(super) async fn events(State(app): State<App>, owned: Owned, headers: Header
 /// The events of a source, from where the listener says that it was.
 pub(super) fn stream<S: Source>(app: &App, source: Arc<S>, headers: &HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
+    answer(heard(app, source, last).map(|told| Event::default().id(told.id).event(told.name).data(told.data)))
+}
+
+/// What a listener hears of a source that has heard of it up to the event `last`.
+fn heard<S: Source>(app: &App, source: Arc<S>, last: Option<&str>) -> impl Stream<Item = Told> + use<S> {
     let told = last.and_then(|id| number_of(app.boot, id));
     let listener = Listener { boot: app.boot, source, told, waiting: VecDeque::new(), ended: false };
-    let stream = unfold(listener, |mut listener| async {
-        let event = listener.next().await?;
-        Some((Ok::<_, Infallible>(event), listener))
-    });
+    unfold(listener, |mut listener| async {
+        let told = listener.next().await?;
+        Some((told, listener))
+    })
+}
+
+fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let stream = events.map(Ok::<_, Infallible>);
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
+/// A track to be followed with others.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Followed {
+    id: String,
+    #[serde(default)]
+    passcode: String,
+    /// The last event of it that was heard.
+    #[serde(default)]
+    last_event_id: Option<String>,
+}
+
+/// The tracks that one stream follows at most.
+const FOLLOWED: usize = 500;
+
+/// The events of many tracks in one stream: `{"id", "event_id", "event", "data"}` each. Of a track that is not there
+/// the listener hears `gone`, of one whose passcode is wrong `refused`.
+pub(super) async fn many(
+    State(app): State<App>,
+    followed: Result<Json<Vec<Followed>>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(followed) = followed.map_err(|e| Problem::new(422, "Unreadable list", e.body_text()))?;
+    if followed.len() > FOLLOWED {
+        let detail = format!("One stream follows {FOLLOWED} tracks at most; open another one.");
+        return Err(Problem::new(422, "Too many tracks", detail));
+    }
+    let mut streams = Vec::new();
+    for Followed { id, passcode, last_event_id } in followed {
+        let named = id.clone();
+        let events = match auth::open(&app, &id, &passcode).await {
+            Ok(track) => heard(&app, track, last_event_id.as_deref()).boxed(),
+            Err(problem) => once(ready(refusal(&problem))).boxed(),
+        };
+        streams.push(events.map(move |told| of_track(&named, &told)).boxed());
+    }
+    Ok(answer(select_all(streams)))
+}
+
+fn refusal(problem: &Problem) -> Told {
+    let name = if problem.status == 404 { "gone" } else { "refused" };
+    Told { id: String::new(), name, data: "{}".into() }
+}
+
+/// An event with the track's name; its data is JSON already.
+fn of_track(id: &str, told: &Told) -> Event {
+    let (id, event_id) = (Value::from(id), Value::from(told.id.as_str()));
+    let data = format!(r#"{{"id":{id},"event_id":{event_id},"event":"{}","data":{}}}"#, told.name, told.data);
+    Event::default().event("of").data(data)
+}
+
 impl<S: Source> Listener<S> {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
@@ -100,9 +172,9 @@ impl<S: Source> Listener<S> {
         }
     }
 
-    fn tell(&mut self, number: u64, name: &str, data: String) {
+    fn tell(&mut self, number: u64, name: &'static str, data: String) {
         let id = format!("{:x}-{number}", self.boot);
-        self.waiting.push_back(Event::default().id(id).event(name).data(data));
+        self.waiting.push_back(Told { id, name, data });
     }
 }
 

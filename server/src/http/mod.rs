@@ -1,7 +1,9 @@
 //! The REST API and the page: thin handlers around the pipeline.
 
+mod archive;
 mod auth;
 mod events;
+mod lyrics;
 mod machines;
 mod page;
 mod peaks;
@@ -11,12 +13,17 @@ mod stems;
 mod system;
 mod tracks;
 mod upload;
+mod uploads;
 
 use crate::pipeline::Pipeline;
+use crate::uploads::Uploads;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::routing::{get, post};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use karaoke_stages::Stage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -24,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Instrument;
 
 /// `[http]`: the web page and the API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +61,8 @@ pub(crate) struct App {
     /// Distinguishes event ids of this life from those of a former one.
     boot: u64,
     encodings: Arc<stems::Encodings>,
+    uploads: Arc<Uploads>,
+    tickets: Arc<archive::Tickets>,
 }
 
 // The library for key and tempo is WebAssembly.
@@ -61,16 +71,24 @@ const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'se
 
 /// All routes.
 pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
-    let app = App { pipeline, config: Arc::new(config), boot: rand::random(), encodings: Arc::default() };
+    let uploads = Arc::new(Uploads::new(pipeline.clone()));
+    let (config, encodings, tickets) = (Arc::new(config), Arc::default(), Arc::default());
+    let app = App { pipeline, config, boot: rand::random(), encodings, uploads, tickets };
     let api = Router::new()
         .route("/tracks", post(upload::upload).get(tracks::list))
+        .route("/uploads", any(uploads::uploads))
+        .route("/uploads/{secret}", any(uploads::one))
         .route("/tracks/{id}", get(tracks::show).delete(tracks::delete))
         .route("/tracks/{id}/events", get(events::events))
         .route("/tracks/{id}/chunks", get(tracks::chunks))
         .route("/tracks/{id}/cover", get(tracks::cover))
         .route("/tracks/{id}/peaks", get(peaks::peaks))
+        .route("/tracks/{id}/lyrics", get(lyrics::show).put(lyrics::replace).delete(lyrics::delete))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
+        .route("/events", post(events::many))
+        .route("/archive", post(archive::ask))
+        .route("/archive/{ticket}", get(archive::fetch))
         .route("/models", get(system::models))
         .route("/workers", get(machines::workers))
         .route("/workers/events", get(machines::events))
@@ -95,7 +113,12 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
             "microphone=(self), camera=(), geolocation=()",
         ))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn(measured))
         .with_state(app)
+}
+
+async fn measured(request: Request, next: Next) -> Response {
+    next.run(request).instrument(Stage::Http.span()).await
 }
 
 fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

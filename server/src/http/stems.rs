@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use karaoke_core::manifest::MULTITRACK;
+use karaoke_stages::Stage;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io;
@@ -102,11 +103,8 @@ fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), P
 
 /// A WAV of one stem, or of several side by side.
 fn wav_response(stems: Vec<StemReader>, format: Format, asked: Option<&str>) -> Result<Response, Problem> {
-    let first = stems.first().ok_or_else(Problem::no_such_track)?;
-    let (frames, rate, channels) = (first.frames, first.rate, 2 * stems.len() as u16);
-    let spec = wav::Spec { frames, rate, channels, format };
-    let wav = Arc::new(Wav { head: spec.header(), stems, spec, total: spec.total_len() });
-    Ok(partial(asked, spec.total_len(), move |range| Body::from_stream(wav.bytes(range))))
+    let wav = Arc::new(Wav::new(stems, format)?);
+    Ok(partial(asked, wav.total, move |range| Body::from_stream(wav.bytes(range))))
 }
 
 /// Answers 200, 206 or 416 with the body that `make` gives for a byte range.
@@ -131,16 +129,25 @@ fn partial(asked: Option<&str>, total: u64, make: impl FnOnce(Range<u64>) -> Bod
 }
 
 /// A WAV file that exists only as far as it is asked for.
-struct Wav {
+pub(super) struct Wav {
     head: Vec<u8>,
     stems: Vec<StemReader>,
     spec: wav::Spec,
-    total: u64,
+    /// Its length in bytes.
+    pub(super) total: u64,
 }
 
 impl Wav {
+    /// Of one stem, or of several side by side.
+    pub(super) fn new(stems: Vec<StemReader>, format: Format) -> Result<Self, Problem> {
+        let first = stems.first().ok_or_else(Problem::no_such_track)?;
+        let (frames, rate, channels) = (first.frames, first.rate, 2 * stems.len() as u16);
+        let spec = wav::Spec { frames, rate, channels, format };
+        Ok(Self { head: spec.header(), stems, spec, total: spec.total_len() })
+    }
+
     /// The file's bytes in `range`, block by block; each waits until its frames are final.
-    fn bytes(self: Arc<Self>, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Problem>> {
+    pub(super) fn bytes(self: Arc<Self>, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Problem>> {
         stream::try_unfold((self, range.start), move |(wav, at)| async move {
             if at >= range.end {
                 return Ok(None);
@@ -166,7 +173,7 @@ impl Wav {
         let last = (first + BLOCK).min((end - head).div_ceil(frame)).min(frames_end);
         let samples = self.samples(first..last).await?;
         let mut bytes = Vec::with_capacity(((last - first) * frame) as usize);
-        wav::samples_to_bytes(&samples, self.spec.format, &mut bytes);
+        Stage::Wav.of(|| wav::samples_to_bytes(&samples, self.spec.format, &mut bytes));
         let skip = (at - head - first * frame) as usize;
         let keep = bytes.len().min((end - head - first * frame) as usize);
         Ok(Bytes::from(bytes).slice(skip..keep))
@@ -211,7 +218,7 @@ async fn encoded_response(
 }
 
 /// The encoded file, made now unless it is there; waits for the rest of the song first.
-async fn encoded(
+pub(super) async fn encoded(
     app: &App,
     reader: StemReader,
     record: &TrackRecord,

@@ -5,6 +5,7 @@ use super::auth;
 use crate::live::LiveTrack;
 use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
 use crate::problem::Problem;
+use crate::uploads::metadata::{bad_deadline, display_name};
 use axum::Json;
 use axum::extract::multipart::{Field, Multipart};
 use axum::extract::{FromRequest, Query, Request, State};
@@ -12,9 +13,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use karaoke_core::{TrackId, TrackState};
+use karaoke_core::TrackId;
+use karaoke_stages::Stage;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
@@ -69,7 +71,7 @@ pub(super) async fn upload(
 
 /// Reads on for a while after a refusal: a client that is still sending would see a broken connection
 /// instead of the reason.
-async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+pub(super) async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let rest = async { while let Some(Ok(_)) = body.next().await {} };
     // Who has more to send than fits this time is cut off.
     let _ = tokio::time::timeout(DRAIN, rest).await;
@@ -96,9 +98,7 @@ async fn from_form(app: &App, mut form: Multipart, mut wishes: Wishes) -> Result
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
                 let text = field.text().await.map_err(broken)?;
-                let wrong =
-                    || Problem::new(422, "Bad deadline", "deadline_s is a number of seconds from now.");
-                wishes.deadline_s = Some(text.trim().parse().map_err(|_| wrong())?);
+                wishes.deadline_s = Some(text.trim().parse().map_err(|_| bad_deadline())?);
             }
             _ => {}
         }
@@ -110,16 +110,20 @@ fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin
     field.map(|part| part.map_err(|e| cut_off(&e)))
 }
 
-fn cut_off(error: &dyn std::fmt::Display) -> Problem {
+pub(super) fn cut_off(error: &dyn std::fmt::Display) -> Problem {
     tracing::debug!(%error, "upload cut off");
     Problem::new(400, "Upload cut off", "The upload ended before the file was complete; send it again.")
+}
+
+pub(super) fn empty() -> Problem {
+    Problem::new(422, "Empty file", "The file is empty; choose a song.")
 }
 
 fn silent() -> Problem {
     Problem::new(408, "Upload stalled", "Nothing of the file came for a minute; send it again.")
 }
 
-fn too_large(app: &App) -> Problem {
+pub(super) fn too_large(app: &App) -> Problem {
     let limit = app.pipeline.limits.upload_bytes;
     let detail = format!(
         "The file is larger than this server takes ({} MB); send a shorter or compressed one.",
@@ -144,7 +148,7 @@ async fn accept(
     let submission = Submission {
         id: id.clone(),
         passcode_sha256: auth::hash(&passcode),
-        file_name: clean_name(name),
+        file_name: display_name(name),
         size_bytes,
         upload_sha256,
         model: wishes.model.filter(|m| !m.is_empty()),
@@ -153,23 +157,23 @@ async fn accept(
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission);
     let track = orphan.submitted().await?;
-    let wait = Duration::try_from_secs_f64(app.pipeline.limits.decode_wait_s).unwrap_or_default();
-    let decoded = track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding));
-    // Longer songs are decoded after the answer; their track then says how it went.
-    let _ = tokio::time::timeout(wait, decoded).await;
-    if let Some(failure) = track.record().failure {
+    if let Some(failure) = app.pipeline.decoded_soon(&track).await {
         // The orphan is deleted when this returns, but who is refused should find nothing left at once.
         app.pipeline.delete(&id).await?;
         return Err(failure.into());
     }
     orphan.adopted();
-    let view = track.view();
-    let answer = json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links });
-    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(accepted(&track, &passcode))).into_response();
     if let Some(cookie) = auth::set_cookie(&id, &passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// What is answered to who handed a song in.
+pub(super) fn accepted(track: &LiveTrack, passcode: &str) -> Value {
+    let view = track.view();
+    json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links })
 }
 
 /// An upload on disk that goes away again unless it is kept.
@@ -264,6 +268,7 @@ async fn receive(
         {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
             let write = move || {
+                let _stage = Stage::Http.enter();
                 hash.update(&full);
                 file.write_all(&full)?;
                 if ended {
@@ -276,34 +281,9 @@ async fn receive(
         if ended {
             let hash = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
             return match size {
-                0 => Err(Problem::new(422, "Empty file", "The file is empty; choose a song.")),
+                0 => Err(empty()),
                 _ => Ok((size, hash, incoming)),
             };
         }
-    }
-}
-
-/// The last part of the name the client gave, without control characters: for display, never for a path.
-fn clean_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
-    if clean.trim().is_empty() { "upload".into() } else { clean }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clean_name;
-
-    #[test]
-    fn names_lose_what_could_hurt() {
-        for (name, want) in [
-            ("../../etc/passwd", "passwd"),
-            ("C:\\x\\song.mp3", "song.mp3"),
-            ("a\r\nb", "ab"),
-            ("", "upload"),
-        ] {
-            assert_eq!(clean_name(name), want);
-        }
-        assert_eq!(clean_name(&"ä".repeat(900)).chars().count(), 200);
     }
 }

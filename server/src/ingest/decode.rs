@@ -3,11 +3,13 @@
 use super::{
     IngestError, Tags,
     downmix::{Downmix, Speaker, guess},
-    mp4, opus,
+    lyrics, mp4, opus,
     sink::{Sink, Span},
     sniff,
-    tags::{clean, cover, text},
+    tags::{clean, cover},
 };
+use karaoke_core::lyrics::Lyrics;
+use karaoke_stages::Stage;
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
@@ -28,7 +30,7 @@ use symphonia::core::{
         well_known as format,
     },
     io::{MediaSource, MediaSourceStream},
-    meta::{MetadataContainer, MetadataOptions, StandardTag, StandardVisualKey},
+    meta::{MetadataContainer, MetadataOptions, RawTag, RawValue, StandardTag, StandardVisualKey},
     packet::Packet,
 };
 
@@ -86,6 +88,7 @@ pub fn decode(
     limits: &Limits,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Decoded, IngestError> {
+    let _stage = Stage::Decode.enter();
     let result = catch_unwind(AssertUnwindSafe(|| decode_unguarded(source, name, mix, limits, cancelled)))
         .unwrap_or(Err(IngestError::Corrupt("its decoder gave up on it")));
     if result.is_err() {
@@ -638,11 +641,12 @@ pub(super) fn read_tags(source: &Path, name: &str) -> Tags {
     catch_unwind(AssertUnwindSafe(|| {
         let Ok(mut reader) = open(source, name) else { return Tags::default() };
         let mut tags = Tags::default();
+        let rate = sample_rate(reader.as_ref());
         let mut metadata = reader.metadata();
         // Oldest first; what is set stays, so that ID3v2 (read before the container) wins over ID3v1.
         while let Some(revision) = metadata.current() {
-            collect(&revision.media, &mut tags);
-            revision.per_track.iter().for_each(|track| collect(&track.metadata, &mut tags));
+            collect(&revision.media, rate, &mut tags);
+            revision.per_track.iter().for_each(|track| collect(&track.metadata, rate, &mut tags));
             if metadata.pop().is_none() {
                 break;
             }
@@ -652,15 +656,38 @@ pub(super) fn read_tags(source: &Path, name: &str) -> Tags {
     .unwrap_or_default()
 }
 
-fn collect(container: &MetadataContainer, tags: &mut Tags) {
+/// Hz of the first track that is sound, as its header has it.
+fn sample_rate(reader: &dyn FormatReader) -> Option<u32> {
+    let track = reader.default_track(TrackType::Audio)?;
+    track.codec_params.as_ref()?.audio()?.sample_rate
+}
+
+/// Lyrics in a tag that symphonia does not map, or passes on as it stands in the file.
+fn lyrics_of(tag: &RawTag, sample_rate: Option<u32>) -> Option<Lyrics> {
+    let names = tag.sub_fields.iter().flatten().filter_map(|field| match &field.value {
+        RawValue::String(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let named = names.chain([tag.key.as_str()]).any(lyrics::is_name);
+    match &tag.value {
+        RawValue::Binary(body) if matches!(tag.key.as_str(), "SYLT" | "SLT") => {
+            lyrics::of_frame(body, sample_rate)
+        }
+        RawValue::String(text) if named => lyrics::of_text(text),
+        RawValue::StringList(texts) if named => lyrics::of_text(&texts.join("\n")),
+        _ => None,
+    }
+}
+
+fn collect(container: &MetadataContainer, sample_rate: Option<u32>, tags: &mut Tags) {
     for tag in &container.tags {
         match &tag.std {
             Some(StandardTag::TrackTitle(s)) => set(&mut tags.title, clean(s)),
             Some(StandardTag::Artist(s)) => set(&mut tags.artist, clean(s)),
             Some(StandardTag::AlbumArtist(s)) => set(&mut tags.album_artist, clean(s)),
             Some(StandardTag::Album(s)) => set(&mut tags.album, clean(s)),
-            Some(StandardTag::Lyrics(s)) => set(&mut tags.lyrics, text(s)),
-            _ => {}
+            Some(StandardTag::Lyrics(s)) => lyrics::keep(&mut tags.lyrics, lyrics::of_text(s)),
+            _ => lyrics::keep(&mut tags.lyrics, lyrics_of(&tag.raw, sample_rate)),
         }
     }
     // The front cover if it is marked, else the first picture.

@@ -2,6 +2,7 @@
 
 use super::resample::FrameSource;
 use karaoke_core::audio::{FRAME_BYTES, read_le_bytes};
+use karaoke_stages::Stage;
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
@@ -33,6 +34,7 @@ impl FrameFile {
 
 impl FrameSource for FrameFile {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         out.fill(0.0);
         let end = start.saturating_add((out.len() / 2) as i64).min(self.frames as i64);
         let first = start.max(0);
@@ -61,6 +63,7 @@ impl FrameWriter {
 
     /// Appends interleaved frames.
     pub fn write(&mut self, frames: &[f32]) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         for sample in frames {
             self.out.write_all(&sample.to_le_bytes())?;
         }
@@ -75,6 +78,7 @@ impl FrameWriter {
 
     /// Writes out what is buffered, and cuts the file to `frames` if it is longer.
     pub fn finish(self, frames: u64) -> io::Result<()> {
+        let _stage = Stage::Store.enter();
         let kept = frames.min(self.frames);
         let file = self.out.into_inner().map_err(|e| e.into_error())?;
         file.set_len(kept * FRAME_BYTES as u64)

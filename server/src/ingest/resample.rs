@@ -4,6 +4,7 @@
 //! of the transforms of source blocks `u − 1` and `u`, and of nothing else: so a jump that computes those
 //! two gives the same bits as reading everything from the start.
 
+use karaoke_stages::Stage;
 use rubato::{Fft, FixedSync, Resampler, WindowFunction, audioadapter_buffers::direct::InterleavedSlice};
 use std::{io, ops::Range};
 
@@ -147,6 +148,7 @@ impl Filter {
     }
 
     fn read(&mut self, source: &mut dyn FrameSource, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Resample.enter();
         let mut done = 0;
         while done < out.len() {
             let frame = start + (done / 2) as i64;

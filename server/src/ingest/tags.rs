@@ -1,12 +1,13 @@
 //! Title, artist, album, lyrics and cover of an upload, made safe to show.
 
 use super::{decode::read_tags, sniff};
+use karaoke_core::lyrics::Lyrics;
 use std::path::Path;
 
 /// Longest line of text kept, in characters.
 const MAX_CHARS: usize = 300;
-/// Longest lyrics kept, in characters.
-const MAX_LYRICS: usize = 50_000;
+/// Longest lyrics kept, in characters: with a stamp on every word they are long.
+const MAX_LYRICS: usize = 200_000;
 /// Largest cover kept, in bytes.
 const MAX_COVER: usize = 10 << 20;
 
@@ -21,8 +22,8 @@ pub struct Tags {
     pub album_artist: Option<String>,
     /// The album's title.
     pub album: Option<String>,
-    /// Unsynchronised lyrics, several lines.
-    pub lyrics: Option<String>,
+    /// Lyrics, in time where some tag has them so.
+    pub lyrics: Option<Lyrics>,
     /// The front cover, or else the first picture.
     pub cover: Option<Cover>,
 }

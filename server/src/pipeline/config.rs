@@ -1,5 +1,6 @@
 //! The sections `[chunking]`, `[dispatch]` and `[limits]` of the configuration.
 
+use crate::store::UploadBounds;
 use karaoke_core::flight::Patience;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -70,6 +71,12 @@ pub struct LimitsConfig {
     pub living_tracks: usize,
     /// Tracks decoded at the same time.
     pub decoders: usize,
+    /// Uploads that may be unfinished at once; each can go on after its connection was lost.
+    pub unfinished_uploads: u32,
+    /// How large all unfinished uploads may be together, in bytes.
+    pub unfinished_bytes: u64,
+    /// Hours after which an upload that nobody goes on with is removed.
+    pub unfinished_hours: f64,
     /// How long an upload's answer waits for decoding, in seconds, so that bad files are refused at once.
     pub decode_wait_s: f64,
 }
@@ -82,7 +89,21 @@ impl Default for LimitsConfig {
             decoded_bytes: 32_000_000_000,
             living_tracks: 100,
             decoders: 1,
+            unfinished_uploads: 100,
+            unfinished_bytes: 20_000_000_000,
+            unfinished_hours: 24.0,
             decode_wait_s: 5.0,
         }
+    }
+}
+
+impl LimitsConfig {
+    /// When an upload that somebody has just gone on with is removed, Unix milliseconds.
+    pub(crate) fn upload_expires_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_add((self.unfinished_hours * 3_600_000.0) as i64)
+    }
+
+    pub(crate) fn upload_bounds(&self) -> UploadBounds {
+        UploadBounds { count: self.unfinished_uploads, bytes: self.unfinished_bytes }
     }
 }

@@ -11,6 +11,7 @@ use karaoke_core::flight::Flight;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
 use karaoke_core::{Route, TrackId};
+use karaoke_stages::Stage;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +123,7 @@ impl Pipeline {
     ) -> Result<(), Problem> {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
         let (Some(live), Some(route)) = (track.audio(), track.route()) else { return Ok(()) };
-        let windows = live.plan.windows_of(chunk);
+        let cut = live.plan.cut(chunk);
         let mut job = Job {
             track: track.id.clone(),
             chunk,
@@ -130,9 +131,11 @@ impl Pipeline {
             model: route.model,
             provider: route.provider,
             model_sha256: track.manifest.identity().to_owned(),
-            windows: (windows.end - windows.start) as u32,
-            window: live.plan.windows().windowing().window,
-            step: live.plan.windows().windowing().step,
+            windows: cut.windows,
+            window: cut.window,
+            step: cut.step,
+            end: cut.end,
+            lead: cut.lead,
             gain: live.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
@@ -178,6 +181,7 @@ impl Pipeline {
             let resampled = live.audio.source_rate != track.manifest.sample_rate;
             let path = if resampled { me.files.model_mix(&track.id) } else { me.files.mix(&track.id) };
             let (start, frames) = live.plan.job_span(chunk);
+            let _stage = Stage::Wire.enter();
             let mut interleaved = vec![0.0; frames * 2];
             FrameFile::open(&path)?.read(start, &mut interleaved)?;
             let mut planar = vec![0.0; frames * 2];

@@ -1,4 +1,4 @@
-//! Removes tracks that ended longer ago than the operator keeps them.
+//! Removes tracks that ended longer ago than the operator keeps them, and uploads that nobody went on with.
 
 use super::{Pipeline, now_ms};
 use crate::problem::Problem;
@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it looks.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_secs(60);
 const HOUR_MS: i64 = 3_600_000;
 
 impl Pipeline {
     pub(super) async fn expire_loop(self: Arc<Self>) {
-        if self.keep_hours == 0 {
-            return;
-        }
         loop {
-            if let Err(problem) = self.expire(now_ms() - i64::from(self.keep_hours) * HOUR_MS).await {
+            if let Err(problem) = self.expire_uploads().await {
+                tracing::warn!(error = %problem, "unfinished uploads could not be removed");
+            }
+            if self.keep_hours > 0
+                && let Err(problem) = self.expire(now_ms() - i64::from(self.keep_hours) * HOUR_MS).await
+            {
                 tracing::warn!(error = %problem, "old tracks could not be removed");
             }
             tokio::time::sleep(EVERY).await;

@@ -4,6 +4,7 @@ use super::StemReader;
 use crate::encode::{self, Format};
 use crate::ingest::{FrameSource, Tags};
 use crate::store::TrackRecord;
+use karaoke_stages::Stage;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -44,7 +45,7 @@ impl StemReader {
         let mut source = Patient { reader: self, runtime: Handle::current() };
         encode::encode(&mut source, self.frames, self.rate, format, tags, &mut out, cancelled)
             .map_err(io::Error::other)?;
-        out.into_inner().map_err(|e| e.into_error())?.sync_all()
+        Stage::Store.of(|| out.into_inner().map_err(|e| e.into_error())?.sync_all())
     }
 }
 
@@ -58,7 +59,7 @@ impl FrameSource for Patient<'_> {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
         let start_frame = start.max(0) as u64;
         let range = start_frame..start_frame + (out.len() / 2) as u64;
-        self.runtime.block_on(self.reader.wait_final(&range)).map_err(io::Error::other)?;
+        Stage::Wait.of(|| self.runtime.block_on(self.reader.wait_final(&range))).map_err(io::Error::other)?;
         self.reader.lock().read(start, out)
     }
 }

@@ -9,6 +9,7 @@ use crate::live::{LiveAudio, LiveTrack};
 use crate::problem::Problem;
 use karaoke_core::audio::{add, subtract};
 use karaoke_core::{Manifest, TrackId};
+use karaoke_stages::Stage;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -196,6 +197,7 @@ struct Complement {
 
 impl FrameSource for Complement {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Blend.enter();
         self.mix.read(start, out)?;
         self.block.resize(out.len(), 0.0);
         for stem in &mut self.predicted {
@@ -215,6 +217,7 @@ struct Sum {
 
 impl FrameSource for Sum {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Blend.enter();
         let Some((first, others)) = self.of.split_first_mut() else {
             out.fill(0.0);
             return Ok(());

@@ -9,9 +9,11 @@ mod export;
 mod finish;
 mod flights;
 mod listen;
+mod lyrics;
 mod prepare;
 mod providers;
 mod recover;
+mod uploads;
 mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};

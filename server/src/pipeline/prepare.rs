@@ -6,9 +6,10 @@ use crate::ingest::{self, Decoded, FrameFile, FrameSource, FrameWriter, IngestEr
 use crate::layers;
 use crate::live::{LiveAudio, LiveTrack};
 use crate::problem::Problem;
-use crate::store::Audio;
+use crate::store::{Audio, LyricsSource};
 use karaoke_core::audio::gain_to_ceiling;
 use karaoke_core::{ChunkPlan, TrackId, TrackState};
+use karaoke_stages::Stage;
 use std::sync::Arc;
 
 /// Frames resampled at a time.
@@ -77,8 +78,8 @@ impl Pipeline {
 
     async fn read_tags(&self, track: &LiveTrack) -> Result<(), Problem> {
         let (files, id, name) = (self.files.clone(), track.id.clone(), track.record().file_name);
-        let (tags, cover) = super::blocking(move || {
-            let mut tags = ingest::tags(&files.upload(&id), &name);
+        let (mut tags, cover) = super::blocking(move || {
+            let mut tags = Stage::Decode.of(|| ingest::tags(&files.upload(&id), &name));
             let cover = tags.cover.take();
             if let Some(cover) = &cover {
                 std::fs::write(files.cover(&id), &cover.bytes)?;
@@ -89,10 +90,14 @@ impl Pipeline {
         .map_err(|e| Problem::disk(&e))?;
         let texts = [tags.title.as_deref(), tags.artist.as_deref(), tags.album.as_deref()];
         self.store.set_tags(&track.id, texts, cover.as_deref()).await?;
+        let lyrics = tags.lyrics.take();
         track.update(|r| {
             (r.title, r.artist, r.album, r.cover_mime) = (tags.title, tags.artist, tags.album, cover);
         });
-        Ok(())
+        match lyrics {
+            Some(lyrics) => self.keep_lyrics(&track.id, LyricsSource::Tags, &lyrics, now_ms()).await,
+            None => Ok(()),
+        }
     }
 
     /// Blocking: decodes, resamples, plans and makes the layers.
@@ -146,6 +151,7 @@ fn resample(
     to: u32,
     called_off: &dyn Fn() -> bool,
 ) -> Result<(u64, f32), IngestError> {
+    let _stage = Stage::Resample.enter();
     let mix = FrameFile::open(&files.mix(id))?;
     let mut source = Resampled::new(mix, decoded.sample_rate, to, decoded.frames)?;
     let mut out = FrameWriter::create(&files.model_mix(id))?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 impl Pipeline {
     pub(super) async fn recover(self: &Arc<Self>) -> Result<(), Problem> {
         self.remove_orphans().await?;
+        self.recover_uploads().await?;
         for record in self.store.living_tracks().await? {
             let id = record.id.clone();
             if let Err(problem) = self.take_over(record).await {

@@ -2,7 +2,9 @@
 
 use super::{Audio, Store, StoreError};
 use karaoke_core::TrackId;
+use karaoke_stages::Stage;
 use sqlx::Row;
+use tracing::Instrument;
 
 /// A chunk as the database knows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,6 +91,7 @@ impl Store {
         .bind(id.as_str())
         .bind(chunk as i64)
         .execute(&self.pool)
+        .instrument(Stage::Store.span())
         .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -100,6 +103,7 @@ impl Store {
             .bind(id.as_str())
             .bind(chunk as i64)
             .execute(&self.pool)
+            .instrument(Stage::Store.span())
             .await?;
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! The store: tracks and their chunks in SQLite. SQL stands here and nowhere else.
 
 mod chunks;
+mod lyrics;
 mod tracks;
+mod uploads;
 
 pub use chunks::ChunkRecord;
+pub use lyrics::{LyricsMark, LyricsSource};
 pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
+pub use uploads::{UploadBounds, UploadRecord};
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{

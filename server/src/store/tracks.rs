@@ -1,6 +1,6 @@
 //! Rows of tracks.
 
-use super::{Store, StoreError};
+use super::{LyricsMark, Store, StoreError};
 use karaoke_core::{Manifest, TrackId, TrackState};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -36,6 +36,8 @@ pub struct TrackRecord {
     pub album: Option<String>,
     /// The cover's type, when it has one.
     pub cover_mime: Option<String>,
+    /// Whether it has lyrics.
+    pub lyrics: Option<LyricsMark>,
     /// What decoding found.
     pub audio: Option<Audio>,
     /// Why it failed.
@@ -247,6 +249,7 @@ fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
         artist: row.try_get("artist")?,
         album: row.try_get("album")?,
         cover_mime: row.try_get("cover_mime")?,
+        lyrics: LyricsMark::read(row.try_get("lyrics")?, row.try_get("lyrics_ms")?),
         audio: audio(row)?,
         failure: failure(row)?,
     })
@@ -267,7 +270,7 @@ fn audio(row: &SqliteRow) -> Result<Option<Audio>, StoreError> {
     }))
 }
 
-fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
+pub(super) fn failure(row: &SqliteRow) -> Result<Option<Failure>, StoreError> {
     let Some(status) = row.try_get::<Option<u16>, _>("error_status")? else { return Ok(None) };
     Ok(Some(Failure { status, title: row.try_get("error_title")?, detail: row.try_get("error_detail")? }))
 }

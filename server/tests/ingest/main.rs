@@ -10,4 +10,5 @@ mod corpus;
 mod encoders;
 mod ffmpeg;
 mod formats;
+mod lyrics;
 mod tagging;

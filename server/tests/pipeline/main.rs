@@ -7,3 +7,4 @@ mod deaths;
 mod parts;
 mod providers;
 mod stage;
+mod tail;

@@ -44,9 +44,18 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
+        Self::set_for(MANIFEST).await
+    }
+
+    /// With a model that is shown windows at the end of the song as Demucs is.
+    pub(crate) async fn set_centred() -> Self {
+        Self::set_for(&format!("{MANIFEST}tail='centred'\n")).await
+    }
+
+    async fn set_for(manifest: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("models")).unwrap();
-        std::fs::write(dir.path().join("models/four.toml"), MANIFEST).unwrap();
+        std::fs::write(dir.path().join("models/four.toml"), manifest).unwrap();
         std::fs::write(dir.path().join("models/four.onnx"), b"never loaded").unwrap();
         let queue = MemoryQueue::new(64, Duration::from_secs(5));
         let pipeline = begin(dir.path(), &queue).await.unwrap();
@@ -201,10 +210,13 @@ fn wav(samples: &[f32]) -> Vec<u8> {
 pub(crate) fn separated(job: &Job) -> Separated {
     let samples = from_le_bytes(&job.body);
     let mut out = Vec::new();
-    for window in 0..job.windows as usize {
+    let cut = job.cut();
+    for window in 0..job.windows {
         for (_, fraction) in FRACTIONS {
             for channel in samples.chunks_exact(job.frames()) {
-                out.extend(channel[window * job.step..][..job.window].iter().map(|s| s * fraction));
+                let place = &channel[cut.at(window)..][..job.window][cut.moved(window)..];
+                out.extend(place.iter().map(|s| s * fraction));
+                out.resize(out.len() + cut.moved(window), 0.0);
             }
         }
     }

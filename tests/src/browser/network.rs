@@ -1,65 +1,64 @@
-//! The line between page and server: what went over it, and how fast it is.
+//! The browser's connection, its clipboard and its downloads.
 
 use super::Browser;
-use serde_json::{Value, json};
-
-/// One answer that came over the line.
-#[derive(Clone, Debug)]
-pub struct Transfer {
-    /// What was asked for.
-    pub url: String,
-    /// Bytes as they came, compressed, with headers.
-    pub bytes: u64,
-}
-
-/// How fast a line is.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    /// From a question to the first of its answer.
-    pub latency_ms: u32,
-    /// Kilobits a second towards the page.
-    pub down_kbit: u32,
-    /// Kilobits a second towards the server.
-    pub up_kbit: u32,
-}
+use crate::wait::until_sync;
+use serde_json::json;
+use std::path::{Path, PathBuf};
 
 impl Browser {
-    /// Every answer that has come whole.
-    pub fn transfers(&self) -> Vec<Transfer> {
-        let asked = self.pipe.events("Network.requestWillBeSent");
-        let ended = self.pipe.events("Network.loadingFinished");
-        let size = |id: &Value| ended.iter().find(|e| e["requestId"] == *id)?["encodedDataLength"].as_f64();
-        let transfers = asked.iter().filter_map(|e| {
-            let url = e["request"]["url"].as_str()?.to_owned();
-            Some(Transfer { url, bytes: size(&e["requestId"])? as u64 })
-        });
-        transfers.collect()
+    /// Takes the network away.
+    pub fn go_offline(&self) {
+        self.connect(true, -1.0);
     }
 
-    /// Makes the line as slow as this, and the processor so many times slower than it is.
-    pub fn slow_down(&self, line: Line, processor: f64) {
-        let bytes_a_second = |kbit: u32| f64::from(kbit) * 1000.0 / 8.0;
-        let conditions = json!({
-            "offline": false, "latency": line.latency_ms,
-            "downloadThroughput": bytes_a_second(line.down_kbit), "uploadThroughput": bytes_a_second(line.up_kbit),
-        });
+    /// Gives the network back.
+    pub fn go_online(&self) {
+        self.connect(false, -1.0);
+    }
+
+    /// Lets so many bytes a second leave the browser.
+    pub fn throttle_uploads(&self, bytes_per_s: f64) {
+        self.connect(false, bytes_per_s);
+    }
+
+    fn connect(&self, offline: bool, upload: f64) {
+        let conditions =
+            json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload });
         self.send("Network.emulateNetworkConditions", conditions);
-        self.send("Emulation.setCPUThrottlingRate", json!({ "rate": processor }));
     }
 
-    /// Every cookie that the browser has for the page, also those that no script sees.
-    pub fn cookies(&self) -> Vec<Value> {
-        let stored = self.pipe.call(None, "Storage.getCookies", json!({})).expect("cookies");
-        stored["cookies"].as_array().cloned().unwrap_or_default()
+    /// What was copied.
+    pub fn clipboard(&self) -> String {
+        let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+        self.pipe.call(None, "Browser.grantPermissions", permissions).expect("permissions");
+        self.js("navigator.clipboard.readText()").as_str().unwrap_or_default().to_owned()
     }
 
-    /// What keeps the page from being installed as an app, in the browser's own words.
-    pub fn install_errors(&self) -> Vec<String> {
-        let manifest = self.send("Page.getAppManifest", json!({}));
-        let wrong = manifest["errors"].as_array().cloned().unwrap_or_default();
-        let wrong = wrong.iter().map(|e| e["message"].to_string());
-        let found = self.send("Page.getInstallabilityErrors", json!({}));
-        let missing = found["installabilityErrors"].as_array().cloned().unwrap_or_default();
-        wrong.chain(missing.iter().map(|e| e.to_string())).collect()
+    /// Downloads go into a folder from here on; gives it.
+    pub fn take_downloads(&self) -> PathBuf {
+        let dir = self.folder().join("downloads");
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let behaviour = json!({ "behavior": "allow", "downloadPath": dir, "eventsEnabled": true });
+        self.pipe.call(None, "Browser.setDownloadBehavior", behaviour).expect("a folder for downloads");
+        dir
+    }
+
+    /// Waits for a download of that name in the folder, until it is whole.
+    pub fn downloaded(&self, dir: &Path, name: &str) -> PathBuf {
+        until_sync(&format!("{name} is downloaded"), || {
+            let ended = self.pipe.events("Browser.downloadProgress");
+            let whole = ended.iter().any(|e| e["state"] == "completed");
+            let path = dir.join(name);
+            (whole && path.is_file()).then_some(path)
+        })
+    }
+
+    /// How often an address that ends like this was asked with a method.
+    pub fn asked(&self, method: &str, ending: &str) -> usize {
+        let sent = self.pipe.events("Network.requestWillBeSent");
+        let asked = sent.iter().map(|e| &e["request"]);
+        asked
+            .filter(|r| r["method"] == method && r["url"].as_str().is_some_and(|url| url.ends_with(ending)))
+            .count()
     }
 }

@@ -44,6 +44,14 @@ impl<'b> Node<'b> {
         mouse("mouseReleased", 0);
     }
 
+    /// Drags a file over it and lets it go there.
+    pub fn drop_file(&self, file: &std::path::Path) {
+        let middle = crate::wait::until_sync("it can be reached", || {
+            self.call(REACHABLE_MIDDLE).ok().filter(|middle| !middle.is_null())
+        });
+        self.browser.drop_file_at(file, &middle);
+    }
+
     /// What `function () { return … }` gives, with this as `this`.
     pub fn js(&self, expression: &str) -> Value {
         let function = format!("function () {{ return {expression} }}");

@@ -120,8 +120,16 @@ impl Browser {
             "Tab" => ("Tab", "Tab", 9, ""),
             "Escape" => ("Escape", "Escape", 27, ""),
             "Home" => ("Home", "Home", 36, ""),
+            "/" => ("/", "Slash", 191, "/"),
             "ArrowLeft" => ("ArrowLeft", "ArrowLeft", 37, ""),
             "ArrowRight" => ("ArrowRight", "ArrowRight", 39, ""),
+            "ArrowUp" => ("ArrowUp", "ArrowUp", 38, ""),
+            "ArrowDown" => ("ArrowDown", "ArrowDown", 40, ""),
+            "Backspace" => ("Backspace", "Backspace", 8, ""),
+            "p" => ("p", "KeyP", 80, "p"),
+            "r" => ("r", "KeyR", 82, "r"),
+            "s" => ("s", "KeyS", 83, "s"),
+            "z" => ("z", "KeyZ", 90, "z"),
             other => panic!("the harness does not know the key {other}"),
         };
         for kind in ["keyDown", "keyUp"] {
@@ -160,10 +168,21 @@ impl Browser {
 
     /// Drags a file over the page and lets it go there.
     pub fn drop_file(&self, file: &Path) {
+        self.drop_file_at(file, &json!([200, 300]));
+    }
+
+    /// Drags a file to a place on the page and lets it go there.
+    pub(super) fn drop_file_at(&self, file: &Path, place: &Value) {
         for kind in ["dragEnter", "dragOver", "drop"] {
             let data = json!({ "items": [], "files": [file], "dragOperationsMask": 1 });
-            self.send("Input.dispatchDragEvent", json!({ "type": kind, "x": 200, "y": 300, "data": data }));
+            let (x, y) = (&place[0], &place[1]);
+            self.send("Input.dispatchDragEvent", json!({ "type": kind, "x": x, "y": y, "data": data }));
         }
+    }
+
+    /// Types a text into what has the focus.
+    pub fn type_text(&self, text: &str) {
+        self.send("Input.insertText", json!({ "text": text }));
     }
 
     /// Makes the window this large, in CSS pixels.

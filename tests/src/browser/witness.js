@@ -20,6 +20,21 @@ window.witness = {
     tap.listener = null;
     return { rate: tap.context.sampleRate, left: parts.flatMap(([left]) => [...left]), right: parts.flatMap(([, right]) => [...right]) };
   },
+  /** Exactly what comes out, sample by sample: interleaved 16-bit, through the page's own capture. */
+  async exact(seconds) {
+    const { context, out } = this.taps.findLast((tap) => tap.context.state === "running");
+    await context.audioWorklet.addModule("/js/record/worklet/capture.js");
+    const node = new AudioWorkletNode(context, "capture", { numberOfInputs: 2, outputChannelCount: [2] });
+    const parts = [];
+    node.port.onmessage = ({ data }) => parts.push(data);
+    connect.call(out, node, 0, 0);
+    connect.call(node, context.destination);
+    while (parts.length * 2048 < seconds * context.sampleRate) await new Promise((resolve) => setTimeout(resolve, 20));
+    node.port.postMessage("close");
+    node.disconnect();
+    out.disconnect(node);
+    return parts.flatMap(({ song }) => [...song]);
+  },
   /** How loud that is: its root mean square. */
   async loudness(moment) {
     const { left } = await this.record(moment);
@@ -29,8 +44,8 @@ window.witness = {
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...more) {
   if (target instanceof AudioDestinationNode && this.context instanceof AudioContext) {
-    const tap = { context: this.context, listener: null };
-    const node = this.context.createScriptProcessor(1024, 2, 2);
+    const tap = { context: this.context, out: this, listener: null };
+    const node = this.context.createScriptProcessor(8192, 2, 2);
     node.onaudioprocess = ({ inputBuffer: heard }) => tap.listener?.(heard.getChannelData(0).slice(), heard.getChannelData(1).slice());
     connect.call(this, node);
     connect.call(node, target);

@@ -1,5 +1,7 @@
 //! With the identity model, what comes out is what went in.
 
+use karaoke_core::Manifest;
+use karaoke_tests::program::root;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::{Program, Settings};
 use reqwest::Method;
@@ -43,6 +45,42 @@ async fn a_file_too_short_for_one_sample_at_the_models_rate_ends_all_the_same() 
     api.until_state(&track, "done").await;
     let out = Sound::from_wav(&api.stem(&track, "vocals.wav?bits=float").await);
     assert_eq!((out.rate, out.frames()), (96_000, 1));
+}
+
+/// The identity model, but shown windows behind the end of a song as Demucs is.
+fn centred() -> tempfile::TempDir {
+    let (dir, models) = (tempfile::tempdir().unwrap(), root().join("models"));
+    let text = std::fs::read_to_string(models.join("identity.toml")).unwrap() + "tail = \"centred\"\n";
+    assert_eq!(Manifest::parse(&text).unwrap().windowing(0.25).tail, karaoke_core::tail::Tail::Centred);
+    std::fs::write(dir.path().join("identity.toml"), text).unwrap();
+    std::fs::copy(models.join("identity.onnx"), dir.path().join("identity.onnx")).unwrap();
+    dir
+}
+
+#[tokio::test]
+async fn windows_that_are_moved_back_at_the_end_change_no_bit_of_songs_of_any_length() {
+    const WINDOW: usize = 65_536;
+    let models = centred();
+    // Seven eighths: at the end up to eight windows stick out.
+    for (overlap, windows_per_chunk) in [(0.25, 1), (0.25, 3), (0.875, 5)] {
+        let settings = Settings::default()
+            .models(models.path())
+            .set("models.default", "identity")
+            .set("chunking.overlap", overlap)
+            .set("chunking.windows_per_chunk", windows_per_chunk)
+            // With one window a chunk, no more than that fits a message.
+            .set("chunking.max_message_bytes", if windows_per_chunk == 1 { WINDOW * 8 } else { 1 << 22 });
+        let program = Program::start(settings);
+        let api = program.api();
+        let song = song(6.0, 44_100);
+        for frames in [1, 2, 1001, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW / 4 + 1, 4 * WINDOW, 264_599] {
+            let cut = Sound { rate: song.rate, samples: song.samples[..2 * frames].to_vec() };
+            let track = api.accepted("song.wav", cut.wav_float(), "identity").await;
+            api.until_state(&track, "done").await;
+            let out = Sound::from_wav(&api.stem(&track, "instrumental.wav?bits=float").await);
+            assert!(out.bits() == cut.bits(), "overlap {overlap}: {frames} frames came back changed");
+        }
+    }
 }
 
 /// Without the first and last 50 ms, where a resampler sees the silence around the song.

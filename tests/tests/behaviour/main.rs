@@ -1,11 +1,14 @@
 //! Behaviour tests: what a user does, checked by what a user gets.
 
+mod archive;
 mod command_line;
 mod events;
 mod identity;
 mod lifecycle;
 mod listening;
+mod lyrics;
 mod models;
 mod refusals;
+mod resuming;
 mod stems;
 mod survival;

@@ -48,6 +48,8 @@ fn job(chunk: u64, server: &str) -> Job {
         windows: 1,
         window: 1000,
         step: 1000,
+        end: 1000,
+        lead: 0,
         gain: 0.25,
         urgent: false,
         reply_to: server.into(),

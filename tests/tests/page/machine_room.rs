@@ -22,7 +22,6 @@ fn a_worker_dies_and_all_see_its_part_go_back_and_be_taken() {
     let stage = doomed();
     let browser = &stage.browser;
     until_summary(&stage, "4 workers");
-    assert!(!asked_for(&stage, "/workers/events"), "folded away it has no stream");
     hear_all(&stage);
     open_room(&stage);
     until_room(&stage, "Waits for a part");
@@ -89,12 +88,12 @@ fn an_operator_who_hides_it_hides_all_of_it() {
     let stage = Stage::with(
         Settings::default().set("models.default", "identity").set("http.public_workers", "false"),
     );
-    until_sync("it is asked for", || asked_for(&stage, "/workers").then_some(()));
+    until_sync("it is asked for", || asked_for(&stage, "/queue").then_some(()));
     stage.hand_in("My Song.wav", &short_song().wav_16());
     stage.until_card("My Song", "Ready to sing");
     assert!(stage.browser.look_for("button", "Machine room").is_none());
     assert!(stage.browser.look_for("region", "Machine room").is_none());
-    let asked = stage.browser.requests().iter().filter(|url| url.ends_with("/workers")).count();
+    let asked = stage.browser.requests().iter().filter(|url| url.ends_with("/queue")).count();
     assert_eq!(asked, 1, "who is refused does not insist");
     // The browser itself notes every answer like this one.
     let complaints = stage.browser.complaints();

@@ -95,7 +95,7 @@ export class Run {
       try {
         return await this.#feed.block(index);
       } catch (problem) {
-        const passes = problem.status === 0 || problem.status >= 500;
+        const passes = problem.status === 0 || problem.status === 409 || problem.status >= 500;
         if (this.#stopped || !passes) throw problem;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }

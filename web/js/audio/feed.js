@@ -99,18 +99,23 @@ export class Feed {
   }
 
   async #bytes(from, to, signal, again = true) {
-    let response;
-    try {
-      response = await fetch(this.#url(), { headers: { Range: `bytes=${from}-${to - 1}` }, signal });
-    } catch (error) {
-      throw error.name === "AbortError" ? error : Problem.network();
-    }
+    // The connection may also be lost in the middle of the answer.
+    const { response, body } = await this.#ask({ Range: `bytes=${from}-${to - 1}` }, signal);
     if ([401, 403].includes(response.status) && again) {
       await this.#renew();
       return this.#bytes(from, to, signal, false);
     }
-    if (!response.ok) throw Problem.parse(response.status, await response.text());
-    return response.arrayBuffer();
+    if (!response.ok) throw Problem.parse(response.status, new TextDecoder().decode(body));
+    return body;
+  }
+
+  async #ask(headers, signal) {
+    try {
+      const response = await fetch(this.#url(), { headers, signal });
+      return { response, body: await response.arrayBuffer() };
+    } catch (error) {
+      throw error.name === "AbortError" ? error : Problem.network();
+    }
   }
 }
 

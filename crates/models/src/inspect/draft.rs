@@ -54,6 +54,7 @@ fn write_rest(out: &mut String, numbers: Option<&Numbers>) -> std::fmt::Result {
             write_stems(out, *stems)?;
             writeln!(out, "\n[waveform]\nsegment = {segment}")?;
             writeln!(out, "normalise = true  {FILL_IN}true with Demucs")?;
+            writeln!(out, "tail = \"centred\"  {FILL_IN}centred with Demucs, else silent")?;
             if let Some(branch) = spectrum {
                 writeln!(out, "spectrum = {{ n_fft = {}, hop = {} }}", branch.n_fft, branch.hop)?;
             }

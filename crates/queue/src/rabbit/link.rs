@@ -3,10 +3,12 @@
 use super::BrokerConfig;
 use super::topology::{self, Queue};
 use crate::QueueError;
+use karaoke_stages::Stage;
 use karaoke_stomp::{AckMode, Client, Error, Headers, Message, Options, Subscription, Tls};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tracing::Instrument;
 
 /// How long a start waits for the broker: enough for one that is there to accept or refuse.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
@@ -174,13 +176,16 @@ impl Keeper {
     /// what nobody takes would stand before the receipts of the subscriptions that follow. A queue sends no more
     /// than its prefetch, for which there is room; its messages are passed on once the connection is whole.
     async fn connect(&self) -> Result<Connected, Error> {
-        let client = Client::connect(&self.options).await?;
+        // The connection's tasks go on in the span in which it was made.
+        let client = Client::connect(&self.options).instrument(Stage::Wire.span()).await?;
         let (mut pumps, mut queues) = (JoinSet::new(), Vec::new());
         for w in &self.wanted {
             let subscribed = client.subscribe(&w.destination, w.ack, w.prefetch, w.headers.clone());
             let (subscription, to) = (subscribed.await?, w.to.clone());
             match w.ack {
-                AckMode::Auto => drop(pumps.spawn(pump(client.clone(), subscription, to))),
+                AckMode::Auto => {
+                    drop(pumps.spawn(pump(client.clone(), subscription, to).instrument(Stage::Wire.span())))
+                }
                 _ => queues.push((subscription, to)),
             }
         }
@@ -196,7 +201,7 @@ impl Keeper {
         let live = Live { client: client.clone(), number: self.connections };
         self.live.send_replace(Some(live));
         for (subscription, to) in queues {
-            pumps.spawn(pump(client.clone(), subscription, to));
+            pumps.spawn(pump(client.clone(), subscription, to).instrument(Stage::Wire.span()));
         }
         let why = client.closed().await;
         self.live.send_replace(None);

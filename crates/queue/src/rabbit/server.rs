@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
+use karaoke_stages::Stage;
 use karaoke_stomp::Headers;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
+use tracing::Instrument;
 
 /// Replies that may be unacked at once: some on the way while others are written, and no more than that in
 /// memory.
@@ -66,7 +68,7 @@ impl ServerQueue for RabbitServer {
     async fn publish(&self, job: Job) -> Result<(), QueueError> {
         let queue = topology::jobs(&job.route())?;
         let mut headers = queue.arguments.with("persistent", "true");
-        for (name, value) in job.headers() {
+        for (name, value) in Stage::Wire.of(|| job.headers()) {
             headers.push(name, value);
         }
         headers.push("priority", if job.urgent { "1" } else { "0" });
@@ -74,14 +76,17 @@ impl ServerQueue for RabbitServer {
         // confirmed, and gone.
         self.consume.connected(self.patience).await?;
         let client = self.publish.connected(self.patience).await?;
-        client.send_with_receipt(&queue.destination, headers, job.body).await.map_err(|e| queue_error(&e))
+        let sent = client.send_with_receipt(&queue.destination, headers, job.body);
+        sent.instrument(Stage::Wire.span()).await.map_err(|e| queue_error(&e))
     }
 
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
         let mut replies = self.replies.lock().await;
         loop {
             let arrived = replies.recv().await.ok_or(QueueError::Closed)?;
-            match Reply::from_message(&headers(&arrived), arrived.message.body.clone()) {
+            let reply =
+                Stage::Wire.of(|| Reply::from_message(&headers(&arrived), arrived.message.body.clone()));
+            match reply {
                 Ok(reply) => return Ok(delivery(&arrived, reply)),
                 Err(error) => {
                     // Nobody can tell what it belongs to; the chunk's lease will.

@@ -11,11 +11,13 @@ use bytes::Bytes;
 use karaoke_core::presence::Presence;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_core::{Route, TrackId};
+use karaoke_stages::Stage;
 use karaoke_stomp::Headers;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Notices that may wait to be heard.
 const NOTICES: usize = 256;
@@ -96,7 +98,8 @@ impl WorkerQueue for RabbitWorker {
                 // The broker has given it to somebody else by now.
                 continue;
             }
-            match Job::from_message(&headers(&arrived), arrived.message.body.clone()) {
+            let job = Stage::Wire.of(|| Job::from_message(&headers(&arrived), arrived.message.body.clone()));
+            match job {
                 Ok(job) => return Ok(delivery(&arrived, job)),
                 Err(error) => {
                     // It would make no more sense to the next worker; the chunk's lease brings a new one.
@@ -117,13 +120,14 @@ impl WorkerQueue for RabbitWorker {
         if lasting {
             headers.push("persistent", "true");
         }
-        let (fields, body) = reply.into_message();
+        let (fields, body) = Stage::Wire.of(|| reply.into_message());
         for (name, value) in fields {
             headers.push(name, value);
         }
         let client = self.publish.connected(self.patience).await?;
         client
             .send_with_receipt(&topology::replies(reply_to), headers, body)
+            .instrument(Stage::Wire.span())
             .await
             .map_err(|e| queue_error(&e))
     }

@@ -1,0 +1,224 @@
+//! Uploads that can go on after their connection was lost, and after the server's death, until they become tracks.
+
+mod checksum;
+mod intake;
+mod line;
+pub(crate) mod metadata;
+mod part;
+mod secret;
+
+pub(crate) use checksum::{ALGORITHMS, Checksum};
+pub(crate) use intake::Piece;
+pub use secret::Secret;
+
+use crate::live::LiveTrack;
+use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
+use crate::problem::Problem;
+use crate::store::UploadRecord;
+use bytes::Bytes;
+use futures::Stream;
+use intake::Intake;
+use karaoke_core::TrackId;
+use line::{Held, Lines};
+use metadata::Metadata;
+use std::sync::Arc;
+
+/// The uploads of a server.
+pub(crate) struct Uploads {
+    pipeline: Arc<Pipeline>,
+    lines: Lines,
+}
+
+/// What an upload is about to become: chosen by its [`Secret`].
+#[derive(Clone)]
+pub(crate) struct Key {
+    /// The track's id, and the upload's.
+    pub id: TrackId,
+    /// SHA-256 of the track's passcode, hexadecimal.
+    pub passcode_sha256: String,
+}
+
+/// How far an upload is.
+pub(crate) enum Standing {
+    /// Some of it is here.
+    Unfinished(UploadRecord),
+    /// All of it is here.
+    Track(Arc<LiveTrack>),
+}
+
+impl Uploads {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        Self { pipeline, lines: Lines::default() }
+    }
+
+    /// Begins an upload of `length` bytes; refuses at once what can be known to fail.
+    pub(crate) async fn create(
+        &self,
+        key: &Key,
+        length: u64,
+        metadata: &str,
+    ) -> Result<UploadRecord, Problem> {
+        self.pipeline.admit()?;
+        let read = Metadata::parse(metadata)?;
+        if let Some(model) = &read.model {
+            let known = self.pipeline.catalogue.resolve(model);
+            known.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?;
+        }
+        let record = UploadRecord {
+            id: key.id.clone(),
+            length,
+            received: 0,
+            metadata: metadata.to_owned(),
+            deadline_ms: read.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
+            expires_ms: self.pipeline.limits.upload_expires_ms(now_ms()),
+            failure: None,
+        };
+        let bounds = self.pipeline.limits.upload_bounds();
+        let mut taken = self.pipeline.store.insert_upload(&record, bounds).await?;
+        if !taken {
+            self.pipeline.expire_uploads().await?;
+            taken = self.pipeline.store.insert_upload(&record, bounds).await?;
+        }
+        let detail = "The server holds as many unfinished uploads as it takes; try again later.";
+        taken.then_some(record).ok_or_else(|| Problem::new(503, "Too many uploads", detail))
+    }
+
+    /// Where an upload stands. A refused one answers with the reason, as often as it is asked.
+    pub(crate) async fn find(&self, id: &TrackId) -> Result<Standing, Problem> {
+        if let Some(track) = self.pipeline.find(id).await? {
+            return Ok(Standing::Track(track));
+        }
+        let record = self.pipeline.store.upload(id).await?.ok_or_else(no_such_upload)?;
+        if record.expires_ms <= now_ms() {
+            return Err(no_such_upload());
+        }
+        match record.failure {
+            Some(failure) => Err(failure.into()),
+            None => Ok(Standing::Unfinished(record)),
+        }
+    }
+
+    /// Where an upload stands once nobody writes to it or makes a track of it any more.
+    pub(crate) async fn settled(&self, id: &TrackId) -> Result<Standing, Problem> {
+        let _held = self.lines.take(id).await.ok_or_else(in_use)?;
+        self.find(id).await
+    }
+
+    /// Takes in a part; with the last one the upload becomes a track. An empty part at the end tries that again.
+    ///
+    /// Must run in a task of its own: what has come is made safe also when the connection is lost.
+    pub(crate) async fn append<B>(&self, key: &Key, piece: &mut Piece<B>) -> Result<Standing, Problem>
+    where
+        B: Stream<Item = Result<Bytes, Problem>> + Unpin,
+    {
+        let held = self.lines.take(&key.id).await.ok_or_else(in_use)?;
+        let record = match self.find(&key.id).await? {
+            Standing::Unfinished(record) => record,
+            Standing::Track(track) if piece.offset == track.record().size_bytes => {
+                return Ok(Standing::Track(track));
+            }
+            Standing::Track(_) => return Err(elsewhere()),
+        };
+        if piece.offset != record.received {
+            return Err(elsewhere());
+        }
+        if piece.length.is_some_and(|n| n > record.length - record.received) {
+            return Err(intake::longer_than_said());
+        }
+        let record = self.write(&held, record, piece).await?;
+        if record.received < record.length {
+            return Ok(Standing::Unfinished(record));
+        }
+        self.finish(key, &record).await.map(Standing::Track)
+    }
+
+    async fn write<B>(
+        &self,
+        held: &Held,
+        record: UploadRecord,
+        piece: &mut Piece<B>,
+    ) -> Result<UploadRecord, Problem>
+    where
+        B: Stream<Item = Result<Bytes, Problem>> + Unpin,
+    {
+        let intake = Intake::open(&self.pipeline, record, piece.checksum.take()).await?;
+        let (record, outcome) = intake.take_in(held, &mut piece.body).await;
+        match outcome {
+            Ok(()) => Ok(record),
+            Err(problem) if problem.status == 415 => self.refuse(&record.id, problem).await,
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Makes the track, and waits a little to hear whether it is music.
+    async fn finish(&self, key: &Key, record: &UploadRecord) -> Result<Arc<LiveTrack>, Problem> {
+        // Asked before the file is read through; what is here stays, and can be made a track later.
+        self.pipeline.admit()?;
+        let track = match self.submit(key, record).await {
+            Ok(track) => track,
+            Err(problem) => {
+                self.pipeline.delete(&key.id).await?;
+                let for_good = (400..500).contains(&problem.status);
+                return if for_good { self.refuse(&key.id, problem).await } else { Err(problem) };
+            }
+        };
+        self.pipeline.remove_partial(&key.id).await?;
+        match self.pipeline.decoded_soon(&track).await {
+            Some(failure) => self.refuse(&key.id, failure.into()).await,
+            None => {
+                self.pipeline.store.delete_upload(&key.id).await?;
+                Ok(track)
+            }
+        }
+    }
+
+    async fn submit(&self, key: &Key, record: &UploadRecord) -> Result<Arc<LiveTrack>, Problem> {
+        let path = self.pipeline.files.partial(&key.id);
+        let upload_sha256 = blocking(move || part::sha256(&path)).await.map_err(|e| Problem::disk(&e))?;
+        let metadata = Metadata::parse(&record.metadata)?;
+        let submission = Submission {
+            id: key.id.clone(),
+            passcode_sha256: key.passcode_sha256.clone(),
+            file_name: metadata.file_name,
+            size_bytes: record.length,
+            upload_sha256,
+            model: metadata.model,
+            deadline_ms: record.deadline_ms,
+        };
+        self.pipeline.submit(submission).await
+    }
+
+    /// Keeps only the reason, for those who miss this answer.
+    async fn refuse<T>(&self, id: &TrackId, why: Problem) -> Result<T, Problem> {
+        self.pipeline.store.refuse_upload(id, &why.clone().into()).await?;
+        self.pipeline.delete(id).await?;
+        self.pipeline.remove_partial(id).await?;
+        Err(why)
+    }
+
+    /// Calls an upload off, or removes the track that it has become.
+    pub(crate) async fn remove(&self, id: &TrackId) -> Result<(), Problem> {
+        let _held = self.lines.take(id).await.ok_or_else(in_use)?;
+        let upload = self.pipeline.remove_upload(id).await?;
+        let track = self.pipeline.store.track(id).await?.is_some() && self.pipeline.delete(id).await?;
+        (upload || track).then_some(()).ok_or_else(no_such_upload)
+    }
+}
+
+/// 404: also what a forgotten one answers.
+pub(crate) fn no_such_upload() -> Problem {
+    Problem::new(
+        404,
+        "No such upload",
+        "There is no upload of that name, or it was given up; begin a new one.",
+    )
+}
+
+fn in_use() -> Problem {
+    Problem::new(423, "Upload in use", "Another connection is writing to this upload; try again in a moment.")
+}
+
+fn elsewhere() -> Problem {
+    let detail = "The upload does not stand where Upload-Offset says; ask with HEAD where it stands.";
+    Problem::new(409, "Wrong offset", detail)
+}

@@ -1,0 +1,25 @@
+// Takes the song of a shared link into this browser's library, and its passcode out of the address bar.
+
+import * as api from "./api.js";
+import { announce } from "./announcer.js";
+import * as library from "./library.js";
+import { keyIn } from "./song-link.js";
+import { text } from "./strings.js";
+
+/** `{ song: { id, passcode, name } }`, or `{ trouble }`: why there is none, as a sentence. */
+export async function takeFromAddress() {
+  const key = keyIn(location.hash);
+  history.replaceState(null, "", location.pathname + location.search);
+  if (!key) return { trouble: text.share.broken };
+  try {
+    const track = await api.track(key);
+    const song = { ...key, name: track.file_name };
+    if (!library.saved().some(({ id }) => id === key.id)) {
+      library.remember({ ...song, added: Date.now() });
+      announce(text.share.taken(track.title || track.file_name));
+    }
+    return { song };
+  } catch (problem) {
+    return { trouble: problem.status === 0 || problem.status >= 500 ? text.share.offline : text.share.gone };
+  }
+}
