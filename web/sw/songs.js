@@ -3,6 +3,9 @@
 const SONGS = "songs";
 const ADDRESS = /^\/api\/v1\/tracks\/([^/]+)(?:\/(events|chunks|peaks|cover|lyrics|stems\/multitrack\.wav))?$/;
 
+/** Where many songs are followed in one stream. */
+const FOLLOW = "/api/v1/events";
+
 /** The ids of kept songs; null until they are known. */
 let keptSongs = null;
 let reading = readSongs();
@@ -21,6 +24,7 @@ addEventListener("message", (event) => {
 function answerForSong(event, path, search) {
   const [, id, what = "track"] = ADDRESS.exec(path) ?? [];
   const { method } = event.request;
+  if (path === FOLLOW && method === "POST" && keptSongs?.size !== 0) return event.respondWith(follow(event.request));
   if (!id || (keptSongs && !keptSongs.has(id))) return;
   if (method === "DELETE" && what === "track") event.respondWith(remove(event, id));
   else if (method === "GET") event.respondWith(songAnswer(event.request, id, what, new URLSearchParams(search)));
@@ -52,6 +56,25 @@ async function songAnswer(request, id, what, query) {
   return fromMemory(what, about) ?? answer ?? Response.error();
 }
 
+/** Kept songs are told of at once, and there the stream ends: whoever follows others asks again, for those alone. */
+async function follow(request) {
+  await reading;
+  const followed = await request.clone().json().catch(() => []);
+  const told = await Promise.all(followed.filter(({ id }) => keptSongs.has(id)).map(snapshotOf));
+  if (!told.some(Boolean)) return fetch(request);
+  return new Response(told.join(""), { headers: STREAM });
+}
+
+async function snapshotOf({ id, passcode }) {
+  const about = await fromShelf(id);
+  if (!about) return "";
+  const headers = { Accept: "application/json", "X-Track-Passcode": passcode };
+  const newest = await fetch(`/api/v1/tracks/${id}`, { headers, cache: "no-store" }).catch(() => null);
+  const track = newest?.ok ? await newest.json() : about.track;
+  const of = (event, data) => sse("of", { id, event_id: "", event, data });
+  return of("snapshot", { track, chunks: about.chunks }) + of("end", {});
+}
+
 async function fromShelf(key, read = (response) => response.json()) {
   const response = await caches.match(`/kept/${key}`, { cacheName: SONGS });
   return response ? read(response) : null;
@@ -61,9 +84,11 @@ function fromMemory(what, { track, chunks, lyrics }) {
   if (what === "track") return Response.json(track);
   if (what === "chunks") return Response.json({ chunks });
   if (what === "lyrics") return lyrics === undefined ? null : Response.json(lyrics);
-  const event = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-  return new Response(event("snapshot", { track, chunks }) + event("end", {}), { headers: { "Content-Type": "text/event-stream" } });
+  return new Response(sse("snapshot", { track, chunks }) + sse("end", {}), { headers: STREAM });
 }
+
+const STREAM = { "Content-Type": "text/event-stream" };
+const sse = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** The places asked for, of an outline of the whole song. */
 function peaks(query, { outline }) {

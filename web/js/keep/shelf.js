@@ -11,6 +11,7 @@ const PLACES = 600;
 /** Whether this browser can keep songs, here: it needs a safe address, and room. */
 export const canKeep = () => isSecureContext && "caches" in window && "serviceWorker" in navigator;
 
+const of = (id) => api.coverUrl(id).replace(/\/cover$/, "");
 const at = (id, more = "") => `/kept/${id}${more}`;
 
 /** Bytes of a song that is kept, or null. */
@@ -30,11 +31,11 @@ export async function keep(key, { onProgress, signal }) {
   const cache = await caches.open(SONGS);
   await navigator.storage?.persist?.().catch(() => false);
   const track = await api.track(key);
-  const { chunks } = await json(`${api.eventsUrl(key.id).replace(/events$/, "chunks")}`, signal);
+  const { chunks } = await json(`${of(key.id)}/chunks`, signal);
   const outline = await api.peaks(key, { places: PLACES, from: 0, to: PLACES });
   const bytes = await keepSound(cache, key.id, { onProgress, signal });
   if (track.cover) await keepCover(cache, key.id, signal);
-  const lyrics = track.lyrics ? await json(`${api.eventsUrl(key.id).replace(/events$/, "lyrics")}`, signal).catch(() => undefined) : undefined;
+  const lyrics = track.lyrics ? await json(`${of(key.id)}/lyrics`, signal).catch(() => undefined) : undefined;
   // The last of all: with this it is kept, and not before.
   await cache.put(at(key.id), Response.json({ track, chunks, outline, lyrics, bytes, part: PART }));
   tell();
