@@ -55,9 +55,13 @@ export class Run {
   }
 
   stop() {
+    if (this.#stopped) return;
+    // Where it was heard last is where it is from now on.
+    this.#from = this.position;
     this.#stopped = true;
     clearInterval(this.#looking);
     this.#tape?.stop();
+    this.#tape = null;
     this.#feed.abandonAllBut([]);
     this.#wake();
   }
