@@ -3,9 +3,17 @@
 use super::tags::text;
 use karaoke_core::lyrics::{Lyrics, lrc, sylt};
 
-/// Tags (in lower case, without their namespace) that programs write lyrics into, beside the standard ones.
-const NAMES: [&str; 6] =
-    ["lyrics", "syncedlyrics", "synchronizedlyrics", "unsyncedlyrics", "unsynced lyrics", "synced lyrics"];
+/// Tags (in lower case, without their namespace) that programs write lyrics into, beside the standard ones. ffmpeg
+/// writes those of an MP3 into a text frame called like the frame that it should have written.
+const NAMES: [&str; 7] = [
+    "lyrics",
+    "syncedlyrics",
+    "synchronizedlyrics",
+    "unsyncedlyrics",
+    "unsynced lyrics",
+    "synced lyrics",
+    "uslt",
+];
 
 /// Whether a tag of that name holds lyrics: `SYNCEDLYRICS`, `TXXX:SYNCEDLYRICS`, `----:com.apple.iTunes:LYRICS`.
 pub(super) fn is_name(name: &str) -> bool {

@@ -75,6 +75,9 @@ fn frames_of_lyrics_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let wav = dir.path().join("clip.wav");
     Clip::song(44100, 2, 44100).write(&wav);
+    let ffmpegs = dir.path().join("ffmpeg.mp3");
+    ffmpeg::make(&wav, &ffmpegs, &["-c:a", "libmp3lame", "-metadata", &format!("lyrics={LRC}")]);
+    assert_synced("as ffmpeg writes an MP3", read(&ffmpegs));
     let bare = dir.path().join("bare.mp3");
     ffmpeg::make(&wav, &bare, &["-c:a", "libmp3lame", "-id3v2_version", "0", "-write_id3v1", "0"]);
     let sound = std::fs::read(&bare).unwrap();
