@@ -113,6 +113,33 @@ fn booth(stage: &Stage, findings: &mut String) {
 }
 
 #[test]
+fn axe_finds_nothing_in_lyrics_editor_stage_and_library() {
+    let stage = crate::lyrics::song_with(Some(crate::lyrics::LRC));
+    let browser = &stage.browser;
+    let mut findings = String::new();
+    browser.find("button", "Lyrics of My Song").click();
+    browser.find("button", "First line of it");
+    look(browser, "lyrics", &mut findings);
+    browser.find("button", "Write and time").click();
+    browser.find("dialog", "Write and time the lyrics of My Song");
+    look(browser, "editor", &mut findings);
+    browser.find("button", "Close").click();
+    browser.find("button", "Stage for My Song").click();
+    browser.find("button", "Leave the stage");
+    look(browser, "stage", &mut findings);
+    browser.find("button", "Leave the stage").click();
+    stage.hand_in("Other Song.wav", &short_song().wav_16());
+    stage.until_card("Other Song", "Ready to sing");
+    browser.find("button", "Keep offline (4.2 MB) My Song").click();
+    browser.find("button", "Kept offline (4.2 MB) My Song");
+    look(browser, "kept", &mut findings);
+    browser.find("button", "Download several").click();
+    browser.find("dialog", "Download several");
+    look(browser, "batch", &mut findings);
+    assert_clean(&findings);
+}
+
+#[test]
 fn axe_finds_nothing_while_a_song_is_in_work() {
     let stage = Stage::slow();
     let mut findings = String::new();

@@ -7,7 +7,7 @@ use karaoke_tests::wait::until_sync;
 use serde_json::{Value, json};
 use std::process::Command;
 
-const LRC: &str = "[ar:Nobody]\n[00:01.00]First line of it\n[00:02.50]Second line\n[00:04.00]Third line\n[00:05.00]\n[00:10.50]Last line\n";
+pub const LRC: &str = "[ar:Nobody]\n[00:01.00]First line of it\n[00:02.50]Second line\n[00:04.00]Third line\n[00:05.00]\n[00:10.50]Last line\n";
 const WORDS: &str = "[00:00.50]<00:00.50>Sing <00:02.50>it <00:04.50>out\n[00:07.00]After that\n";
 
 /// A song as a music shop sells it: FLAC with tags.
@@ -24,7 +24,7 @@ fn tagged(stage: &Stage, tags: &[&str]) -> Vec<u8> {
 }
 
 /// A separated song, with lyrics in its tags if there are any.
-fn song_with(lyrics: Option<&str>) -> Stage {
+pub fn song_with(lyrics: Option<&str>) -> Stage {
     let stage = Stage::quick();
     match lyrics {
         Some(lyrics) => {
