@@ -17,11 +17,15 @@ const acts = {
   ".": (card) => card.tools.tempo(5),
 };
 
+const showList = () => import("./key-list.js").then((module) => module.openKeyList());
+
 /** `currentCard()` gives the card that the keys are for, or nothing. */
 export function listenToKeys(currentCard) {
+  document.getElementById("keys").addEventListener("click", showList);
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.target.closest?.("button, a, input, select, textarea, dialog, [contenteditable]")) return;
+    if (event.key === "?") return showList();
     const act = acts[event.key];
     const card = act && currentCard();
     if (!card) return;

@@ -136,6 +136,12 @@ fn axe_finds_nothing_in_lyrics_editor_stage_and_library() {
     browser.find("button", "Download several").click();
     browser.find("dialog", "Download several");
     look(browser, "batch", &mut findings);
+    browser.press("Escape");
+    browser.find("button", "Shortcuts").click();
+    browser.find("dialog", "Keyboard shortcuts");
+    look(browser, "shortcuts", &mut findings);
+    browser.press("Escape");
+    browser.until("document.activeElement.id === 'keys'");
     assert_clean(&findings);
 }
 
