@@ -9,6 +9,7 @@ import { Tape } from "./tape.js";
 /** So much is laid on the tape ahead of what is heard. */
 const AHEAD_S = 2.5;
 const LOOK_EVERY_MS = 40;
+const FADE_S = 0.05;
 /** Pauses between attempts to reach a server that does not answer. */
 const RETRY_MS = 400;
 const RETRY_AT_MOST_MS = 5000;
@@ -17,7 +18,7 @@ const RETRY_AT_MOST_MS = 5000;
 export class Run {
   #feed;
   #context;
-  #into;
+  #fade;
   #tape = null;
   #stopped = false;
   #state = "waiting";
@@ -31,7 +32,9 @@ export class Run {
   constructor({ feed, context, into, from, settings, onState }) {
     this.#feed = feed;
     this.#context = context;
-    this.#into = into;
+    // It has as many channels as what is played, and mixes none of them.
+    this.#fade = new GainNode(context, { channelInterpretation: "discrete" });
+    this.#fade.connect(into);
     this.#from = from;
     this.#settings = settings;
     this.#onState = onState;
@@ -60,10 +63,20 @@ export class Run {
     this.#from = this.position;
     this.#stopped = true;
     clearInterval(this.#looking);
-    this.#tape?.stop();
+    this.#fadeOut(this.#tape);
     this.#tape = null;
     this.#feed.abandonAllBut([]);
     this.#wake();
+  }
+
+  /** Without a click; what comes next may begin meanwhile. */
+  #fadeOut(tape) {
+    const fade = this.#fade;
+    fade.gain.setTargetAtTime(0, this.#context.currentTime, FADE_S / 5);
+    setTimeout(() => {
+      tape?.stop();
+      fade.disconnect();
+    }, FADE_S * 1000);
   }
 
   async #lay() {
@@ -73,8 +86,8 @@ export class Run {
     if (stretched) await loadStretcher(this.#context);
     if (this.#stopped) return;
     this.#tape = stretched
-      ? new StretchedTape(this.#context, this.#into, { rate, channels, key, tempo })
-      : new Tape(this.#context, this.#into, { rate });
+      ? new StretchedTape(this.#context, this.#fade, { rate, channels, key, tempo })
+      : new Tape(this.#context, this.#fade, { rate });
     const plan = { total, blockFrames, loop: loopFrames(loop, { total, rate }) };
     let frame = Math.min(total, Math.round(this.#from * rate));
     for (let piece = pieceAt(frame, plan); piece; piece = pieceAt(frame, plan)) {
