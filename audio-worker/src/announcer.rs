@@ -59,7 +59,7 @@ async fn repeat(board: Arc<Board>, queue: Arc<dyn WorkerQueue>, quiet: Cancellat
 async fn announce(board: &Board, queue: &dyn WorkerQueue) {
     match timeout(PATIENCE, queue.announce(board.presence())).await {
         Ok(Ok(())) => board.announced().cancel(),
-        Ok(Err(error)) => tracing::debug!(worker = board.name(), %error, "not announced"),
-        Err(_) => tracing::debug!(worker = board.name(), "not announced in time"),
+        Ok(Err(error)) => tracing::debug!(worker = board.name().as_str(), %error, "not announced"),
+        Err(_) => tracing::debug!(worker = board.name().as_str(), "not announced in time"),
     }
 }

@@ -1,8 +1,9 @@
 //! What a worker is doing: written by the worker, read out by its announcer.
 
 use crate::process;
-use karaoke_core::presence::{InHand, Presence, WorkerState};
+use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
 use karaoke_core::wire::Job;
+use karaoke_core::{ModelName, WorkerId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its name, unique among all machines.
-    pub name: String,
+    pub name: WorkerId,
     /// Another number in each life.
     pub life: u64,
 }
 
 impl Identity {
     /// A new life of the worker called `name`.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<WorkerId>) -> Self {
         // 53 bits: readers of JSON that know only doubles see the same number.
         Self { name: name.into(), life: rand::random::<u64>() >> 11 }
     }
@@ -30,7 +31,7 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     pub(crate) identity: Identity,
-    pub(crate) models: Arc<[String]>,
+    pub(crate) models: Arc<[ModelName]>,
     pub(crate) threads: usize,
     pub(crate) prefetch: u32,
     /// Between two announcements.
@@ -40,7 +41,7 @@ pub(crate) struct About {
     /// Why it is that one.
     pub(crate) provider_why: String,
     /// Models that run by another one.
-    pub(crate) providers: BTreeMap<String, String>,
+    pub(crate) providers: BTreeMap<ModelName, String>,
 }
 
 /// The board.
@@ -57,7 +58,7 @@ struct Now {
     note: Option<String>,
     done: u64,
     failures: u64,
-    current: Option<InHand>,
+    current: Option<HeldChunk>,
     meter: Meter,
 }
 
@@ -79,7 +80,7 @@ impl Board {
         self.about.every
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &WorkerId {
         &self.about.identity.name
     }
 
@@ -98,7 +99,7 @@ impl Board {
     }
 
     pub(crate) fn working(&self, job: &Job) {
-        let hand = InHand { track: job.track.clone(), chunk: job.chunk, attempt: job.attempt };
+        let hand = HeldChunk { track: job.track.clone(), chunk: job.chunk, attempt: job.attempt };
         self.write(WorkerState::Working, None, Some(hand));
     }
 
@@ -145,7 +146,7 @@ impl Board {
         }
     }
 
-    fn write(&self, state: WorkerState, note: Option<String>, current: Option<InHand>) {
+    fn write(&self, state: WorkerState, note: Option<String>, current: Option<HeldChunk>) {
         let mut now = self.now();
         (now.state, now.note, now.current) = (state, note, current);
     }

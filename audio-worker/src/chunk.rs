@@ -3,7 +3,7 @@
 use crate::kinds::{SeparateError, Separator};
 use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
-use karaoke_core::part::Part;
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Separated};
 use karaoke_stages::Stage;
 
@@ -70,7 +70,7 @@ pub(crate) fn separate(
         }
     }
     let (windows, stems) = (job.windows, stems as u32);
-    Ok(Separated { windows, stems, window, part: Part::whole(windows, stems), body: body.into() })
+    Ok(Separated { windows, stems, window, part: ReplyPart::whole(windows, stems), body: body.into() })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
 use crate::simulation::{BadSimulation, Fault, Lossy, Saboteur, SimulationConfig, Stage, slowed};
 use crate::worker::{Ending, Worker};
-use karaoke_core::Route;
+use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub struct PoolOptions {
     /// Why it is that one, in a few words.
     pub provider_why: String,
     /// Models that run by another one.
-    pub providers: BTreeMap<String, String>,
+    pub providers: BTreeMap<ModelName, String>,
 }
 
 /// The workers cannot start.
@@ -70,8 +70,8 @@ impl PoolOptions {
     }
 
     /// Where workers with these models take their jobs.
-    pub fn routes(&self, models: &[String]) -> Vec<Route> {
-        let provider = |model: &String| self.providers.get(model).unwrap_or(&self.provider);
+    pub fn routes(&self, models: &[ModelName]) -> Vec<Route> {
+        let provider = |model: &ModelName| self.providers.get(model).unwrap_or(&self.provider);
         models.iter().map(|model| Route::new(model.as_str(), provider(model).as_str())).collect()
     }
 
@@ -127,7 +127,7 @@ impl Pool {
     /// Starts workers, each of which loads models with what `open` gives for its number.
     pub(crate) fn start_with(
         options: &PoolOptions,
-        models: Arc<[String]>,
+        models: Arc<[ModelName]>,
         queue: Arc<dyn WorkerQueue>,
         open: &dyn Fn(usize) -> Open,
     ) -> Result<Self, StartError> {
@@ -141,7 +141,7 @@ impl Pool {
             let seat = Seat { options, fault, models, queue, open, stop: stop.clone() };
             let first = seat.worker(Identity::new(name.as_str()), Stage::Task)?;
             announced.push(first.board.announced().clone());
-            workers.spawn(seat.occupy(name, first));
+            workers.spawn(seat.occupy(name.into(), first));
         }
         tracing::info!(workers = workers.len(), "workers started");
         Ok(Self { stop, workers, announced })
@@ -185,8 +185,8 @@ impl Pool {
     }
 }
 
-fn installed(catalogue: &Catalogue) -> Result<Arc<[String]>, StartError> {
-    let models: Arc<[String]> = catalogue.installed().map(|m| m.name.clone()).collect();
+fn installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
+    let models: Arc<[ModelName]> = catalogue.installed().map(|m| m.name.clone()).collect();
     if models.is_empty() { Err(StartError::NoModel) } else { Ok(models) }
 }
 
@@ -194,7 +194,7 @@ fn installed(catalogue: &Catalogue) -> Result<Arc<[String]>, StartError> {
 struct Seat {
     options: PoolOptions,
     fault: Option<Fault>,
-    models: Arc<[String]>,
+    models: Arc<[ModelName]>,
     queue: Arc<dyn WorkerQueue>,
     open: Open,
     stop: CancellationToken,
@@ -230,14 +230,14 @@ impl Seat {
     }
 
     /// Lets `first` work here, and another after each crash, if there is to be one.
-    async fn occupy(self, name: String, first: Worker) {
+    async fn occupy(self, name: WorkerId, first: Worker) {
         let (mut worker, mut backoff) = (first, Backoff::default());
         loop {
             let born = Instant::now();
             if worker.run().await == Ending::Left {
                 return;
             }
-            tracing::warn!(worker = name, "crashed (simulated)");
+            tracing::warn!(worker = name.as_str(), "crashed (simulated)");
             if !self.options.simulation.restart_crashed {
                 return;
             }
@@ -248,7 +248,7 @@ impl Seat {
             worker = match self.worker(Identity::new(name.as_str()), Stage::Task) {
                 Ok(next) => next,
                 Err(error) => {
-                    tracing::error!(worker = name, %error, "cannot be started again");
+                    tracing::error!(worker = name.as_str(), %error, "cannot be started again");
                     return;
                 }
             };

@@ -2,6 +2,7 @@
 
 use crate::kinds::{self, SeparateError, Separator};
 use crate::runtime::Loader;
+use karaoke_core::ModelName;
 use karaoke_core::wire::Job;
 use karaoke_models::Catalogue;
 use karaoke_stages::Stage;
@@ -35,7 +36,7 @@ pub(crate) struct Sessions {
 }
 
 struct Loaded {
-    model: String,
+    model: ModelName,
     sha256: String,
     separator: Box<dyn Separator>,
 }
@@ -69,7 +70,7 @@ impl Sessions {
         self.loaded.drain(..surplus);
         let began = Instant::now();
         let separator = Stage::Load.of(|| (self.open)(job))?;
-        tracing::info!(model = job.model, seconds = began.elapsed().as_secs_f64(), "model loaded");
+        tracing::info!(model = job.model.as_str(), seconds = began.elapsed().as_secs_f64(), "model loaded");
         Ok(Loaded { model: job.model.clone(), sha256: job.model_sha256.clone(), separator })
     }
 }

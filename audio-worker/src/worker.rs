@@ -7,9 +7,9 @@ use crate::chunk::{BeforeWindow, ChunkError};
 use crate::outbox::{Outbox, Post};
 use crate::simulation::{Fault, Lossy, Saboteur};
 use crate::streak::Streak;
-use karaoke_core::Route;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::{Route, WorkerId};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,7 +102,7 @@ impl Worker {
                 Err(error) if error.retryable() => After::HandedBack(format!("no job: {error}")),
                 Err(QueueError::Closed) => return Ending::Left,
                 Err(error) => {
-                    tracing::error!(worker = self.name(), %error, "there will be no more jobs");
+                    tracing::error!(worker = self.name().as_str(), %error, "there will be no more jobs");
                     return Ending::Left;
                 }
             };
@@ -119,7 +119,7 @@ impl Worker {
 
     #[tracing::instrument(
         name = "job", skip_all,
-        fields(worker = self.name(), track = %delivery.message.track, chunk = delivery.message.chunk,
+        fields(worker = self.name().as_str(), track = %delivery.message.track, chunk = %delivery.message.chunk,
             attempt = delivery.message.attempt),
     )]
     async fn handle(&self, delivery: Delivery<Job>, outbox: &mut Outbox) -> After {
@@ -187,7 +187,7 @@ impl Worker {
 
     /// Holds the job and says nothing, until the stop.
     async fn hang(&self, announcer: &Announcer, in_hand: Delivery<Job>) -> Ending {
-        tracing::warn!(worker = self.name(), chunk = in_hand.message.chunk, "hangs from now on (simulated)");
+        tracing::warn!(worker = self.name().as_str(), chunk = %in_hand.message.chunk, "hangs from now on (simulated)");
         announcer.hush();
         self.stop.cancelled().await;
         in_hand.nack();
@@ -209,7 +209,7 @@ impl Worker {
             track: job.track.clone(),
             chunk: job.chunk,
             attempt: job.attempt,
-            worker: self.name().to_owned(),
+            worker: self.name().clone(),
             seconds,
             outcome,
         }
@@ -220,13 +220,13 @@ impl Worker {
         if rest.is_zero() {
             return;
         }
-        tracing::warn!(worker = self.name(), seconds = rest.as_secs_f64(), why, "resting");
+        tracing::warn!(worker = self.name().as_str(), seconds = rest.as_secs_f64(), why, "resting");
         self.board.resting(why);
         let _ = timeout(rest, self.stop.cancelled()).await;
         self.board.idle();
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &WorkerId {
         self.board.name()
     }
 }

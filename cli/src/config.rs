@@ -72,7 +72,7 @@ impl Config {
         ensure!((0.1..=86_400.0).contains(&lease), "dispatch.lease_s must lie between 0.1 and 86400");
         let straggler = self.dispatch.straggler;
         ensure!((1.0..=1000.0).contains(&straggler), "dispatch.straggler must lie between 1 and 1000");
-        ensure!(self.limits.living_tracks >= 1, "limits.living_tracks must be at least 1");
+        ensure!(self.limits.active_tracks >= 1, "limits.active_tracks must be at least 1");
         ensure!((1..=64).contains(&self.limits.decoders), "limits.decoders must lie between 1 and 64");
         ensure!(self.limits.unfinished_uploads >= 1, "limits.unfinished_uploads must be at least 1");
         let hours = self.limits.unfinished_hours;

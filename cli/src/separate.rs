@@ -7,8 +7,8 @@ use anyhow::{Context, anyhow, ensure};
 use futures::StreamExt;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use karaoke_core::{TrackId, TrackState};
+use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::encode::Format;
-use karaoke_server::live::LiveTrack;
 use karaoke_server::pipeline::{Pipeline, Submission, download_name};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<Exi
         .tempdir_in(&arguments.output)
         .with_context(|| format!("cannot write to {}", arguments.output.display()))?;
     config.store.dir = store.path().to_owned();
-    config.limits.living_tracks = AT_ONCE + 1;
+    config.limits.active_tracks = AT_ONCE + 1;
     let house = House::start(config).await?;
     let work = Work { pipeline: house.pipeline.clone(), arguments: Arc::new(arguments), format };
     let outcome = tokio::select! {
@@ -150,7 +150,7 @@ impl Work {
     }
 
     /// Encodes every stem, each as far as it is separated, until all are complete.
-    async fn write_all(&self, track: &LiveTrack, song: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    async fn write_all(&self, track: &ActiveTrack, song: &Path) -> anyhow::Result<Vec<PathBuf>> {
         track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding)).await;
         if track.is_called_off() {
             return Err(track.why_ended().into());
@@ -163,7 +163,7 @@ impl Work {
         })
     }
 
-    async fn submit(&self, song: &Path) -> anyhow::Result<Arc<LiveTrack>> {
+    async fn submit(&self, song: &Path) -> anyhow::Result<Arc<ActiveTrack>> {
         let path = song.canonicalize().context("cannot be opened")?;
         let file = std::fs::metadata(&path)?;
         ensure!(file.is_file(), "is not a file");
@@ -182,7 +182,7 @@ impl Work {
         Ok(self.pipeline.submit(submission).await?)
     }
 
-    fn stems(&self, track: &LiveTrack) -> anyhow::Result<Vec<String>> {
+    fn stems(&self, track: &ActiveTrack) -> anyhow::Result<Vec<String>> {
         let has: Vec<String> = track.manifest.all_stems().map(str::to_owned).collect();
         let wanted = if self.arguments.stem.is_empty() { has.clone() } else { self.arguments.stem.clone() };
         for stem in &wanted {
@@ -191,7 +191,7 @@ impl Work {
         Ok(wanted)
     }
 
-    async fn write(&self, track: &LiveTrack, song: &Path, stem: &str) -> anyhow::Result<PathBuf> {
+    async fn write(&self, track: &ActiveTrack, song: &Path, stem: &str) -> anyhow::Result<PathBuf> {
         let reader = self.pipeline.stem(&track.id, stem).await?;
         let song = song.file_stem().unwrap_or_default().to_string_lossy();
         let path = self.arguments.output.join(download_name(&song, stem, self.format.extension()));
@@ -207,7 +207,7 @@ impl Work {
 }
 
 /// Shows a track's progress for as long as it is polled.
-async fn follow<T>(track: &LiveTrack, bar: &ProgressBar) -> T {
+async fn follow<T>(track: &ActiveTrack, bar: &ProgressBar) -> T {
     let mut signal = track.events.signal();
     loop {
         let view = track.view();

@@ -38,7 +38,7 @@ fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
         let fits = ChunkPlan::largest(&manifest.windowing(overlap), limit);
         if let Err(error) = fits {
             ensure!(manifest.name != *default, "model {}: {error}", manifest.name);
-            tracing::warn!(model = manifest.name, %error, "this model cannot be used");
+            tracing::warn!(model = manifest.name.as_str(), %error, "this model cannot be used");
         }
     }
     Ok(())

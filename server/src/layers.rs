@@ -6,9 +6,9 @@
 use crate::files::Files;
 use crate::ingest::FrameSource;
 use karaoke_core::audio::{FRAME_BYTES, interleave, read_le_bytes, to_le_bytes};
-use karaoke_core::overlap::{Blender, layer_of};
+use karaoke_core::overlap::{OverlapAdd, layer_of};
 use karaoke_core::wire::Separated;
-use karaoke_core::{ChunkPlan, TrackId};
+use karaoke_core::{ChunkIndex, ChunkPlan, TrackId};
 use karaoke_stages::Stage;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -32,7 +32,7 @@ pub fn create(files: &Files, id: &TrackId, stems: &[String], plan: &ChunkPlan) -
     for stem in stems {
         for k in 0..plan.windows().windowing().max_cover() {
             let file = File::create(files.layer(id, stem, k))?;
-            file.set_len(plan.windows().length() * FRAME_BYTES as u64)?;
+            file.set_len(plan.windows().length().get() * FRAME_BYTES as u64)?;
         }
     }
     Ok(())
@@ -44,7 +44,7 @@ pub fn write(
     id: &TrackId,
     stems: &[String],
     plan: &ChunkPlan,
-    chunk: u64,
+    chunk: ChunkIndex,
     reply: &Separated,
 ) -> Result<(), LayerError> {
     let _stage = Stage::Store.enter();
@@ -101,7 +101,7 @@ fn open_all(files: &Files, id: &TrackId, stem: &str, plan: &ChunkPlan, write: bo
 /// Only what [`karaoke_core::WindowPlan::ready_until`] calls ready may be read; the rest is not final.
 pub struct LayerSource {
     layers: Vec<File>,
-    blender: Arc<Blender>,
+    blender: Arc<OverlapAdd>,
     bytes: Vec<u8>,
     others: Vec<Vec<f32>>,
 }
@@ -113,7 +113,7 @@ impl LayerSource {
         id: &TrackId,
         stem: &str,
         plan: &ChunkPlan,
-        blender: Arc<Blender>,
+        blender: Arc<OverlapAdd>,
     ) -> io::Result<Self> {
         let layers = open_all(files, id, stem, plan, false)?;
         let others = vec![Vec::new(); layers.len() - 1];

@@ -3,13 +3,13 @@
 //! [`pipeline`] does the work, [`http`] is its face to the network, [`store`] and [`files`] are its memory.
 //! Workers are reached through [`karaoke_queue::ServerQueue`] alone.
 
+pub mod active_track;
 pub mod encode;
 pub mod events;
 pub mod files;
 pub mod http;
 pub mod ingest;
 mod layers;
-pub mod live;
 pub mod pipeline;
 pub mod problem;
 pub mod registry;

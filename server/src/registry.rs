@@ -3,11 +3,11 @@
 //! Fed by their announcements and by their replies; never asked whether work may be done, only which workers
 //! are free to do it. Times are durations since the registry began.
 
+use crate::active_track::json;
 use crate::events::EventLog;
-use crate::live::json;
-use crate::view::{Happening, Health, WorkerView};
-use karaoke_core::Route;
-use karaoke_core::presence::{InHand, Presence, WorkerState};
+use crate::view::{Health, WorkerEvent, WorkerView};
+use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
+use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,13 +19,13 @@ const GONE_AFTER: f64 = 10.0;
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// A worker without a job for so long is idle; shorter is the way to its next one.
 const IDLE_AFTER: Duration = Duration::from_millis(300);
-/// Deliveries of one worker that count for the number in flight; pushing many ahead is asked for by number.
+/// Deliveries of one worker that count for the number in in_flight; pushing many ahead is asked for by number.
 const PREFETCH_COUNTED: u32 = 4;
 /// Happenings kept for listeners that come later.
 const STORY: usize = 100;
 
 /// All workers heard of.
-pub struct Registry {
+pub struct WorkerRegistry {
     inner: Mutex<Inner>,
     /// What happens to them: `worker`, `queue` and `happening`.
     pub events: EventLog,
@@ -34,12 +34,12 @@ pub struct Registry {
 
 #[derive(Default)]
 struct Inner {
-    workers: BTreeMap<String, Known>,
+    workers: BTreeMap<WorkerId, Known>,
     /// Routes that were served, whoever is left of their workers.
     served: HashMap<Route, Served>,
     /// From when on silence counts: the beginning, or when nobody could be heard for a while.
     listening: Duration,
-    story: VecDeque<Happening>,
+    story: VecDeque<WorkerEvent>,
 }
 
 /// When a worker of a route was last heard, and how long it is from one announcement to the next.
@@ -75,13 +75,13 @@ pub enum Heard {
     Late,
 }
 
-impl Default for Registry {
+impl Default for WorkerRegistry {
     fn default() -> Self {
         Self { inner: Mutex::default(), events: EventLog::default(), began: Instant::now() }
     }
 }
 
-impl Registry {
+impl WorkerRegistry {
     /// Now.
     pub fn now(&self) -> Duration {
         self.began.elapsed()
@@ -128,7 +128,7 @@ impl Registry {
     }
 
     /// A worker has begun with a chunk.
-    pub fn busy(&self, worker: &str, hand: InHand) {
+    pub fn busy(&self, worker: &WorkerId, hand: HeldChunk) {
         self.change(worker, |known, now| {
             if known.is_back(now) {
                 (known.presence.state, known.presence.current) = (WorkerState::Working, Some(hand));
@@ -137,7 +137,7 @@ impl Registry {
     }
 
     /// A worker has ended a chunk, well or badly.
-    pub fn free(&self, worker: &str, chunk: (&karaoke_core::TrackId, u64), served: bool) {
+    pub fn free(&self, worker: &WorkerId, chunk: (&TrackId, ChunkIndex), served: bool) {
         self.change(worker, |known, now| {
             known.served += u64::from(served);
             let is_it = known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk);
@@ -150,12 +150,12 @@ impl Registry {
     }
 
     /// A worker's reply was corrupt.
-    pub fn refused(&self, worker: &str) {
+    pub fn refused(&self, worker: &WorkerId) {
         self.change(worker, |known, _| known.refused += 1);
     }
 
     /// A worker has lost a chunk that it had begun with.
-    pub fn lost(&self, worker: &str) {
+    pub fn lost(&self, worker: &WorkerId) {
         self.change(worker, |known, _| known.lost += 1);
     }
 
@@ -168,7 +168,7 @@ impl Registry {
     }
 
     /// Looks who has fallen silent. Returns those that just have, and forgets those long gone.
-    pub fn look(&self) -> Vec<(String, Health)> {
+    pub fn look(&self) -> Vec<(WorkerId, Health)> {
         let now = self.now();
         let mut inner = self.lock();
         inner.workers.retain(|_, k| k.health.is_here() || now.saturating_sub(k.since) < REMEMBERED);
@@ -200,18 +200,18 @@ impl Registry {
     }
 
     /// Whether a worker other than `worker` is there for `route`.
-    pub fn has_others(&self, route: &Route, worker: &str) -> bool {
-        let other = |k: &Known| k.health == Health::Alive && k.presence.worker != worker && k.serves(route);
+    pub fn has_others(&self, route: &Route, worker: &WorkerId) -> bool {
+        let other = |k: &Known| k.health == Health::Alive && k.presence.worker != *worker && k.serves(route);
         self.lock().workers.values().any(other)
     }
 
     /// The chunk that a worker has in hand.
-    pub fn hand_of(&self, worker: &str) -> Option<InHand> {
+    pub fn hand_of(&self, worker: &WorkerId) -> Option<HeldChunk> {
         self.lock().workers.get(worker)?.presence.current.clone()
     }
 
     /// How a worker is; none: it was never heard of.
-    pub fn health(&self, worker: &str) -> Option<Health> {
+    pub fn health(&self, worker: &WorkerId) -> Option<Health> {
         self.lock().workers.get(worker).map(|k| k.health)
     }
 
@@ -245,7 +245,7 @@ impl Registry {
     }
 
     /// Something happened that is worth telling.
-    pub fn happened(&self, happening: Happening) {
+    pub fn happened(&self, happening: WorkerEvent) {
         let mut inner = self.lock();
         if inner.story.len() == STORY {
             inner.story.pop_front();
@@ -261,11 +261,11 @@ impl Registry {
     }
 
     /// What happened lately, oldest first.
-    pub fn story(&self) -> Vec<Happening> {
+    pub fn story(&self) -> Vec<WorkerEvent> {
         self.lock().story.iter().cloned().collect()
     }
 
-    fn change(&self, worker: &str, change: impl FnOnce(&mut Known, Duration)) {
+    fn change(&self, worker: &WorkerId, change: impl FnOnce(&mut Known, Duration)) {
         let now = self.now();
         let mut inner = self.lock();
         if let Some(known) = inner.workers.get_mut(worker) {
@@ -274,7 +274,7 @@ impl Registry {
         }
     }
 
-    fn tell(&self, inner: &Inner, worker: &str) {
+    fn tell(&self, inner: &Inner, worker: &WorkerId) {
         if let Some(known) = inner.workers.get(worker) {
             self.events.push("worker", json(&known.view(self.now())));
         }
@@ -385,14 +385,17 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use karaoke_core::TrackId;
+
+    fn id(worker: &str) -> WorkerId {
+        worker.into()
+    }
 
     fn presence(worker: &str, life: u64, state: WorkerState) -> Presence {
         Presence { life, state, prefetch: 2, every_s: 1.0, ..Presence::new(worker, vec!["m".into()], "cpu") }
     }
 
-    fn hand(chunk: u64) -> InHand {
-        InHand { track: TrackId::from_random(1), chunk, attempt: 1 }
+    fn hand(chunk: u64) -> HeldChunk {
+        HeldChunk { track: TrackId::from_random(1), chunk: chunk.into(), attempt: 1 }
     }
 
     fn route() -> Route {
@@ -400,24 +403,28 @@ mod tests {
     }
 
     /// Lets everything be so much longer ago.
-    fn age(registry: &mut Registry, by: Duration) {
+    fn age(registry: &mut WorkerRegistry, by: Duration) {
         registry.began -= by;
     }
 
     #[test]
     fn a_worker_joins_works_falls_silent_and_comes_back() {
-        let mut r = Registry::default();
+        let mut r = WorkerRegistry::default();
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Again);
         assert_eq!(
-            (r.capacities().get(&route()), r.has_others(&route(), "a"), r.has_others(&route(), "b")),
+            (
+                r.capacities().get(&route()),
+                r.has_others(&route(), &id("a")),
+                r.has_others(&route(), &id("b"))
+            ),
             (Some(&3), false, true)
         );
         age(&mut r, Duration::from_secs(4));
-        assert_eq!(r.look(), [("a".to_owned(), Health::Suspect)]);
+        assert_eq!(r.look(), [(id("a"), Health::Suspect)]);
         assert_eq!((r.look(), r.capacities().len(), r.idle(&route())), (vec![], 0, 0));
         age(&mut r, Duration::from_secs(7));
-        assert_eq!(r.look(), [("a".to_owned(), Health::Gone)]);
+        assert_eq!(r.look(), [(id("a"), Health::Gone)]);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Idle)), Heard::Joined, "it was only cut off");
         age(&mut r, Duration::from_secs(700));
         r.look();
@@ -428,42 +435,42 @@ mod tests {
 
     #[test]
     fn idle_is_who_has_waited_for_a_moment() {
-        let mut r = Registry::default();
+        let mut r = WorkerRegistry::default();
         r.hear(presence("a", 1, WorkerState::Idle));
         assert_eq!(r.idle(&route()), 0);
         age(&mut r, Duration::from_millis(400));
         assert_eq!((r.idle(&route()), r.idle(&Route::new("other", "cpu"))), (1, 0));
         r.hear(presence("a", 1, WorkerState::Idle));
         assert_eq!(r.idle(&route()), 1, "saying it again does not begin it again");
-        r.busy("a", hand(1));
+        r.busy(&id("a"), hand(1));
         age(&mut r, Duration::from_secs(1));
-        assert_eq!((r.idle(&route()), r.hand_of("a")), (0, Some(hand(1))));
-        r.busy("a", hand(2));
-        r.free("a", (&hand(1).track, 1), true);
-        assert_eq!(r.hand_of("a"), Some(hand(2)), "it has the next one already");
-        r.free("a", (&hand(2).track, 2), true);
-        assert_eq!((r.hand_of("a"), r.views()[0].served), (None, 2));
+        assert_eq!((r.idle(&route()), r.hand_of(&id("a"))), (0, Some(hand(1))));
+        r.busy(&id("a"), hand(2));
+        r.free(&id("a"), (&hand(1).track, 1.into()), true);
+        assert_eq!(r.hand_of(&id("a")), Some(hand(2)), "it has the next one already");
+        r.free(&id("a"), (&hand(2).track, 2.into()), true);
+        assert_eq!((r.hand_of(&id("a")), r.views()[0].served), (None, 2));
     }
 
     #[test]
     fn a_death_that_is_told_late_does_not_kill_the_next_life() {
-        let r = Registry::default();
+        let r = WorkerRegistry::default();
         r.hear(presence("a", 1, WorkerState::Working));
         assert_eq!(r.hear(presence("a", 2, WorkerState::Idle)), Heard::Joined);
         assert_eq!(r.hear(presence("a", 1, WorkerState::Crashed)), Heard::Late);
-        assert_eq!(r.health("a"), Some(Health::Alive));
+        assert_eq!(r.health(&id("a")), Some(Health::Alive));
         assert_eq!(r.hear(presence("a", 2, WorkerState::Crashed)), Heard::Crashed);
-        assert_eq!(r.health("a"), Some(Health::Crashed));
-        r.busy("a", hand(1));
-        assert_eq!(r.health("a"), Some(Health::Crashed), "a word from before it died");
+        assert_eq!(r.health(&id("a")), Some(Health::Crashed));
+        r.busy(&id("a"), hand(1));
+        assert_eq!(r.health(&id("a")), Some(Health::Crashed), "a word from before it died");
         assert_eq!(r.hear(presence("a", 2, WorkerState::Left)), Heard::Left);
     }
 
     #[test]
     fn a_provider_is_gone_when_none_of_its_workers_was_heard_for_long() {
-        let mut r = Registry::default();
+        let mut r = WorkerRegistry::default();
         let cuda = |worker: &str, state| Presence { provider: "cuda".into(), ..presence(worker, 1, state) };
-        let gone = |r: &Registry| r.is_gone(&Route::new("m", "cuda"));
+        let gone = |r: &WorkerRegistry| r.is_gone(&Route::new("m", "cuda"));
         age(&mut r, Duration::from_secs(60));
         assert!(!gone(&r), "nobody was heard at all");
         r.hear(presence("other", 1, WorkerState::Idle));
@@ -489,7 +496,7 @@ mod tests {
 
     #[test]
     fn a_provider_without_a_proper_name_serves_nothing() {
-        let r = Registry::default();
+        let r = WorkerRegistry::default();
         r.hear(Presence { provider: "../cpu".into(), ..presence("a", 1, WorkerState::Idle) });
         assert!(r.capacities().is_empty());
     }

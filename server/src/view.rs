@@ -2,9 +2,9 @@
 
 use crate::problem::Problem;
 use crate::store::{LyricsMark, TrackRecord};
-use karaoke_core::presence::{InHand, WorkerState};
+use karaoke_core::presence::{HeldChunk, WorkerState};
 use karaoke_core::state::Progress;
-use karaoke_core::{Manifest, TrackId, TrackState};
+use karaoke_core::{ChunkIndex, Frames, Manifest, ModelName, SampleRate, TrackId, TrackState, WorkerId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -30,18 +30,18 @@ pub struct TrackView {
     /// Its lyrics, where it has some.
     pub lyrics: Option<LyricsView>,
     /// The model that separates it.
-    pub model: String,
+    pub model: ModelName,
     /// The execution providers whose workers it was given to, in order. More than one: no worker of the one before
     /// was left, and the parts of different providers are rounded differently.
     pub providers: Vec<String>,
     /// That model's name for people.
     pub model_title: String,
     /// Hz, once decoded.
-    pub sample_rate: Option<u32>,
+    pub sample_rate: Option<SampleRate>,
     /// Channels of the source, once decoded. Stems are always stereo.
     pub channels: Option<u32>,
     /// Samples per channel, once decoded.
-    pub samples: Option<u64>,
+    pub samples: Option<Frames>,
     /// Length in seconds, once decoded.
     pub duration_s: Option<f64>,
     /// RFC 3339.
@@ -108,7 +108,7 @@ pub enum ChunkState {
 #[derive(Clone, Debug, Serialize)]
 pub struct ChunkView {
     /// Its place in the plan.
-    pub index: u64,
+    pub index: ChunkIndex,
     /// Its share of the track: from here…
     pub start_s: f64,
     /// …to here, in seconds.
@@ -116,7 +116,7 @@ pub struct ChunkView {
     /// Where it is.
     pub state: ChunkState,
     /// Who has it, or did it.
-    pub worker: Option<String>,
+    pub worker: Option<WorkerId>,
     /// How often it was handed out.
     pub attempt: u32,
     /// Workers that died with it, handed it back or replied rubbish.
@@ -145,7 +145,7 @@ pub enum Health {
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkerView {
     /// Its name.
-    pub id: String,
+    pub id: WorkerId,
     /// Its machine.
     pub host: String,
     /// Its process there.
@@ -157,13 +157,13 @@ pub struct WorkerView {
     /// Why it rests, left or crashed.
     pub note: Option<String>,
     /// Models it can run.
-    pub models: Vec<String>,
+    pub models: Vec<ModelName>,
     /// Its execution provider.
     pub provider: String,
     /// Why it is that one.
     pub provider_why: String,
     /// Models that it runs by another provider than that.
-    pub providers: BTreeMap<String, String>,
+    pub providers: BTreeMap<ModelName, String>,
     /// Threads of its sessions.
     pub threads: u32,
     /// CPU seconds a second.
@@ -179,7 +179,7 @@ pub struct WorkerView {
     /// Chunks of this server that it took and never ended.
     pub lost: u64,
     /// The chunk in hand.
-    pub current: Option<InHand>,
+    pub current: Option<HeldChunk>,
     /// When it was last heard, in seconds.
     pub heard_s_ago: f64,
     /// How long its process lives, in seconds.
@@ -207,33 +207,33 @@ pub struct QueueView {
 
 /// Something that happened to a worker or a chunk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Happening {
+pub struct WorkerEvent {
     /// RFC 3339.
     pub at: String,
     /// `joined left crashed suspect gone began done returned lost refused resent spare moved`.
     pub what: &'static str,
     /// The worker it is about.
-    pub worker: Option<String>,
+    pub worker: Option<WorkerId>,
     /// The chunk's track.
     pub track: Option<String>,
     /// The chunk.
-    pub chunk: Option<u64>,
+    pub chunk: Option<ChunkIndex>,
     /// The same in one sentence.
     pub text: String,
 }
 
-impl Happening {
+impl WorkerEvent {
     /// Something that happened now.
     pub fn now(
         what: &'static str,
-        worker: Option<&str>,
-        chunk: Option<(&TrackId, u64)>,
+        worker: Option<&WorkerId>,
+        chunk: Option<(&TrackId, ChunkIndex)>,
         text: String,
     ) -> Self {
         Self {
             at: rfc3339(crate::pipeline::now_ms()),
             what,
-            worker: worker.map(str::to_owned),
+            worker: worker.cloned(),
             track: chunk.map(|(track, _)| track.to_string()),
             chunk: chunk.map(|(_, chunk)| chunk),
             text,
@@ -245,7 +245,7 @@ impl TrackView {
     /// Puts a view together.
     pub fn new(r: &TrackRecord, progress: Progress, eta_s: Option<f64>, ready_s: f64) -> Self {
         let has_stems = r.audio.is_some() && !matches!(r.state, TrackState::Failed | TrackState::Cancelled);
-        let duration_s = r.audio.map(|a| a.frames as f64 / f64::from(a.source_rate));
+        let duration_s = r.audio.map(|a| a.frames.seconds(a.source_rate));
         Self {
             id: r.id.to_string(),
             state: r.state,

@@ -8,8 +8,8 @@
 use super::{SeparateError, Separator, check_buffers, mismatch, numbers};
 use crate::runtime::Loader;
 use crate::stft::{Framing, Rows, Stft};
-use karaoke_core::Manifest;
 use karaoke_core::manifest::{Kind, Mean};
+use karaoke_core::{Manifest, ModelName};
 use karaoke_models::Catalogue;
 use std::ops::Range;
 
@@ -73,7 +73,7 @@ impl EnsembleOf {
         let [stem] = &manifest.stems[..] else {
             return Err(mismatch(format!("ensemble `{}` must predict one stem", manifest.name)));
         };
-        let open = |name: &String| Member::open(loader, catalogue, manifest, stem, catalogue.get(name)?);
+        let open = |name: &ModelName| Member::open(loader, catalogue, manifest, stem, catalogue.get(name)?);
         let members = numbers.members.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let window = members.first().map_or(0, |member| member.separator.window());
         for (member, name) in members.iter().zip(&numbers.members) {

@@ -10,8 +10,8 @@ mod umx;
 mod waveform;
 
 use crate::runtime::{Loader, Network, RuntimeError};
-use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
+use karaoke_core::{Manifest, ModelName};
 use karaoke_models::{Catalogue, ModelError, Weights};
 use std::ops::Range;
 
@@ -58,7 +58,7 @@ pub enum SeparateError {
     #[error("the job asks for model `{model}` with sha256 {want}, here it has {have}")]
     OtherModel {
         /// The model.
-        model: String,
+        model: ModelName,
         /// The job's.
         want: String,
         /// This worker's.

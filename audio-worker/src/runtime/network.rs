@@ -73,7 +73,7 @@ impl Loader {
 
     /// The same for the networks of one model.
     pub fn of(&self, manifest: &Manifest) -> Self {
-        let step = manifest.windowing(manifest.overlap).step as f64 / f64::from(manifest.sample_rate);
+        let step = manifest.windowing(manifest.overlap).step as f64 / f64::from(manifest.sample_rate.get());
         let audio_s = step / manifest.networks.len().max(1) as f64;
         let model = Subject { identity: Arc::from(manifest.identity()), exact: manifest.exact, audio_s };
         Self { model, ..self.clone() }

@@ -1,6 +1,7 @@
 //! Replies that are lost or come twice, on purpose and the same for the same seed.
 
 use super::SimulationConfig;
+use karaoke_core::ChunkIndex;
 
 /// What becomes of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Lossy {
 
     /// The fate of a part of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
     /// which is whoever was free, has a part in it: so a run can be repeated.
-    pub(crate) fn fate(&self, chunk: u64, attempt: u32, part: usize) -> Fate {
+    pub(crate) fn fate(&self, chunk: ChunkIndex, attempt: u32, part: usize) -> Fate {
         match uniform(self.seed, chunk, attempt, part) {
             u if u < self.drop => Fate::Dropped,
             u if u < self.drop + self.double => Fate::Doubled,
@@ -38,8 +39,8 @@ impl Lossy {
 }
 
 /// A number in 0..1 that depends on all four.
-fn uniform(seed: u64, chunk: u64, attempt: u32, part: usize) -> f64 {
-    let reply = mix(mix(mix(seed).wrapping_add(chunk)).wrapping_add(u64::from(attempt)));
+fn uniform(seed: u64, chunk: ChunkIndex, attempt: u32, part: usize) -> f64 {
+    let reply = mix(mix(mix(seed).wrapping_add(chunk.get())).wrapping_add(u64::from(attempt)));
     let mixed = if part == 0 { reply } else { mix(reply.wrapping_add(part as u64)) };
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
@@ -59,7 +60,9 @@ mod tests {
     fn fates(drop: f64, double: f64, seed: u64) -> Vec<Fate> {
         let lossy = Lossy { drop, double, seed };
         (0..500)
-            .flat_map(|chunk| (1..=4).map(move |attempt| lossy.fate(chunk, attempt, attempt as usize % 2)))
+            .flat_map(|chunk| {
+                (1..=4).map(move |attempt| lossy.fate(ChunkIndex::new(chunk), attempt, attempt as usize % 2))
+            })
             .collect()
     }
 

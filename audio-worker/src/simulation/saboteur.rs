@@ -102,7 +102,7 @@ fn is_middle(window: u32, windows: u32) -> bool {
 mod tests {
     use super::*;
     use karaoke_core::audio::{from_le_bytes, to_le_bytes};
-    use karaoke_core::part::Part;
+    use karaoke_core::reply_part::ReplyPart;
 
     fn saboteur(fault: Fault, after: f64) -> Saboteur {
         let config = SimulationConfig { simulate_crash_after: after, ..Default::default() };
@@ -111,7 +111,7 @@ mod tests {
 
     fn chunk() -> Separated {
         let body = to_le_bytes(&[0.5; 24]).into();
-        Separated { windows: 2, stems: 2, window: 3, part: Part::whole(2, 2), body }
+        Separated { windows: 2, stems: 2, window: 3, part: ReplyPart::whole(2, 2), body }
     }
 
     #[test]

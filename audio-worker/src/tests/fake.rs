@@ -36,7 +36,7 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
     let samples: Vec<f32> = (1..=10).map(|i| i as f32).collect();
     Job {
         track: TrackId::from_random(1),
-        chunk,
+        chunk: chunk.into(),
         attempt: 1,
         model: model.into(),
         model_sha256: String::new(),

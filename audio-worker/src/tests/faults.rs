@@ -25,7 +25,7 @@ async fn a_killed_worker_is_gone_and_its_chunk_is_done_by_another() {
     let mut pool = one_of_two(&queue, with(Fault::Kill)).await;
     let mut done = [reply(&queue).await, reply(&queue).await];
     done.sort_by_key(|r| r.chunk);
-    assert_eq!(done.each_ref().map(|r| (r.worker.as_str(), r.chunk)), [("w1", 0), ("w1", 1)]);
+    assert_eq!(done.each_ref().map(|r| (r.worker.as_str(), r.chunk.get())), [("w1", 0), ("w1", 1)]);
     let over = announced(&queue, |p| p.state.is_over()).await;
     assert_eq!((over.worker.as_str(), over.state), ("w2", WorkerState::Crashed));
     assert_eq!(over.note.as_deref(), Some("simulated crash"));

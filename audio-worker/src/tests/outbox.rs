@@ -3,10 +3,10 @@
 use super::fake::Fake;
 use super::stage::{chunk, fakes, options, queue, reply, rest_of, said};
 use async_trait::async_trait;
-use karaoke_core::part::Part;
 use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Outcome, Reply};
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use std::sync::Arc;
@@ -45,11 +45,11 @@ impl WorkerQueue for HoldsBack {
         self.queue.announce(presence).await
     }
 
-    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+    fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
         self.queue.is_unwanted(track, chunk)
     }
 
-    fn refusals(&self, worker: &str) -> u64 {
+    fn refusals(&self, worker: &WorkerId) -> u64 {
         self.queue.refusals(worker)
     }
 
@@ -73,14 +73,14 @@ async fn the_next_chunk_begins_while_a_reply_is_held_back() {
     }
     for n in 0..2 {
         let begun = said(&queue).await;
-        assert_eq!((begun.chunk, begun.outcome), (n, Outcome::Started));
+        assert_eq!((begun.chunk.get(), begun.outcome), (n, Outcome::Started));
     }
     // Chunk 2 is not begun before the reply to chunk 0 is through: only one may be under way.
     outer.permits.add_permits(1);
     let done = said(&queue).await;
     assert!(done.chunk == 0 && matches!(done.outcome, Outcome::Separated(_)));
     let begun = said(&queue).await;
-    assert_eq!((begun.chunk, begun.outcome), (2, Outcome::Started));
+    assert_eq!((begun.chunk.get(), begun.outcome), (2, Outcome::Started));
     outer.permits.add_permits(2);
     for n in 1..3 {
         assert_eq!(said(&queue).await.chunk, n);
@@ -130,7 +130,7 @@ async fn until_held(outer: &HoldsBack, n: usize) {
     }
 }
 
-fn part(reply: &Reply) -> Part {
+fn part(reply: &Reply) -> ReplyPart {
     match &reply.outcome {
         Outcome::Separated(separated) => separated.part.clone(),
         other => panic!("{other:?}"),
@@ -149,7 +149,7 @@ async fn a_reply_that_is_too_large_goes_in_parts_and_its_job_is_acked_after_the_
         outer.permits.add_permits(1);
         parts.push(part(&reply(&outer.queue).await));
     }
-    let one = |window, stem| Part { windows: window..window + 1, stems: stem..stem + 1 };
+    let one = |window, stem| ReplyPart { windows: window..window + 1, stems: stem..stem + 1 };
     assert_eq!(parts, [one(0, 0), one(0, 1), one(1, 0), one(1, 1)]);
     pool.stop().await;
     assert_eq!(
@@ -166,7 +166,7 @@ async fn parts_are_as_large_as_they_may_be() {
         queue.publish(in_parts(n, cells)).await.unwrap();
         for _ in 0..count {
             let reply = reply(&queue).await;
-            assert_eq!((reply.chunk, part(&reply).cells()), (n, 4 / count));
+            assert_eq!((reply.chunk.get(), part(&reply).cells()), (n, 4 / count));
         }
     }
     pool.stop().await;

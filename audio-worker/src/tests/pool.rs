@@ -53,7 +53,7 @@ async fn chunks_come_back_separated() {
     }
     for _ in 0..4 {
         let reply = reply(&queue).await;
-        let (job, channels) = real_job(reply.chunk);
+        let (job, channels) = real_job(reply.chunk.get());
         assert!(reply.worker == "w1" || reply.worker == "w2");
         assert!(reply.seconds > 0.0);
         let Outcome::Separated(separated) = reply.outcome else { panic!("{:?}", reply.outcome) };
@@ -115,7 +115,7 @@ async fn what_may_pass_is_handed_back_and_done_again() {
     for n in 0..4 {
         let started = said(&queue).await;
         assert_eq!(started.outcome, Outcome::Started);
-        assert_eq!((started.worker.as_str(), started.chunk, started.attempt), ("w1", 0, 1));
+        assert_eq!((started.worker.as_str(), started.chunk.get(), started.attempt), ("w1", 0, 1));
         match said(&queue).await.outcome {
             Outcome::Returned(reason) => assert!(n < 3 && reason.contains("no memory"), "{reason}"),
             other => assert!(n == 3 && matches!(other, Outcome::Separated(_)), "{other:?}"),

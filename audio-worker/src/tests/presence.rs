@@ -19,14 +19,14 @@ async fn it_begins_counts_and_ends() {
     let first = announced(&queue, |_| true).await;
     pool.announced().await;
     assert_eq!((first.worker.as_str(), first.state, first.done), ("w1", WorkerState::Idle, 0));
-    assert_eq!((first.models.as_slice(), first.provider.as_str()), (["fake".to_owned()].as_slice(), "cpu"));
+    assert_eq!((first.models.as_slice(), first.provider.as_str()), (["fake".into()].as_slice(), "cpu"));
     assert_eq!(first.provider_why, "a test");
     assert_eq!((first.pid, first.threads, first.prefetch), (std::process::id(), 1, 1));
     assert!(!first.host.is_empty() && first.every_s == 0.005 && first.note.is_none());
     queue.publish(chunk(7)).await.unwrap();
     gate.reached().await;
     let working = announced(&queue, |p| p.state == WorkerState::Working).await;
-    assert_eq!(working.current.map(|c| (c.chunk, c.attempt)), Some((7, 1)));
+    assert_eq!(working.current.map(|c| (c.chunk.get(), c.attempt)), Some((7, 1)));
     gate.open();
     reply(&queue).await;
     let done = announced(&queue, |p| p.done == 1 && p.state == WorkerState::Idle).await;

@@ -41,7 +41,7 @@ pub(crate) fn fakes(
 ) -> Pool {
     let count = AtomicUsize::new(0);
     let open: Open = Arc::new(move |_| Ok(open(count.fetch_add(1, SeqCst))?));
-    let models = Arc::from(["fake".to_owned()]);
+    let models = Arc::from(["fake".into()]);
     Pool::start_with(&options, models, Arc::new(queue.clone()), &|_| open.clone()).unwrap()
 }
 

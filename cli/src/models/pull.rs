@@ -33,7 +33,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         eprint!("{}", licence(&catalogue, manifest, &puller.origin(manifest)?));
     }
     let restricting: Vec<String> =
-        missing.iter().filter(|m| !m.restriction.is_empty()).map(|m| m.name.clone()).collect();
+        missing.iter().filter(|m| !m.restriction.is_empty()).map(|m| m.name.to_string()).collect();
     if !restricting.is_empty() && !arguments.yes {
         tokio::task::spawn_blocking(move || consent(&restricting)).await??;
     }
@@ -97,7 +97,7 @@ async fn fetch(
     quiet: bool,
 ) -> anyhow::Result<Outcome> {
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) }.with_style(style());
-    bar.set_prefix(manifest.name.clone());
+    bar.set_prefix(manifest.name.to_string());
     let shown = bar.clone();
     let progress = Arc::new(move |have, total: Option<u64>| {
         if let Some(total) = total {

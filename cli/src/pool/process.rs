@@ -32,14 +32,14 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let catalogue = Catalogue::open(&config.models.dir)?;
     let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
     let options = options(&config, &catalogue, Some(&runtime));
-    let models: Vec<String> = catalogue.installed().map(|m| m.name.clone()).collect();
+    let models: Vec<_> = catalogue.installed().map(|m| m.name.clone()).collect();
     let routes = options.routes(&models);
     let connected = tokio::select! {
         connected = RabbitWorker::connect(&config.broker, &name, &routes) => connected,
         () = stop.cancelled() => return Ok(()),
     };
     let queue = Arc::new(connected.context("broker")?);
-    let (identity, catalogue) = (Identity { name, life }, Arc::new(catalogue));
+    let (identity, catalogue) = (Identity { name: name.into(), life }, Arc::new(catalogue));
     let mut pool = Pool::start_alone(&options, identity, fault, catalogue, queue.clone(), runtime)
         .context("the worker cannot start")?;
     tokio::select! {

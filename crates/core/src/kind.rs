@@ -2,6 +2,7 @@
 
 use crate::plan::{Taper, Windowing};
 use crate::tail::Tail;
+use crate::units::ModelName;
 use serde::{Deserialize, Serialize};
 
 /// A family of networks.
@@ -99,7 +100,7 @@ pub struct Centred {
 #[serde(deny_unknown_fields)]
 pub struct Ensemble {
     /// The models. Each predicts the first stem of the ensemble, or has it as its complement.
-    pub members: Vec<String>,
+    pub members: Vec<ModelName>,
     /// What the mean is taken of.
     #[serde(default)]
     pub mean: Mean,

@@ -2,6 +2,7 @@
 
 pub use crate::kind::{BadNumber, Branch, Centred, Ensemble, Kind, Mdx, Mean, Spleeter, Waveform};
 use crate::plan::Windowing;
+use crate::units::{ModelName, SampleRate};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Unique name: lower-case letters, digits, `-`, `_`, `.`; the queue of its jobs is named after it.
-    pub name: String,
+    pub name: ModelName,
     /// Name for people.
     pub title: String,
     /// What it does well and badly, in a sentence or two.
@@ -52,7 +53,7 @@ pub struct Manifest {
     #[serde(default)]
     pub exact: bool,
     /// Sample rate the model works at, in Hz.
-    pub sample_rate: u32,
+    pub sample_rate: SampleRate,
     /// Default overlap of neighbouring windows, as a fraction of the window.
     pub overlap: f64,
     /// What the network predicts, in output order.
@@ -161,7 +162,7 @@ impl Manifest {
             return value("name", "must be 1 to 64 lower-case letters, digits, '-', '_' or '.'");
         }
         self.check_file()?;
-        if !(8_000..=192_000).contains(&self.sample_rate) {
+        if !(8_000..=192_000).contains(&self.sample_rate.get()) {
             return value("sample_rate", "must lie between 8000 and 192000");
         }
         if !(0.0..0.99).contains(&self.overlap) {

@@ -15,7 +15,7 @@ use crate::plan::{Segment, Taper, WindowPlan};
 
 /// Cross-fades layers into the final samples of a track.
 #[derive(Clone, Debug)]
-pub struct Blender {
+pub struct OverlapAdd {
     plan: WindowPlan,
     /// Weights by position in a full window.
     taper: Vec<f64>,
@@ -23,7 +23,7 @@ pub struct Blender {
     fade: Vec<f32>,
 }
 
-impl Blender {
+impl OverlapAdd {
     /// Prepares the cross-fades of `plan`: one table of a window's length.
     pub fn new(plan: WindowPlan) -> Self {
         let w = plan.windowing();
@@ -120,6 +120,7 @@ pub fn layer_of(segment: &Segment, index: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChunkIndex;
     use crate::plan::{ChunkPlan, Windowing};
     use proptest::prelude::*;
 
@@ -133,7 +134,7 @@ mod tests {
     }
 
     /// The pipeline in miniature: chunks answered in the order given, each written into layers, then blended.
-    fn run(plan: ChunkPlan, track: &[f32], model: Model, order: &[u64]) -> Vec<f32> {
+    fn run(plan: ChunkPlan, track: &[f32], model: Model, order: &[ChunkIndex]) -> Vec<f32> {
         let windows = plan.windows();
         let mut layers = vec![vec![f32::NAN; track.len()]; windows.windowing().max_cover()];
         for &chunk in order {
@@ -151,7 +152,7 @@ mod tests {
                 }
             }
         }
-        let blender = Blender::new(*windows);
+        let blender = OverlapAdd::new(*windows);
         let mut out = Vec::new();
         for s in windows.segments(0..track.len() as u64) {
             let mut parts: Vec<Vec<f32>> =
@@ -186,17 +187,19 @@ mod tests {
         ) {
             let windows = WindowPlan::new(w, track.len() as u64);
             let whole = ChunkPlan::new(windows, u32::MAX);
-            let single = run(whole, &track, WARP, &(0..whole.count()).collect::<Vec<_>>());
+            let single = run(whole, &track, WARP, &whole.chunks().collect::<Vec<_>>());
             let plan = ChunkPlan::new(windows, per);
-            let mut order: Vec<u64> = (0..plan.count()).chain(0..plan.count() / 2).collect();
-            order.sort_by_key(|c| (c ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31));
+            let half = plan.count() as usize / 2;
+            let mut order: Vec<ChunkIndex> = plan.chunks().chain(plan.chunks().take(half)).collect();
+            order.sort_by_key(|c| (c.get() ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31));
             prop_assert_eq!(bits(&run(plan, &track, WARP, &order)), bits(&single));
         }
 
         #[test]
         fn identity_gives_back_its_input((w, track) in any_case(), per in 1u32..9) {
             let plan = ChunkPlan::new(WindowPlan::new(w, track.len() as u64), per);
-            let order: Vec<u64> = (0..plan.count()).rev().collect();
+            let mut order: Vec<ChunkIndex> = plan.chunks().collect();
+            order.reverse();
             prop_assert_eq!(bits(&run(plan, &track, |_, x| x.to_vec(), &order)), bits(&track));
         }
 
@@ -204,7 +207,7 @@ mod tests {
         fn blending_is_the_weighted_mean((w, track) in any_case()) {
             let windows = WindowPlan::new(w, track.len() as u64);
             let plan = ChunkPlan::new(windows, 1);
-            let got = run(plan, &track, WARP, &(0..plan.count()).collect::<Vec<_>>());
+            let got = run(plan, &track, WARP, &plan.chunks().collect::<Vec<_>>());
             for (p, y) in got.iter().enumerate() {
                 let (mut sum, mut norm, mut bound) = (0.0, 0.0, 0.0f64);
                 let mut only = 0.0;

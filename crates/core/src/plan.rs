@@ -4,7 +4,8 @@
 //! first `lead` frames are silence) and reach beyond its end. The windows depend on the track's length and
 //! the model alone; chunks only group them, so the result never depends on the chunking.
 
-use crate::tail::{self, Cut, Tail};
+use crate::tail::{self, Tail, WindowCut};
+use crate::units::{ChunkIndex, Frames};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -98,8 +99,8 @@ impl Segment {
 
 impl WindowPlan {
     /// The plan of a track of `length` frames.
-    pub fn new(windowing: Windowing, length: u64) -> Self {
-        Self { windowing, length }
+    pub fn new(windowing: Windowing, length: impl Into<Frames>) -> Self {
+        Self { windowing, length: length.into().get() }
     }
 
     /// The windowing the plan was made with.
@@ -108,8 +109,8 @@ impl WindowPlan {
     }
 
     /// Frames in the track.
-    pub fn length(&self) -> u64 {
-        self.length
+    pub fn length(&self) -> Frames {
+        Frames::new(self.length)
     }
 
     /// Number of windows: those that hold at least one frame of the track.
@@ -268,31 +269,37 @@ impl ChunkPlan {
         self.windows.count().div_ceil(u64::from(self.per_chunk))
     }
 
+    /// All chunks, in order.
+    pub fn chunks(&self) -> impl Iterator<Item = ChunkIndex> + use<> {
+        (0..self.count()).map(ChunkIndex::new)
+    }
+
     /// The windows of chunk `chunk`.
-    pub fn windows_of(&self, chunk: u64) -> Range<u64> {
+    pub fn windows_of(&self, chunk: ChunkIndex) -> Range<u64> {
         let n = u64::from(self.per_chunk);
+        let chunk = chunk.get();
         chunk * n..((chunk + 1) * n).min(self.windows.count())
     }
 
     /// The chunk that holds `window`.
-    pub fn chunk_of(&self, window: u64) -> u64 {
-        window / u64::from(self.per_chunk)
+    pub fn chunk_of(&self, window: u64) -> ChunkIndex {
+        ChunkIndex::new(window / u64::from(self.per_chunk))
     }
 
     /// How the windows of chunk `chunk` are cut out of its samples.
-    pub fn cut(&self, chunk: u64) -> Cut {
+    pub fn cut(&self, chunk: ChunkIndex) -> WindowCut {
         let range = self.windows_of(chunk);
         let Windowing { window, step, .. } = *self.windows.windowing();
         let windows = (range.end - range.start) as u32;
-        let whole = Cut::whole(windows, window, step);
+        let whole = WindowCut::whole(windows, window, step);
         let rest = self.windows.sound_from(range.start).unwrap_or(u64::MAX);
         let (moved, before) = (self.windows.moved(range.start), range.start * step as u64);
         let lead = (moved as u64).saturating_sub(before) as usize;
-        Cut { windows, window, step, end: rest.min(whole as u64) as usize, lead }
+        WindowCut { windows, window, step, end: rest.min(whole as u64) as usize, lead }
     }
 
     /// Where the samples of a chunk's job begin (maybe before the track), and how many frames they are.
-    pub fn job_span(&self, chunk: u64) -> (i64, usize) {
+    pub fn job_span(&self, chunk: ChunkIndex) -> (i64, usize) {
         let cut = self.cut(chunk);
         let place = self.windows.start(self.windows_of(chunk).start);
         (place - cut.moved(0) as i64, cut.frames())
@@ -300,19 +307,19 @@ impl ChunkPlan {
 
     /// The part of the track that a picture of the chunks gives to `chunk`: from where it begins to where
     /// the next one does.
-    pub fn share(&self, chunk: u64) -> Range<u64> {
-        let begin = |c: u64| match c {
+    pub fn share(&self, chunk: ChunkIndex) -> Range<u64> {
+        let begin = |c: ChunkIndex| match c.get() {
             0 => 0,
-            c if c >= self.count() => self.windows.length,
-            c => self.windows.span(self.windows_of(c).start).start,
+            n if n >= self.count() => self.windows.length,
+            _ => self.windows.span(self.windows_of(c).start).start,
         };
-        begin(chunk)..begin(chunk + 1)
+        begin(chunk)..begin(chunk.next())
     }
 
     /// The chunks whose windows cover frame `at`.
-    pub fn covering(&self, at: u64) -> Range<u64> {
+    pub fn covering(&self, at: u64) -> Range<ChunkIndex> {
         let windows = self.windows.covering(at);
-        self.chunk_of(windows.start)..self.chunk_of(windows.end - 1) + 1
+        self.chunk_of(windows.start)..self.chunk_of(windows.end - 1).next()
     }
 }
 
@@ -376,7 +383,7 @@ pub(crate) mod tests {
         fn chunks_tile_windows_and_track(w in any_windowing(), length in 0u64..300, per in 1u32..7) {
             let chunks = ChunkPlan::new(WindowPlan::new(w, length), per);
             let (mut window, mut frame) = (0, 0);
-            for c in 0..chunks.count() {
+            for c in chunks.chunks() {
                 prop_assert_eq!(chunks.windows_of(c).start, window);
                 prop_assert!(!chunks.windows_of(c).is_empty());
                 window = chunks.windows_of(c).end;

@@ -2,6 +2,7 @@
 
 use crate::id::TrackId;
 use crate::route::{Route, is_provider};
+use crate::units::{ChunkIndex, ModelName, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Presence {
     /// The worker's name, unique among all machines.
-    pub worker: String,
+    pub worker: WorkerId,
     /// Another number in each of its lives: a worker that was started again is a new one of the same name.
     pub life: u64,
     /// The machine it runs on.
@@ -17,7 +18,7 @@ pub struct Presence {
     /// Its process there.
     pub pid: u32,
     /// The models it can run.
-    pub models: Vec<String>,
+    pub models: Vec<ModelName>,
     /// The execution provider of its sessions.
     pub provider: String,
     /// Why it is that one.
@@ -25,7 +26,7 @@ pub struct Presence {
     pub provider_why: String,
     /// Models that it runs by another provider than that.
     #[serde(default)]
-    pub providers: BTreeMap<String, String>,
+    pub providers: BTreeMap<ModelName, String>,
     /// Threads of its sessions.
     pub threads: u32,
     /// Deliveries it may hold at once, the one in work included.
@@ -41,7 +42,7 @@ pub struct Presence {
     /// Chunks it failed with in this life.
     pub failures: u64,
     /// The chunk in hand.
-    pub current: Option<InHand>,
+    pub current: Option<HeldChunk>,
     /// Seconds since this life began.
     pub uptime_s: f64,
     /// Seconds until the next announcement.
@@ -50,7 +51,7 @@ pub struct Presence {
 
 impl Presence {
     /// The first word of a worker: it waits for a job, has done nothing yet, and speaks once a minute.
-    pub fn new(worker: impl Into<String>, models: Vec<String>, provider: impl Into<String>) -> Self {
+    pub fn new(worker: impl Into<WorkerId>, models: Vec<ModelName>, provider: impl Into<String>) -> Self {
         Self {
             worker: worker.into(),
             life: 1,
@@ -75,8 +76,8 @@ impl Presence {
 
     /// The routes that it serves. A provider whose name can name no queue serves none.
     pub fn routes(&self) -> impl Iterator<Item = Route> + '_ {
-        let provider = |model: &String| self.providers.get(model).unwrap_or(&self.provider);
-        let route = move |model: &String| Route::new(model.as_str(), provider(model).as_str());
+        let provider = |model: &ModelName| self.providers.get(model).unwrap_or(&self.provider);
+        let route = move |model: &ModelName| Route::new(model.clone(), provider(model).as_str());
         self.models.iter().map(route).filter(|route| is_provider(&route.provider))
     }
 }
@@ -106,11 +107,11 @@ impl WorkerState {
 
 /// A chunk in a worker's hands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InHand {
+pub struct HeldChunk {
     /// Its track.
     pub track: TrackId,
     /// The chunk.
-    pub chunk: u64,
+    pub chunk: ChunkIndex,
     /// The attempt, as in the job.
     pub attempt: u32,
 }
@@ -129,11 +130,11 @@ pub enum Notice {
         /// Its track.
         track: TrackId,
         /// The chunk.
-        chunk: u64,
+        chunk: ChunkIndex,
     },
     /// A reply of this worker was corrupt: it should rest before it takes more.
     Refused {
         /// The worker.
-        worker: String,
+        worker: WorkerId,
     },
 }

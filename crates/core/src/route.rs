@@ -3,6 +3,7 @@
 //! Providers round differently, and among workers of one the result is the same bit for bit. So a track is given
 //! to one provider when its first chunk goes out, and stays there unless no worker of it is left.
 
+use crate::units::ModelName;
 use std::cmp::Reverse;
 use std::fmt;
 
@@ -13,14 +14,14 @@ const LONGEST: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Route {
     /// The model's name.
-    pub model: String,
+    pub model: ModelName,
     /// The provider's name, see [`is_provider`].
     pub provider: String,
 }
 
 impl Route {
     /// The workers of `provider` that have `model`.
-    pub fn new(model: impl Into<String>, provider: impl Into<String>) -> Self {
+    pub fn new(model: impl Into<ModelName>, provider: impl Into<String>) -> Self {
         Self { model: model.into(), provider: provider.into() }
     }
 }

@@ -5,6 +5,7 @@
 //! nor catches up on turns it was not there for.
 
 use crate::id::TrackId;
+use crate::units::ChunkIndex;
 use std::collections::{BTreeSet, HashMap};
 
 /// The chunks that still wait, of all tracks.
@@ -22,18 +23,18 @@ pub struct Next {
     /// Its track.
     pub track: TrackId,
     /// Its index in the track's plan.
-    pub chunk: u64,
+    pub chunk: ChunkIndex,
     /// A listener waits for it.
     pub urgent: bool,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    chunks: BTreeSet<u64>,
+    chunks: BTreeSet<ChunkIndex>,
     /// Chunks from here on come first: the listener's position.
-    cursor: u64,
+    cursor: ChunkIndex,
     /// The cursor was set by a listener who waits for what lies there, up to this chunk.
-    wanted_until: u64,
+    wanted_until: ChunkIndex,
     served: u64,
     deadline: Option<u64>,
     order: u64,
@@ -43,12 +44,17 @@ impl Schedule {
     /// Adds a track with its waiting chunks and its deadline (any monotonic unit; sooner is more urgent).
     ///
     /// Replaces what was known of the track.
-    pub fn add(&mut self, track: TrackId, chunks: impl IntoIterator<Item = u64>, deadline: Option<u64>) {
+    pub fn add(
+        &mut self,
+        track: TrackId,
+        chunks: impl IntoIterator<Item: Into<ChunkIndex>>,
+        deadline: Option<u64>,
+    ) {
         self.joined += 1;
         let waiting = Waiting {
-            chunks: chunks.into_iter().collect(),
-            cursor: 0,
-            wanted_until: 0,
+            chunks: chunks.into_iter().map(Into::into).collect(),
+            cursor: ChunkIndex::default(),
+            wanted_until: ChunkIndex::default(),
             served: self.turn,
             deadline,
             order: self.joined,
@@ -62,14 +68,14 @@ impl Schedule {
     }
 
     /// Puts a chunk back that has to be done again. Unknown tracks are ignored.
-    pub fn put_back(&mut self, track: &TrackId, chunk: u64) {
+    pub fn put_back(&mut self, track: &TrackId, chunk: ChunkIndex) {
         if let Some(waiting) = self.tracks.get_mut(track) {
             waiting.chunks.insert(chunk);
         }
     }
 
     /// A chunk is no longer waited for (its reply came after it had been put back).
-    pub fn drop_chunk(&mut self, track: &TrackId, chunk: u64) {
+    pub fn drop_chunk(&mut self, track: &TrackId, chunk: ChunkIndex) {
         if let Some(waiting) = self.tracks.get_mut(track) {
             waiting.chunks.remove(&chunk);
         }
@@ -77,7 +83,7 @@ impl Schedule {
 
     /// A listener waits for the chunks `from..until`: they go out before everything else, and the track goes
     /// on from there.
-    pub fn want(&mut self, track: &TrackId, from: u64, until: u64) {
+    pub fn want(&mut self, track: &TrackId, from: ChunkIndex, until: ChunkIndex) {
         if let Some(waiting) = self.tracks.get_mut(track) {
             (waiting.cursor, waiting.wanted_until) = (from, until);
         }
@@ -109,7 +115,7 @@ impl Waiting {
         self.chunks.range(self.cursor..).next().is_some_and(|c| *c < self.wanted_until)
     }
 
-    fn take(&mut self) -> Option<u64> {
+    fn take(&mut self) -> Option<ChunkIndex> {
         let chunk = *self.chunks.range(self.cursor..).next().or_else(|| self.chunks.first())?;
         self.chunks.remove(&chunk);
         Some(chunk)
@@ -126,7 +132,7 @@ mod tests {
     }
 
     fn drain(schedule: &mut Schedule) -> Vec<(TrackId, u64)> {
-        std::iter::from_fn(|| schedule.take_next(|_| true)).map(|n| (n.track, n.chunk)).collect()
+        std::iter::from_fn(|| schedule.take_next(|_| true)).map(|n| (n.track, n.chunk.get())).collect()
     }
 
     #[test]
@@ -177,9 +183,9 @@ mod tests {
         let mut s = Schedule::default();
         s.add(id(1), 0..4, None);
         s.add(id(2), 0..6, None);
-        s.want(&id(2), 3, 5);
+        s.want(&id(2), 3.into(), 5.into());
         assert!(s.take_next(|_| true).is_some_and(|n| n.urgent));
-        s.put_back(&id(2), 3);
+        s.put_back(&id(2), 3.into());
         let got = drain(&mut s);
         assert_eq!(&got[..2], [(id(2), 3), (id(2), 4)]);
         let of_two: Vec<u64> = got.iter().filter(|(t, _)| *t == id(2)).map(|(_, c)| *c).collect();
@@ -199,7 +205,7 @@ mod tests {
                 all.extend((0..*n).map(|c| (id(i as u128), c)));
             }
             for (i, from, until) in wants {
-                s.want(&id(i as u128), from, until);
+                s.want(&id(i as u128), from.into(), until.into());
             }
             prop_assert_eq!(s.backlog(), all.len());
             let mut got = drain(&mut s);
@@ -215,9 +221,9 @@ mod tests {
         schedule.add(id(1), 0..2, None);
         schedule.add(id(2), 0..1, None);
         let taken = schedule.take_next(|track| *track != id(1)).unwrap();
-        assert_eq!((taken.track, taken.chunk), (id(2), 0));
+        assert_eq!((taken.track, taken.chunk.get()), (id(2), 0));
         assert_eq!(schedule.take_next(|track| *track != id(1)), None);
         assert_eq!(schedule.backlog(), 2);
-        assert_eq!(schedule.take_next(|_| true).map(|n| n.chunk), Some(0));
+        assert_eq!(schedule.take_next(|_| true).map(|n| n.chunk.get()), Some(0));
     }
 }

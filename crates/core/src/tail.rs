@@ -25,7 +25,7 @@ pub enum Tail {
 /// The samples begin where the first window is taken from and end where the last one does. All numbers are
 /// frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct WindowCut {
     /// Number of windows, at least 1.
     pub windows: u32,
     /// Frames in a window.
@@ -33,13 +33,13 @@ pub struct Cut {
     /// Frames from one window's place in the track to the next; at least 1, at most `window`.
     pub step: usize,
     /// Where the sound ends, from the first window's place: a window that sticks out behind it is moved back.
-    /// More than `(windows − 1) · step`, for every window holds something; [`Cut::whole`] moves none.
+    /// More than `(windows − 1) · step`, for every window holds something; [`WindowCut::whole`] moves none.
     pub end: usize,
     /// Silence in front of the samples, because the first window was moved back beyond the track's beginning.
     pub lead: usize,
 }
 
-impl Cut {
+impl WindowCut {
     /// The `end` that moves no window; a larger one says no more.
     pub fn whole(windows: u32, window: usize, step: usize) -> usize {
         (windows as usize).saturating_sub(1) * step + window
@@ -111,7 +111,7 @@ mod tests {
         fn centred_windows_are_those_of_demucs(w in centred(), total in 1usize..300, per in 1u32..9) {
             let plan = ChunkPlan::new(WindowPlan::new(w, total as u64), per);
             let mut offsets = (0..total).step_by(w.step);
-            for chunk in 0..plan.count() {
+            for chunk in plan.chunks() {
                 let (start, frames) = plan.job_span(chunk);
                 let samples: Vec<Option<usize>> = (start..start + frames as i64)
                     .map(|at| usize::try_from(at).ok().filter(|at| *at < total))
@@ -137,7 +137,7 @@ mod tests {
         #[test]
         fn no_window_is_moved_unless_asked(w in any_windowing(), length in 1u64..300, per in 1u32..9) {
             let plan = ChunkPlan::new(WindowPlan::new(Windowing { tail: Tail::Silent, ..w }, length), per);
-            for chunk in 0..plan.count() {
+            for chunk in plan.chunks() {
                 let (windows, cut) = (plan.windows_of(chunk), plan.cut(chunk));
                 let frames = (windows.end - windows.start - 1) as usize * w.step + w.window;
                 prop_assert_eq!(plan.job_span(chunk), (plan.windows().start(windows.start), frames));
@@ -152,10 +152,10 @@ mod tests {
         #[test]
         fn windows_lie_in_the_samples_which_are_no_more(w in any_windowing(), length in 1u64..300, per in 1u32..9) {
             let plan = ChunkPlan::new(WindowPlan::new(w, length), per);
-            for chunk in 0..plan.count() {
+            for chunk in plan.chunks() {
                 let cut = plan.cut(chunk);
                 prop_assert!(cut.is_possible());
-                prop_assert!(cut.frames() <= Cut::whole(cut.windows, cut.window, cut.step));
+                prop_assert!(cut.frames() <= WindowCut::whole(cut.windows, cut.window, cut.step));
                 for index in 0..cut.windows {
                     prop_assert!(cut.at(index) + cut.window <= cut.frames());
                     let sound = cut.sound(index);
@@ -169,22 +169,26 @@ mod tests {
 
     #[test]
     fn numbers_that_are_no_cut_are_told() {
-        let good = Cut { windows: 3, window: 10, step: 7, end: 17, lead: 0 };
+        let good = WindowCut { windows: 3, window: 10, step: 7, end: 17, lead: 0 };
         assert!(good.is_possible());
         for end in [15, 24] {
-            assert!(Cut { end, ..good }.is_possible(), "{end}");
+            assert!(WindowCut { end, ..good }.is_possible(), "{end}");
         }
         for end in [0, 14, 25, usize::MAX] {
-            assert!(!Cut { end, ..good }.is_possible(), "{end}");
+            assert!(!WindowCut { end, ..good }.is_possible(), "{end}");
         }
         for step in [0, 11] {
-            assert!(!Cut { step, ..good }.is_possible(), "{step}");
+            assert!(!WindowCut { step, ..good }.is_possible(), "{step}");
         }
         // The first window lacks 4 of 10 frames and is moved by 2: no more silence can be in front.
-        let short = Cut { windows: 1, window: 10, step: 7, end: 6, lead: 2 };
+        let short = WindowCut { windows: 1, window: 10, step: 7, end: 6, lead: 2 };
         assert!(short.is_possible() && short.sound(0) == (2..8));
-        assert!(!Cut { lead: 3, ..short }.is_possible() && !Cut { lead: 1, ..good }.is_possible());
-        assert!(!Cut { windows: 0, ..good }.is_possible() && !Cut { window: 0, ..good }.is_possible());
+        assert!(
+            !WindowCut { lead: 3, ..short }.is_possible() && !WindowCut { lead: 1, ..good }.is_possible()
+        );
+        assert!(
+            !WindowCut { windows: 0, ..good }.is_possible() && !WindowCut { window: 0, ..good }.is_possible()
+        );
     }
 
     #[test]
@@ -196,6 +200,6 @@ mod tests {
         assert_eq!(moved, [0, 0, 33_075, 162_067]);
         // 3 s: silence on both sides.
         let plan = ChunkPlan::new(WindowPlan::new(windowing, 3 * 44_100), 8);
-        assert_eq!((plan.count(), plan.job_span(0)), (1, (-105_840, 343_980)));
+        assert_eq!((plan.count(), plan.job_span(0.into())), (1, (-105_840, 343_980)));
     }
 }

@@ -5,9 +5,10 @@
 
 use crate::audio::FRAME_BYTES;
 use crate::id::TrackId;
-use crate::part::{Part, split};
+use crate::reply_part::{ReplyPart, split};
 use crate::route::Route;
-use crate::tail::Cut;
+use crate::tail::WindowCut;
+use crate::units::{ChunkIndex, ModelName, WorkerId};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -25,11 +26,11 @@ pub struct Job {
     /// The track it belongs to.
     pub track: TrackId,
     /// The chunk's index in the track's plan.
-    pub chunk: u64,
+    pub chunk: ChunkIndex,
     /// How often this chunk has been handed out, this time included.
     pub attempt: u32,
     /// The model to use.
-    pub model: String,
+    pub model: ModelName,
     /// SHA-256 of the model's file: a worker with another file refuses.
     pub model_sha256: String,
     /// The execution provider whose workers it is for.
@@ -41,9 +42,9 @@ pub struct Job {
     /// Frames between windows.
     pub step: usize,
     /// Where the sound ends for windows that stick out behind it, in frames from the first window's place: see
-    /// [`Cut`].
+    /// [`WindowCut`].
     pub end: usize,
-    /// Frames of silence at the beginning of the body, before the track: see [`Cut`].
+    /// Frames of silence at the beginning of the body, before the track: see [`WindowCut`].
     pub lead: usize,
     /// Factor on the mix before the model, taken back after it.
     pub gain: f32,
@@ -64,11 +65,11 @@ pub struct Reply {
     /// The job's track.
     pub track: TrackId,
     /// The job's chunk.
-    pub chunk: u64,
+    pub chunk: ChunkIndex,
     /// The job's attempt.
     pub attempt: u32,
     /// Who did it.
-    pub worker: String,
+    pub worker: WorkerId,
     /// Seconds of work so far, from taking the job.
     pub seconds: f64,
     /// How it went.
@@ -100,7 +101,7 @@ pub struct Separated {
     /// Frames in a window.
     pub window: usize,
     /// Which of them these are.
-    pub part: Part,
+    pub part: ReplyPart,
     /// For each window of the part, for each stem of it, left then right channel of `window` samples.
     pub body: Bytes,
 }
@@ -141,12 +142,18 @@ pub type Headers = HashMap<String, String>;
 impl Job {
     /// The workers it is for.
     pub fn route(&self) -> Route {
-        Route::new(self.model.as_str(), self.provider.as_str())
+        Route::new(self.model.clone(), self.provider.as_str())
     }
 
     /// How the windows are cut out of the body.
-    pub fn cut(&self) -> Cut {
-        Cut { windows: self.windows, window: self.window, step: self.step, end: self.end, lead: self.lead }
+    pub fn cut(&self) -> WindowCut {
+        WindowCut {
+            windows: self.windows,
+            window: self.window,
+            step: self.step,
+            end: self.end,
+            lead: self.lead,
+        }
     }
 
     /// Samples per channel in the body.
@@ -180,7 +187,7 @@ impl Job {
             track,
             chunk,
             attempt,
-            model: text(headers, "model")?,
+            model: text(headers, "model")?.into(),
             model_sha256: text(headers, "model-sha256")?,
             provider: text(headers, "provider")?,
             windows: number(headers, "windows")?,
@@ -261,7 +268,7 @@ impl Reply {
     /// Puts a reply together again. One that says whose it is, but contradicts itself, is [`Outcome::Corrupt`].
     pub fn from_message(headers: &Headers, body: Bytes) -> Result<Self, WireError> {
         let (track, chunk, attempt) = parse_common(headers)?;
-        let worker = text(headers, "worker")?;
+        let worker = text(headers, "worker")?.into();
         let seconds = number(headers, "seconds").ok().filter(|s: &f64| (0.0..=LONGEST_S).contains(s));
         let outcome = outcome(headers, body).unwrap_or_else(|e| Outcome::Corrupt(e.to_string()));
         Ok(Self { track, chunk, attempt, worker, seconds: seconds.unwrap_or(0.0), outcome })
@@ -288,7 +295,10 @@ fn separated(headers: &Headers, body: Bytes) -> Result<Separated, WireError> {
         windows: number(headers, "windows")?,
         stems: number(headers, "stems")?,
         window: number(headers, "window")?,
-        part: Part { windows: run("first-window", "part-windows")?, stems: run("first-stem", "part-stems")? },
+        part: ReplyPart {
+            windows: run("first-window", "part-windows")?,
+            stems: run("first-stem", "part-stems")?,
+        },
         body,
     };
     if !s.part.lies_in(s.windows, s.stems) {
@@ -322,7 +332,7 @@ impl Separated {
     }
 }
 
-fn common(track: &TrackId, chunk: u64, attempt: u32) -> Headers {
+fn common(track: &TrackId, chunk: ChunkIndex, attempt: u32) -> Headers {
     let mut headers = Headers::new();
     put(&mut headers, "schema", SCHEMA);
     put(&mut headers, "track", track);
@@ -331,7 +341,7 @@ fn common(track: &TrackId, chunk: u64, attempt: u32) -> Headers {
     headers
 }
 
-fn parse_common(headers: &Headers) -> Result<(TrackId, u64, u32), WireError> {
+fn parse_common(headers: &Headers) -> Result<(TrackId, ChunkIndex, u32), WireError> {
     let schema = number(headers, "schema")?;
     if schema != SCHEMA {
         return Err(WireError::Schema(schema));
@@ -373,10 +383,10 @@ mod tests {
             |(windows, window, step, held, chunk, gain)| {
                 let step = step.index(window) + 1;
                 let end = (windows as usize - 1) * step + held.index(window) + 1;
-                let cut = Cut { windows, window, step, end, lead: 0 };
+                let cut = WindowCut { windows, window, step, end, lead: 0 };
                 Job {
                     track: TrackId::from_random(u128::from(chunk)),
-                    chunk,
+                    chunk: chunk.into(),
                     attempt: windows,
                     model: "centre".into(),
                     model_sha256: "ab".into(),
@@ -398,7 +408,7 @@ mod tests {
 
     /// All samples of a job, each another.
     fn whole(job: &Job, stems: u32) -> Separated {
-        let (windows, part) = (job.windows, Part::whole(job.windows, stems));
+        let (windows, part) = (job.windows, ReplyPart::whole(job.windows, stems));
         let bytes = part.cells() * job.window * 8;
         let body = (0..bytes).map(|i| (i * 7 + i / 256) as u8).collect::<Vec<_>>().into();
         Separated { windows, stems, window: job.window, part, body }
@@ -450,7 +460,7 @@ mod tests {
         fn parts_hold_together_what_the_whole_holds(job in any_job(), stems in 1u32..7, limit in 0usize..900) {
             let whole = whole(&job, stems);
             let outcome = Outcome::Separated(whole.clone());
-            let reply = Reply { track: job.track, chunk: 1, attempt: 2, worker: "w".into(), seconds: 0.5, outcome };
+            let reply = Reply { track: job.track, chunk: 1.into(), attempt: 2, worker: "w".into(), seconds: 0.5, outcome };
             let parts = reply.clone().in_parts(limit);
             prop_assert_eq!(parts.len() == 1, whole.body.len() <= limit || whole.body.len() == job.window * 8);
             let mut cells = 0;

@@ -3,7 +3,7 @@
 use crate::presets::{self, Preset};
 use crate::weights::{Weights, unpack};
 use crate::{ModelError, Standing, digest, ensemble};
-use karaoke_core::Manifest;
+use karaoke_core::{Manifest, ModelName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     dir: PathBuf,
-    manifests: BTreeMap<String, Manifest>,
+    manifests: BTreeMap<ModelName, Manifest>,
     pub(crate) presets: Vec<Preset>,
 }
 
@@ -36,7 +36,7 @@ impl Catalogue {
     pub fn get(&self, name: &str) -> Result<&Manifest, ModelError> {
         match self.known(name) {
             Some(manifest) if self.is_installed(manifest) => Ok(manifest),
-            Some(_) => Err(ModelError::NotInstalled { name: name.to_owned() }),
+            Some(_) => Err(ModelError::NotInstalled { name: name.into() }),
             None => Err(self.unknown(name)),
         }
     }
@@ -49,7 +49,7 @@ impl Catalogue {
         }
         match self.preset(name) {
             Some(Standing::Model(manifest)) => Ok(manifest),
-            Some(Standing::Missing(_)) => Err(ModelError::PresetMissing { name: name.to_owned() }),
+            Some(Standing::Missing(_)) => Err(ModelError::PresetMissing { name: name.into() }),
             None => Err(self.unknown(name)),
         }
     }
@@ -64,7 +64,7 @@ impl Catalogue {
         let models = self.installed().map(|m| m.name.as_str());
         let presets = self.presets().filter(|(_, s)| matches!(s, Standing::Model(_))).map(|(p, _)| &*p.name);
         let installed = models.chain(presets).collect::<Vec<_>>().join(", ");
-        ModelError::Unknown { name: name.to_owned(), installed }
+        ModelError::Unknown { name: name.into(), installed }
     }
 
     /// All models whose file is there (of an ensemble: all files), by name.
@@ -148,7 +148,7 @@ fn manifest_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     Ok(files)
 }
 
-fn resolve_ensembles(manifests: &mut BTreeMap<String, Manifest>) -> Result<(), ModelError> {
+fn resolve_ensembles(manifests: &mut BTreeMap<ModelName, Manifest>) -> Result<(), ModelError> {
     let ensembles: Vec<Manifest> = manifests.values().filter(|m| m.ensemble.is_some()).cloned().collect();
     for mut manifest in ensembles {
         ensemble::resolve(&mut manifest, manifests)

@@ -1,12 +1,15 @@
 //! What an ensemble takes from its members: identity, windowing, licence.
 
-use karaoke_core::Manifest;
 use karaoke_core::plan::Windowing;
+use karaoke_core::{Manifest, ModelName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Fills in what an ensemble takes from the models in `manifests`, or says why they do not go together.
-pub(crate) fn resolve(ensemble: &mut Manifest, manifests: &BTreeMap<String, Manifest>) -> Result<(), String> {
+pub(crate) fn resolve(
+    ensemble: &mut Manifest,
+    manifests: &BTreeMap<ModelName, Manifest>,
+) -> Result<(), String> {
     let Some(numbers) = &ensemble.ensemble else { return Ok(()) };
     let members = numbers.members.iter().map(|name| {
         let member =

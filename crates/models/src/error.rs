@@ -1,5 +1,6 @@
 //! Why a model cannot be used, in one sentence each.
 
+use karaoke_core::ModelName;
 use karaoke_core::manifest::ManifestError;
 use std::io;
 use std::path::PathBuf;
@@ -29,13 +30,13 @@ pub enum ModelError {
         /// The second of them.
         path: PathBuf,
         /// The name.
-        name: String,
+        name: ModelName,
     },
     /// The models of an ensemble do not go together.
     #[error("ensemble `{name}`: {problem}")]
     Ensemble {
         /// The ensemble.
-        name: String,
+        name: ModelName,
         /// What is wrong.
         problem: String,
     },
@@ -51,7 +52,7 @@ pub enum ModelError {
     #[error("there is no model `{name}`; installed are: {installed}")]
     Unknown {
         /// What was asked for.
-        name: String,
+        name: ModelName,
         /// What there is.
         installed: String,
     },
@@ -59,19 +60,19 @@ pub enum ModelError {
     #[error("model `{name}` is not installed; get it with `karaoke models pull {name}`")]
     NotInstalled {
         /// What was asked for.
-        name: String,
+        name: ModelName,
     },
     /// None of the models that a preset could stand for is there.
     #[error("nothing installed keeps what `{name}` promises; get it with `karaoke models pull {name}`")]
     PresetMissing {
         /// What was asked for.
-        name: String,
+        name: ModelName,
     },
     /// The model's file is missing or unreadable.
     #[error("model `{name}`: cannot read {path}: {source}")]
     File {
         /// The model.
-        name: String,
+        name: ModelName,
         /// Its file.
         path: PathBuf,
         /// Why.
@@ -81,7 +82,7 @@ pub enum ModelError {
     #[error("model `{name}`: {path} has {digest} {got}, its manifest says {want}; fetch the file again")]
     Hash {
         /// The model.
-        name: String,
+        name: ModelName,
         /// Its file.
         path: PathBuf,
         /// `sha256`, or what stands for it.
@@ -95,7 +96,7 @@ pub enum ModelError {
     #[error("model `{name}`: {path}: {problem}")]
     Archive {
         /// The model.
-        name: String,
+        name: ModelName,
         /// The archive.
         path: PathBuf,
         /// What is wrong.

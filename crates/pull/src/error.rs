@@ -1,5 +1,6 @@
 //! Why a file could not be fetched, in one line that says what to do.
 
+use karaoke_core::ModelName;
 use std::io;
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ pub enum PullError {
     )]
     NoAddress {
         /// The model.
-        name: String,
+        name: ModelName,
         /// Its file.
         file: String,
     },

@@ -12,7 +12,7 @@ pub mod rabbit;
 use async_trait::async_trait;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use std::time::Duration;
 
 /// A message of type `T` that has to be settled: acked when its work is safe, nacked to have it done again.
@@ -122,9 +122,9 @@ pub trait WorkerQueue: Send + Sync {
     /// Announces a worker to every server; best effort.
     async fn announce(&self, presence: Presence) -> Result<(), QueueError>;
     /// Whether nobody wants the chunk any more: its track was cancelled, or another copy was faster.
-    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool;
+    fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool;
     /// How many replies of this worker were refused as corrupt, as far as was heard.
-    fn refusals(&self, worker: &str) -> u64;
+    fn refusals(&self, worker: &WorkerId) -> u64;
     /// Deliveries that a worker may hold at once.
     fn prefetch(&self) -> u32;
 }

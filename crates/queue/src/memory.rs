@@ -5,7 +5,7 @@ use crate::{Delivery, QueueError, ServerQueue, Settle, WorkerQueue};
 use async_trait::async_trait;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::wire::{Job, Reply};
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -172,11 +172,11 @@ impl WorkerQueue for MemoryQueue {
         Ok(())
     }
 
-    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+    fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
         self.shared.notices.is_unwanted(track, chunk)
     }
 
-    fn refusals(&self, worker: &str) -> u64 {
+    fn refusals(&self, worker: &WorkerId) -> u64 {
         self.shared.notices.refusals(worker)
     }
 
@@ -302,7 +302,7 @@ mod tests {
     fn job(chunk: u64, model: &str) -> Job {
         Job {
             track: TrackId::from_random(u128::from(chunk)),
-            chunk,
+            chunk: chunk.into(),
             attempt: 1,
             model: model.into(),
             model_sha256: String::new(),
@@ -369,7 +369,7 @@ mod tests {
         assert!(!first.redelivered);
         drop(first);
         let again = q.next_job(&a).await.unwrap();
-        assert_eq!((again.message.chunk, again.redelivered), (0, true));
+        assert_eq!((again.message.chunk.get(), again.redelivered), (0, true));
         again.nack();
         q.next_job(&a).await.unwrap().ack();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 1);
@@ -399,7 +399,7 @@ mod tests {
         let track = TrackId::from_random(1);
         q.notify(Notice::Cancelled { track: track.clone() }).await.unwrap();
         assert_eq!(q.next_job(&a).await.unwrap().message.chunk, 2);
-        assert!(q.is_unwanted(&track, 1) && !q.is_unwanted(&TrackId::from_random(2), 2));
+        assert!(q.is_unwanted(&track, 1.into()) && !q.is_unwanted(&TrackId::from_random(2), 2.into()));
     }
 
     #[tokio::test]
@@ -425,7 +425,7 @@ mod tests {
         let (q, _) = queue(4);
         let reply = Reply {
             track: TrackId::from_random(1),
-            chunk: 0,
+            chunk: 0.into(),
             attempt: 1,
             worker: "w".into(),
             seconds: 0.0,

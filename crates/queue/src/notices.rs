@@ -1,7 +1,7 @@
 //! What servers told the workers lately: which chunks nobody wants, and whose replies were refused.
 
-use karaoke_core::TrackId;
 use karaoke_core::presence::Notice;
+use karaoke_core::{ChunkIndex, TrackId, WorkerId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
@@ -18,13 +18,13 @@ pub(crate) struct Notices {
 #[derive(Debug, Default)]
 struct Heard {
     cancelled: Recent<TrackId>,
-    settled: Recent<(TrackId, u64)>,
-    refusals: HashMap<String, u64>,
+    settled: Recent<(TrackId, ChunkIndex)>,
+    refusals: HashMap<WorkerId, u64>,
 }
 
 impl Heard {
     /// Names come from whoever may speak on the topic: no more than so many are kept.
-    fn refuse(&mut self, worker: String) {
+    fn refuse(&mut self, worker: WorkerId) {
         if self.refusals.len() < KEPT || self.refusals.contains_key(&worker) {
             *self.refusals.entry(worker).or_default() += 1;
         }
@@ -41,12 +41,12 @@ impl Notices {
         }
     }
 
-    pub(crate) fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+    pub(crate) fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.cancelled.contains(track) || heard.settled.contains(&(track.clone(), chunk))
     }
 
-    pub(crate) fn refusals(&self, worker: &str) -> u64 {
+    pub(crate) fn refusals(&self, worker: &WorkerId) -> u64 {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.refusals.get(worker).copied().unwrap_or(0)
     }
@@ -92,8 +92,12 @@ mod tests {
         let notices = Notices::default();
         let [a, b] = [1, 2].map(TrackId::from_random);
         notices.hear(Notice::Cancelled { track: a.clone() });
-        notices.hear(Notice::Settled { track: b.clone(), chunk: 3 });
-        assert!(notices.is_unwanted(&a, 0) && notices.is_unwanted(&b, 3) && !notices.is_unwanted(&b, 2));
+        notices.hear(Notice::Settled { track: b.clone(), chunk: 3.into() });
+        assert!(
+            notices.is_unwanted(&a, 0.into())
+                && notices.is_unwanted(&b, 3.into())
+                && !notices.is_unwanted(&b, 2.into())
+        );
     }
 
     #[test]
@@ -101,15 +105,18 @@ mod tests {
         let notices = Notices::default();
         let track = TrackId::from_random(1);
         for chunk in 0..2 * KEPT as u64 {
-            notices.hear(Notice::Settled { track: track.clone(), chunk });
-            notices.hear(Notice::Settled { track: track.clone(), chunk });
+            notices.hear(Notice::Settled { track: track.clone(), chunk: chunk.into() });
+            notices.hear(Notice::Settled { track: track.clone(), chunk: chunk.into() });
         }
-        assert!(!notices.is_unwanted(&track, KEPT as u64 - 1) && notices.is_unwanted(&track, KEPT as u64));
+        assert!(
+            !notices.is_unwanted(&track, (KEPT as u64 - 1).into())
+                && notices.is_unwanted(&track, (KEPT as u64).into())
+        );
         for worker in 0..2 * KEPT {
-            notices.hear(Notice::Refused { worker: format!("w{worker}") });
+            notices.hear(Notice::Refused { worker: format!("w{worker}").into() });
         }
         notices.hear(Notice::Refused { worker: "w0".into() });
-        assert_eq!((notices.refusals("w0"), notices.refusals("w9999")), (2, 0));
+        assert_eq!((notices.refusals(&"w0".into()), notices.refusals(&"w9999".into())), (2, 0));
         let heard = notices.heard.lock().unwrap();
         assert_eq!((heard.settled.members.len(), heard.refusals.len()), (KEPT, KEPT));
     }

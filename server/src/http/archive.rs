@@ -5,8 +5,8 @@
 
 use super::stems::{Wav, encoded};
 use super::{App, auth, tracks};
+use crate::active_track::ActiveTrack;
 use crate::encode::Format;
-use crate::live::LiveTrack;
 use crate::pipeline::{download_name, lock, now_ms};
 use crate::problem::Problem;
 use axum::Json;
@@ -49,7 +49,7 @@ pub(super) struct Ticket {
 
 #[derive(Clone)]
 struct Entry {
-    track: Arc<LiveTrack>,
+    track: Arc<ActiveTrack>,
     stem: String,
     format: Format,
     name: String,

@@ -1,7 +1,7 @@
 //! Who may reach a track: whoever has its passcode (header or cookie), or the admin key.
 
 use super::App;
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use axum::extract::{FromRequestParts, Path};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// A track whose passcode the request knew.
 pub(super) struct Owned {
-    pub(super) track: Arc<LiveTrack>,
+    pub(super) track: Arc<ActiveTrack>,
     /// The cookie to set, when the passcode came by header only.
     pub(super) cookie: Option<HeaderValue>,
 }
@@ -45,7 +45,7 @@ impl FromRequestParts<App> for Owned {
 }
 
 /// The track of that name, for who knows its passcode.
-pub(super) async fn open(app: &App, id: &str, passcode: &str) -> Result<Arc<LiveTrack>, Problem> {
+pub(super) async fn open(app: &App, id: &str, passcode: &str) -> Result<Arc<ActiveTrack>, Problem> {
     let id = TrackId::parse(id).map_err(|_| Problem::no_such_track())?;
     let track = app.pipeline.find(&id).await?.ok_or_else(Problem::no_such_track)?;
     if !opens(passcode, &track.record()) {

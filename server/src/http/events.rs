@@ -2,8 +2,8 @@
 
 use super::App;
 use super::auth::{self, Owned};
+use crate::active_track::ActiveTrack;
 use crate::events::EventLog;
-use crate::live::LiveTrack;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
@@ -30,13 +30,13 @@ pub(super) trait Source: Send + Sync + 'static {
     fn is_over(&self) -> bool;
 }
 
-impl Source for LiveTrack {
+impl Source for ActiveTrack {
     fn log(&self) -> &EventLog {
         &self.events
     }
 
     fn snapshot(&self) -> String {
-        LiveTrack::snapshot(self)
+        ActiveTrack::snapshot(self)
     }
 
     fn is_over(&self) -> bool {

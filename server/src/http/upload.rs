@@ -2,7 +2,7 @@
 
 use super::App;
 use super::auth;
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
 use crate::problem::Problem;
 use crate::uploads::metadata::{bad_deadline, display_name};
@@ -171,7 +171,7 @@ async fn accept(
 }
 
 /// What is answered to who handed a song in.
-pub(super) fn accepted(track: &LiveTrack, passcode: &str) -> Value {
+pub(super) fn accepted(track: &ActiveTrack, passcode: &str) -> Value {
     let view = track.view();
     json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links })
 }
@@ -204,7 +204,7 @@ impl Drop for Incoming {
 struct Orphan {
     pipeline: Arc<Pipeline>,
     id: Option<TrackId>,
-    submission: Option<JoinHandle<Result<Arc<LiveTrack>, Problem>>>,
+    submission: Option<JoinHandle<Result<Arc<ActiveTrack>, Problem>>>,
 }
 
 impl Orphan {
@@ -215,7 +215,7 @@ impl Orphan {
         Self { pipeline, id, submission }
     }
 
-    async fn submitted(&mut self) -> Result<Arc<LiveTrack>, Problem> {
+    async fn submitted(&mut self) -> Result<Arc<ActiveTrack>, Problem> {
         let Some(task) = &mut self.submission else { return Err(Problem::no_such_track()) };
         let submitted = task.await;
         self.submission = None;

@@ -2,7 +2,7 @@
 //! creation, creation-with-upload, checksum, expiration and termination.
 
 use super::{App, auth, respond, tracks, upload};
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::store::UploadRecord;
 use crate::uploads::{ALGORITHMS, Checksum, Key, Piece, Secret, Standing, Uploads};
@@ -238,7 +238,7 @@ async fn show(app: &App, secret: Secret) -> Result<Response, Problem> {
     }
 }
 
-fn with_cookie(mut response: Response, track: &LiveTrack, passcode: &str) -> Response {
+fn with_cookie(mut response: Response, track: &ActiveTrack, passcode: &str) -> Response {
     if let Some(cookie) = auth::set_cookie(&track.id, passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -9,6 +9,7 @@ use super::{
     tags::{clean, cover},
 };
 use karaoke_core::lyrics::Lyrics;
+use karaoke_core::{Frames, SampleRate};
 use karaoke_stages::Stage;
 use std::{
     fs::File,
@@ -53,11 +54,11 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decoded {
     /// Sample rate in Hz, of the source and of the decoded file.
-    pub sample_rate: u32,
+    pub sample_rate: SampleRate,
     /// Channels of the source; the decoded file always has two.
     pub channels: u32,
     /// Length in frames.
-    pub frames: u64,
+    pub frames: Frames,
     /// Largest absolute sample of the decoded file.
     pub peak: f32,
 }
@@ -502,7 +503,7 @@ impl<'a> Player<'a> {
         }
         let (sample_rate, channels) = (sink.rate(), sink.channels() as u32);
         let (frames, peak) = sink.finish(self.padding)?;
-        Ok(Decoded { sample_rate, channels, frames, peak })
+        Ok(Decoded { sample_rate: sample_rate.into(), channels, frames: frames.into(), peak })
     }
 }
 

@@ -1,27 +1,28 @@
 //! What becomes of attempts that bring no samples: begun, handed back, lost with their worker, corrupt.
 
 use super::Pipeline;
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
-use crate::view::{ChunkState, Happening, Health};
-use karaoke_core::flight::{Flight, is_poison};
-use karaoke_core::presence::{InHand, Notice};
+use crate::view::{ChunkState, Health, WorkerEvent};
+use karaoke_core::in_flight::{InFlightChunk, is_poison};
+use karaoke_core::presence::{HeldChunk, Notice};
 use karaoke_core::schedule::Schedule;
 use karaoke_core::wire::Reply;
+use karaoke_core::{ChunkIndex, WorkerId};
 use std::sync::Arc;
 
 impl Pipeline {
     /// A worker has begun with a chunk. One that it was handed after another worker comes from a worker that
     /// died with it or was cut off.
-    pub(super) async fn begun(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) {
+    pub(super) async fn begun(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) {
         self.follow_connection();
-        let (chunk, worker, now) = (reply.chunk, reply.worker.as_str(), self.registry.now());
-        let hand = InHand { track: track.id.clone(), chunk, attempt: reply.attempt };
+        let (chunk, worker, now) = (reply.chunk, &reply.worker, self.registry.now());
+        let hand = HeldChunk { track: track.id.clone(), chunk, attempt: reply.attempt };
         self.registry.busy(worker, hand.clone());
         let is_new = track.update_chunk(chunk, |c| {
             c.starts += 1;
             if c.state != ChunkState::Done {
-                (c.state, c.worker) = (ChunkState::Working, Some(worker.into()));
+                (c.state, c.worker) = (ChunkState::Working, Some(worker.clone()));
             }
             c.state != ChunkState::Done
         });
@@ -29,13 +30,13 @@ impl Pipeline {
             return self.tell_settled(track, chunk);
         }
         self.adopt(track, reply);
-        let before = self.flights.with(&track.id, chunk, |f| f.begun(worker, reply.attempt, now)).flatten();
-        if let Some(lost) = before.filter(|before| before != worker) {
+        let before = self.in_flight.with(&track.id, chunk, |f| f.begun(worker, reply.attempt, now)).flatten();
+        if let Some(lost) = before.filter(|before| *before != *worker) {
             self.lost(track, chunk, &lost).await;
         }
-        tracing::debug!(track = %track.id, chunk, worker, attempt = reply.attempt, "chunk begun");
+        tracing::debug!(track = %track.id, %chunk, worker = worker.as_str(), attempt = reply.attempt, "chunk begun");
         let before = track.chunk(chunk).and_then(|c| c.failed.last().cloned());
-        let text = match before.filter(|before| **before != *worker) {
+        let text = match before.filter(|before| before != worker) {
             Some(before) => format!("{worker} has taken chunk {chunk} over from {before}."),
             None => format!("{worker} has begun with chunk {chunk}."),
         };
@@ -48,13 +49,13 @@ impl Pipeline {
 
     /// A worker has died, as its pool says, with a chunk in hand. (Of the one before that its reply may still be
     /// on the way; if it is not, the queue will tell.)
-    pub(super) async fn died_with(self: &Arc<Self>, hand: &InHand, worker: &str) {
+    pub(super) async fn died_with(self: &Arc<Self>, hand: &HeldChunk, worker: &WorkerId) {
         let (Some(track), chunk) = (self.live(&hand.track), hand.chunk) else { return };
-        if self.flights.with(&track.id, chunk, |flight| flight.let_go(worker)) != Some(true) {
+        if self.in_flight.with(&track.id, chunk, |chunk| chunk.release(worker)) != Some(true) {
             return;
         }
         track.update_chunk(chunk, |c| {
-            if c.state == ChunkState::Working && c.worker.as_deref() == Some(worker) {
+            if c.state == ChunkState::Working && c.worker.as_ref() == Some(worker) {
                 c.state = ChunkState::Queued;
             }
         });
@@ -62,8 +63,8 @@ impl Pipeline {
     }
 
     /// A worker had begun with a chunk and will never end it; the queue gives it to another.
-    async fn lost(&self, track: &Arc<LiveTrack>, chunk: u64, worker: &str) {
-        tracing::warn!(track = %track.id, chunk, worker, "chunk goes back: its worker died, or was cut off");
+    async fn lost(&self, track: &Arc<ActiveTrack>, chunk: ChunkIndex, worker: &WorkerId) {
+        tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), "chunk goes back: its worker died, or was cut off");
         self.registry.lost(worker);
         self.tell(
             "lost",
@@ -75,41 +76,41 @@ impl Pipeline {
     }
 
     /// A chunk that a former life of this server sent out is out all the same.
-    fn adopt(&self, track: &LiveTrack, reply: &Reply) {
-        if self.flights.with(&track.id, reply.chunk, |_| ()).is_none()
+    fn adopt(&self, track: &ActiveTrack, reply: &Reply) {
+        if self.in_flight.with(&track.id, reply.chunk, |_| ()).is_none()
             && let Some(route) = track.route()
         {
-            let flight = Flight::new(reply.attempt, self.registry.now());
-            self.flights.add(&track.id, reply.chunk, &route, flight);
+            let entry = InFlightChunk::new(reply.attempt, self.registry.now());
+            self.in_flight.add(&track.id, reply.chunk, &route, entry);
             self.schedule(|s| s.drop_chunk(&track.id, reply.chunk));
             let done = track.chunk(reply.chunk).is_none_or(|c| c.state == ChunkState::Done);
             if done || self.live(&track.id).is_none() {
-                self.flights.remove(&track.id, reply.chunk);
+                self.in_flight.remove(&track.id, reply.chunk);
             }
         }
     }
 
     /// A worker could not do it and has handed it back: the queue gives it to another.
-    pub(super) async fn returned(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
-        let (chunk, worker) = (reply.chunk, reply.worker.as_str());
+    pub(super) async fn returned(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply, why: &str) {
+        let (chunk, worker) = (reply.chunk, &reply.worker);
         self.registry.free(worker, (&track.id, chunk), false);
-        self.flights.with(&track.id, chunk, |f| f.let_go(worker));
+        self.in_flight.with(&track.id, chunk, |f| f.release(worker));
         track.update_chunk(chunk, |c| {
             if c.state == ChunkState::Working {
                 c.state = ChunkState::Queued;
             }
         });
-        tracing::warn!(track = %track.id, chunk, worker, reason = why, "chunk handed back");
+        tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), reason = why, "chunk handed back");
         let text = format!("{worker} handed chunk {chunk} back: {why}.");
         self.tell("returned", Some(worker), Some((track, chunk)), text);
         self.failed_with(track, chunk, worker, why).await;
     }
 
     /// A reply that cannot be used: counted, and the chunk is asked for again.
-    pub(super) async fn refused(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply, why: &str) {
-        let (chunk, worker) = (reply.chunk, reply.worker.as_str());
+    pub(super) async fn refused(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply, why: &str) {
+        let (chunk, worker) = (reply.chunk, &reply.worker);
         self.registry.free(worker, (&track.id, chunk), false);
-        let whose = (reply.attempt, Arc::<str>::from(worker));
+        let whose = (reply.attempt, worker.clone());
         let known = track.update_chunk(chunk, |c| match c.refused.contains(&whose) {
             true => true,
             false => {
@@ -122,13 +123,13 @@ impl Pipeline {
             return;
         }
         self.registry.refused(worker);
-        tracing::warn!(track = %track.id, chunk, worker, error = why, "corrupt reply refused");
+        tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), error = why, "corrupt reply refused");
         let text =
             format!("A corrupt reply of {worker} for chunk {chunk} was refused; it is asked for again.");
         self.tell("refused", Some(worker), Some((track, chunk)), text);
-        self.notify(Notice::Refused { worker: worker.to_owned() });
-        let latest = self.flights.with(&track.id, chunk, |f| {
-            f.let_go(worker);
+        self.notify(Notice::Refused { worker: worker.clone() });
+        let latest = self.in_flight.with(&track.id, chunk, |f| {
+            f.release(worker);
             f.attempt() == reply.attempt
         });
         self.failed_with(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
@@ -152,11 +153,17 @@ impl Pipeline {
     }
 
     /// A worker's failure counts against the chunk, which is given up when it has failed too often.
-    pub(super) async fn failed_with(&self, track: &LiveTrack, chunk: u64, worker: &str, why: &str) {
+    pub(super) async fn failed_with(
+        &self,
+        track: &ActiveTrack,
+        chunk: ChunkIndex,
+        worker: &WorkerId,
+        why: &str,
+    ) {
         let failed = track.update_chunk(chunk, |c| {
             // What another copy has done meanwhile is safe, whoever fails at it now.
             (c.state != ChunkState::Done).then(|| {
-                c.failed.push(worker.into());
+                c.failed.push(worker.clone());
                 c.failed.clone()
             })
         });
@@ -170,7 +177,7 @@ impl Pipeline {
     }
 
     /// A chunk cannot be done: its track ends, all others go on.
-    pub(super) async fn give_up(&self, track: &LiveTrack, chunk: u64, why: &str) {
+    pub(super) async fn give_up(&self, track: &ActiveTrack, chunk: ChunkIndex, why: &str) {
         let detail =
             format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
         if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {
@@ -179,7 +186,7 @@ impl Pipeline {
     }
 
     /// Other copies of a chunk that is done need not be done as well.
-    pub(super) fn tell_settled(&self, track: &LiveTrack, chunk: u64) {
+    pub(super) fn tell_settled(&self, track: &ActiveTrack, chunk: ChunkIndex) {
         self.notify(Notice::Settled { track: track.id.clone(), chunk });
     }
 
@@ -197,12 +204,12 @@ impl Pipeline {
     pub(super) fn tell(
         &self,
         what: &'static str,
-        worker: Option<&str>,
-        chunk: Option<(&Arc<LiveTrack>, u64)>,
+        worker: Option<&WorkerId>,
+        chunk: Option<(&Arc<ActiveTrack>, ChunkIndex)>,
         text: String,
     ) {
         let chunk = chunk.map(|(track, chunk)| (&track.id, chunk));
-        self.registry.happened(Happening::now(what, worker, chunk, text));
+        self.registry.happened(WorkerEvent::now(what, worker, chunk, text));
     }
 
     fn schedule<T>(&self, f: impl FnOnce(&mut Schedule) -> T) -> T {

@@ -1,10 +1,11 @@
 //! Takes replies: checks them, writes their samples, records the chunk, acks, in that order.
 
 use super::{Pipeline, lock};
+use crate::active_track::ActiveTrack;
 use crate::layers::{self, LayerError};
-use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
+use karaoke_core::ChunkIndex;
 use karaoke_core::TrackState;
 use karaoke_core::presence::Notice;
 use karaoke_core::wire::{Outcome, Reply, Separated};
@@ -55,14 +56,14 @@ impl Pipeline {
     }
 
     fn too_late(&self, reply: &Reply) {
-        self.flights.remove(&reply.track, reply.chunk);
+        self.in_flight.remove(&reply.track, reply.chunk);
         match reply.outcome {
             Outcome::Started => self.notify(Notice::Cancelled { track: reply.track.clone() }),
             _ => self.registry.free(&reply.worker, (&reply.track, reply.chunk), false),
         }
     }
 
-    async fn take(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn take(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
         match &reply.outcome {
             Outcome::Started => self.begun(track, reply).await,
             Outcome::Returned(why) => self.returned(track, reply, why).await,
@@ -81,7 +82,7 @@ impl Pipeline {
     /// Makes a reply's work safe. An error ends the track.
     async fn keep(
         self: &Arc<Self>,
-        track: &Arc<LiveTrack>,
+        track: &Arc<ActiveTrack>,
         reply: &Reply,
         separated: &Separated,
     ) -> Result<(), Problem> {
@@ -109,18 +110,18 @@ impl Pipeline {
     }
 
     /// A part of a reply is safe, others are to come: its chunk is not lost, and its worker computes no more on it.
-    fn part_kept(&self, track: &LiveTrack, reply: &Reply, separated: &Separated) {
+    fn part_kept(&self, track: &ActiveTrack, reply: &Reply, separated: &Separated) {
         let (id, chunk, part) = (&track.id, reply.chunk, &separated.part);
-        tracing::debug!(track = %id, chunk, worker = %reply.worker, windows = ?part.windows, stems = ?part.stems, "part kept");
+        tracing::debug!(track = %id, %chunk, worker = %reply.worker, windows = ?part.windows, stems = ?part.stems, "part kept");
         self.registry.free(&reply.worker, (id, chunk), false);
         let now = self.registry.now();
-        self.flights.with(id, chunk, |flight| flight.seen(&reply.worker, now));
+        self.in_flight.with(id, chunk, |chunk| chunk.seen(&reply.worker, now));
     }
 
     async fn write(
         self: &Arc<Self>,
-        track: &Arc<LiveTrack>,
-        chunk: u64,
+        track: &Arc<ActiveTrack>,
+        chunk: ChunkIndex,
         separated: Separated,
     ) -> Result<Result<(), LayerError>, Problem> {
         let (files, live) = (self.files.clone(), track.clone());
@@ -133,13 +134,13 @@ impl Pipeline {
         tokio::task::spawn_blocking(work).await.map_err(|e| Problem::internal(&e))
     }
 
-    async fn record(self: &Arc<Self>, track: &Arc<LiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn record(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
         let (id, chunk) = (&track.id, reply.chunk);
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
         self.registry.free(&reply.worker, (id, chunk), new);
         track.forget_parts(chunk);
         if !new {
-            self.flights.remove(id, chunk);
+            self.in_flight.remove(id, chunk);
             return Ok(());
         }
         lock(&self.schedule).drop_chunk(id, chunk);
@@ -150,7 +151,7 @@ impl Pipeline {
             c.attempts.max(c.starts)
         });
         // Last: whoever gives the chunk a place after this sees that it is done.
-        self.flights.remove(id, chunk);
+        self.in_flight.remove(id, chunk);
         if copies > Some(1) {
             self.tell_settled(track, chunk);
         }
@@ -159,7 +160,7 @@ impl Pipeline {
         self.tell("done", Some(&reply.worker), Some((track, chunk)), text);
         let progress = track.progress();
         let percent = 100 * progress.done / progress.total.max(1);
-        tracing::info!(track = %id, chunk, worker = %reply.worker, seconds = format!("{:.2}", reply.seconds), "chunk done, progress {percent} %");
+        tracing::info!(track = %id, %chunk, worker = %reply.worker, seconds = format!("{:.2}", reply.seconds), "chunk done, progress {percent} %");
         if progress.done == progress.total && track.state() == TrackState::Separating {
             self.spawn({
                 let track = track.clone();

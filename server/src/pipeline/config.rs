@@ -1,7 +1,7 @@
 //! The sections `[chunking]`, `[dispatch]` and `[limits]` of the configuration.
 
 use crate::store::UploadBounds;
-use karaoke_core::flight::Patience;
+use karaoke_core::in_flight::LeasePolicy;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -51,9 +51,9 @@ impl DispatchConfig {
         (self.in_flight > 0).then_some(self.in_flight)
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub(super) fn lease_policy(&self) -> LeasePolicy {
         let lease = Duration::try_from_secs_f64(self.lease_s).unwrap_or(Duration::MAX);
-        Patience { lease, straggler: self.straggler.max(1.0), ..Patience::default() }
+        LeasePolicy { lease, straggler: self.straggler.max(1.0), ..LeasePolicy::default() }
     }
 }
 
@@ -68,7 +68,7 @@ pub struct LimitsConfig {
     /// The largest decoded track, in bytes: 8 a frame at the source's rate.
     pub decoded_bytes: u64,
     /// Tracks that may be in work or waiting at once; more are asked to come back later.
-    pub living_tracks: usize,
+    pub active_tracks: usize,
     /// Tracks decoded at the same time.
     pub decoders: usize,
     /// Uploads that may be unfinished at once; each can go on after its connection was lost.
@@ -87,7 +87,7 @@ impl Default for LimitsConfig {
             upload_bytes: 2_000_000_000,
             duration_s: 36_000,
             decoded_bytes: 32_000_000_000,
-            living_tracks: 100,
+            active_tracks: 100,
             decoders: 1,
             unfinished_uploads: 100,
             unfinished_bytes: 20_000_000_000,

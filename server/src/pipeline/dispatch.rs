@@ -1,16 +1,16 @@
 //! Hands chunks to the queue: a bounded number at a time, in the order the schedule says.
 
 use super::{Pipeline, lock};
+use crate::active_track::ActiveTrack;
 use crate::ingest::{FrameFile, FrameSource};
-use crate::live::LiveTrack;
 use crate::problem::Problem;
 use crate::view::ChunkState;
 use bytes::Bytes;
 use karaoke_core::audio::{deinterleave, to_le_bytes};
-use karaoke_core::flight::Flight;
+use karaoke_core::in_flight::InFlightChunk;
 use karaoke_core::schedule::Next;
 use karaoke_core::wire::Job;
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId};
 use karaoke_stages::Stage;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Pipeline {
             }
             tokio::select! {
                 () = self.scheduled.notified() => {}
-                () = self.flights.changed() => {}
+                () = self.in_flight.changed() => {}
             }
         }
     }
@@ -62,16 +62,16 @@ impl Pipeline {
     /// Tracks that may have another chunk out, and where it goes: to the provider that has the track, or, before
     /// one has it, to the one with the most room.
     fn routes_with_room(&self) -> HashMap<TrackId, Route> {
-        let tracks: Vec<Arc<LiveTrack>> = lock(&self.live).values().cloned().collect();
-        let route = |track: &LiveTrack| {
-            let route = track.route().or_else(|| self.flights.roomiest(&track.manifest.name))?;
-            (self.flights.room(&route) > 0).then_some(route)
+        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.live).values().cloned().collect();
+        let route = |track: &ActiveTrack| {
+            let route = track.route().or_else(|| self.in_flight.roomiest(&track.manifest.name))?;
+            (self.in_flight.room(&route) > 0).then_some(route)
         };
         tracks.iter().filter_map(|track| Some((track.id.clone(), route(track)?))).collect()
     }
 
     /// A chunk takes its place among those that are out; none when it is not wanted any more.
-    fn go_out(&self, track: &LiveTrack, chunk: u64, route: &Route) -> Option<u32> {
+    fn go_out(&self, track: &ActiveTrack, chunk: ChunkIndex, route: &Route) -> Option<u32> {
         let attempt = track.update_chunk(chunk, |c| {
             (c.state != ChunkState::Done).then(|| {
                 (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
@@ -79,32 +79,38 @@ impl Pipeline {
             })
         });
         let attempt = attempt.flatten()?;
-        self.flights.add(&track.id, chunk, route, Flight::new(attempt, self.registry.now()));
+        self.in_flight.add(&track.id, chunk, route, InFlightChunk::new(attempt, self.registry.now()));
         // Looked at after it has its place: whoever ends it from here on takes the place away.
         let done = track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done);
         if done || self.live(&track.id).is_none() {
-            self.flights.remove(&track.id, chunk);
+            self.in_flight.remove(&track.id, chunk);
             return None;
         }
         Some(attempt)
     }
 
     /// Sends another copy of a chunk that is out already; its place stays its own.
-    pub(super) fn send_copy(self: &Arc<Self>, track: Arc<LiveTrack>, chunk: u64) {
+    pub(super) fn send_copy(self: &Arc<Self>, track: Arc<ActiveTrack>, chunk: ChunkIndex) {
         let attempt = track.update_chunk(chunk, |c| {
             c.attempts += 1;
             c.attempts
         });
         let now = self.registry.now();
         let (Some(attempt), Some(route)) = (attempt, track.route()) else { return };
-        if self.flights.copied(&track.id, chunk, &route, attempt, now) {
+        if self.in_flight.copied(&track.id, chunk, &route, attempt, now) {
             self.spawn(move |me| async move { me.dispatch(&track, chunk, attempt, true).await });
         }
     }
 
-    async fn dispatch(self: &Arc<Self>, track: &Arc<LiveTrack>, chunk: u64, attempt: u32, urgent: bool) {
+    async fn dispatch(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        chunk: ChunkIndex,
+        attempt: u32,
+        urgent: bool,
+    ) {
         if let Err(problem) = self.publish(track, chunk, attempt, urgent).await {
-            self.flights.remove(&track.id, chunk);
+            self.in_flight.remove(&track.id, chunk);
             // The track may just have been called off; its files are gone then.
             if !track.is_called_off()
                 && let Err(e) = self.fail(&track.id, problem).await
@@ -116,8 +122,8 @@ impl Pipeline {
 
     async fn publish(
         self: &Arc<Self>,
-        track: &Arc<LiveTrack>,
-        chunk: u64,
+        track: &Arc<ActiveTrack>,
+        chunk: ChunkIndex,
         attempt: u32,
         urgent: bool,
     ) -> Result<(), Problem> {
@@ -142,14 +148,14 @@ impl Pipeline {
             max_reply_bytes: self.chunking.max_message_bytes,
             body: self.job_body(track, chunk).await?,
         };
-        tracing::debug!(track = %track.id, chunk, attempt, bytes = job.body.len(), "chunk dispatched");
+        tracing::debug!(track = %track.id, %chunk, attempt, bytes = job.body.len(), "chunk dispatched");
         loop {
             let error = match self.queue.publish(job.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) if !error.retryable() => return Err(Problem::internal(&error)),
                 Err(error) => error,
             };
-            tracing::warn!(track = %track.id, chunk, %error, "the queue takes nothing; trying again");
+            tracing::warn!(track = %track.id, %chunk, %error, "the queue takes nothing; trying again");
             tokio::time::sleep(REST).await;
             // It may have taken it all the same: then this is another copy, and has to be told from that one.
             match self.next_attempt(track, chunk) {
@@ -162,19 +168,23 @@ impl Pipeline {
     }
 
     /// The number of one more attempt at a chunk that is out; none when it no longer is.
-    fn next_attempt(&self, track: &LiveTrack, chunk: u64) -> Option<u32> {
-        self.flights.with(&track.id, chunk, |_| ())?;
+    fn next_attempt(&self, track: &ActiveTrack, chunk: ChunkIndex) -> Option<u32> {
+        self.in_flight.with(&track.id, chunk, |_| ())?;
         let attempt = track.update_chunk(chunk, |c| {
             c.attempts += 1;
             c.attempts
         })?;
         let now = self.registry.now();
-        self.flights.with(&track.id, chunk, |flight| flight.sent_again(attempt, now))?;
+        self.in_flight.with(&track.id, chunk, |chunk| chunk.sent_again(attempt, now))?;
         Some(attempt)
     }
 
     /// The samples of a chunk's windows at the model's rate, planar; silence outside the track.
-    async fn job_body(self: &Arc<Self>, track: &Arc<LiveTrack>, chunk: u64) -> Result<Bytes, Problem> {
+    async fn job_body(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        chunk: ChunkIndex,
+    ) -> Result<Bytes, Problem> {
         let (me, track) = (self.clone(), track.clone());
         let read = move || {
             let Some(live) = track.audio() else { return Ok(Bytes::new()) };

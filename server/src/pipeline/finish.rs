@@ -1,8 +1,8 @@
 //! Writes the finished stems of a track and removes what only the work needed.
 
 use super::{Pipeline, lock, now_ms};
+use crate::active_track::ActiveTrack;
 use crate::ingest::FrameWriter;
-use crate::live::LiveTrack;
 use crate::problem::Problem;
 use karaoke_core::TrackState;
 use std::io;
@@ -13,7 +13,7 @@ const BLOCK: usize = 1 << 16;
 
 impl Pipeline {
     /// From `separating` to `done`; whoever comes second to a track that is being finished does nothing.
-    pub(super) async fn finish(self: Arc<Self>, track: Arc<LiveTrack>) {
+    pub(super) async fn finish(self: Arc<Self>, track: Arc<ActiveTrack>) {
         let begun = self.store.set_state(&track.id, TrackState::Finishing, now_ms()).await;
         match begun {
             Ok(true) => {}
@@ -30,7 +30,7 @@ impl Pipeline {
     }
 
     /// From `finishing` to `done`: also what a former life left there.
-    pub(super) async fn finish_begun(self: Arc<Self>, track: Arc<LiveTrack>) {
+    pub(super) async fn finish_begun(self: Arc<Self>, track: Arc<ActiveTrack>) {
         if let Err(problem) = self.try_finish(&track).await
             && !track.is_called_off()
             && let Err(e) = self.fail(&track.id, problem).await
@@ -39,7 +39,7 @@ impl Pipeline {
         }
     }
 
-    async fn try_finish(self: &Arc<Self>, track: &Arc<LiveTrack>) -> Result<(), Problem> {
+    async fn try_finish(self: &Arc<Self>, track: &Arc<ActiveTrack>) -> Result<(), Problem> {
         lock(&self.schedule).remove(&track.id);
         let (me, live) = (self.clone(), track.clone());
         let work = move || live.manifest.stems.iter().try_for_each(|stem| me.write_stem(&live, stem));
@@ -50,7 +50,7 @@ impl Pipeline {
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
         lock(&self.live).remove(&track.id);
-        self.flights.remove_track(&track.id);
+        self.in_flight.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
         tracing::info!(track = %track.id, seconds = format!("{took_s:.1}"), "track done");
         let (files, id) = (self.files.clone(), track.id.clone());
@@ -58,23 +58,23 @@ impl Pipeline {
     }
 
     /// Blocking: blends a predicted stem, at the source's rate, into its final file.
-    fn write_stem(&self, track: &LiveTrack, stem: &str) -> io::Result<()> {
+    fn write_stem(&self, track: &ActiveTrack, stem: &str) -> io::Result<()> {
         let Some(live) = track.audio() else { return Ok(()) };
         let part = self.files.encoded(&track.id, &format!("{stem}.part"));
         let mut source = self.predicted(track, stem)?;
         let mut out = FrameWriter::create(&part)?;
         let mut block = vec![0.0; BLOCK * 2];
-        let mut at = 0;
-        while at < live.audio.frames {
+        let (length, mut at) = (live.audio.frames.get(), 0);
+        while at < length {
             if track.is_called_off() || self.stop.is_cancelled() {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, "called off"));
             }
-            let frames = BLOCK.min((live.audio.frames - at) as usize);
+            let frames = BLOCK.min((length - at) as usize);
             source.read(at as i64, &mut block[..frames * 2])?;
             out.write(&block[..frames * 2])?;
             at += frames as u64;
         }
-        out.finish(live.audio.frames)?;
+        out.finish(length)?;
         std::fs::rename(part, self.files.stem(&track.id, stem))
     }
 }

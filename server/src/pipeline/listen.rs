@@ -1,11 +1,11 @@
 //! Reads stems at the source's rate, finished or not.
 
 use super::{Pipeline, lock};
+use crate::active_track::{ActiveAudio, ActiveTrack};
 use crate::ingest::FrameFile;
 use crate::ingest::resample::needed;
 use crate::ingest::{FrameSource, Resampled};
 use crate::layers::LayerSource;
-use crate::live::{LiveAudio, LiveTrack};
 use crate::problem::Problem;
 use karaoke_core::audio::{add, subtract};
 use karaoke_core::{Manifest, TrackId};
@@ -22,7 +22,7 @@ const AHEAD: u64 = 2;
 pub struct StemReader {
     pipeline: Arc<Pipeline>,
     /// The track, while it is being worked on.
-    track: Option<Arc<LiveTrack>>,
+    track: Option<Arc<ActiveTrack>>,
     source: Arc<Mutex<Box<dyn FrameSource + Send>>>,
     /// Sample rate, Hz.
     pub rate: u32,
@@ -63,14 +63,14 @@ impl Pipeline {
             pipeline: self.clone(),
             track,
             source,
-            rate: audio.source_rate,
-            frames: audio.frames,
+            rate: audio.source_rate.get(),
+            frames: audio.frames.get(),
         })
     }
 
     fn open_stem(
         &self,
-        track: Option<&LiveTrack>,
+        track: Option<&ActiveTrack>,
         manifest: &Manifest,
         id: &TrackId,
         stem: &str,
@@ -89,7 +89,7 @@ impl Pipeline {
 
     fn open_predicted(
         &self,
-        track: Option<&LiveTrack>,
+        track: Option<&ActiveTrack>,
         id: &TrackId,
         stem: &str,
     ) -> io::Result<Box<dyn FrameSource + Send>> {
@@ -103,15 +103,19 @@ impl Pipeline {
     }
 
     /// A predicted stem of a track in work, at the source's rate.
-    pub(super) fn predicted(&self, track: &LiveTrack, stem: &str) -> io::Result<Box<dyn FrameSource + Send>> {
+    pub(super) fn predicted(
+        &self,
+        track: &ActiveTrack,
+        stem: &str,
+    ) -> io::Result<Box<dyn FrameSource + Send>> {
         let live = track.audio().ok_or_else(|| io::Error::other("the track is not planned yet"))?;
-        let layers = LayerSource::open(&self.files, &track.id, stem, &live.plan, live.blender())?;
-        let (from, to) = (track.manifest.sample_rate, live.audio.source_rate);
+        let layers = LayerSource::open(&self.files, &track.id, stem, &live.plan, live.overlap_add())?;
+        let (from, to) = (track.manifest.sample_rate.get(), live.audio.source_rate.get());
         if from == to {
             return Ok(Box::new(layers));
         }
-        let resampled = Resampled::new(layers, from, to, live.audio.model_frames)?;
-        Ok(Box::new(resampled.with_length(live.audio.frames)))
+        let resampled = Resampled::new(layers, from, to, live.audio.model_frames.get())?;
+        Ok(Box::new(resampled.with_length(live.audio.frames.get())))
     }
 }
 
@@ -179,12 +183,12 @@ impl StemReader {
 }
 
 /// The frames at the model's rate that frames at the source's rate are made of.
-fn model_range(live: &LiveAudio, manifest: &Manifest, range: &Range<u64>) -> Range<u64> {
-    let length = live.audio.model_frames;
+fn model_range(live: &ActiveAudio, manifest: &Manifest, range: &Range<u64>) -> Range<u64> {
+    let length = live.audio.model_frames.get();
     if live.audio.source_rate == manifest.sample_rate {
         return range.start.min(length)..range.end.min(length);
     }
-    let wide = needed(range.clone(), manifest.sample_rate, live.audio.source_rate);
+    let wide = needed(range.clone(), manifest.sample_rate.get(), live.audio.source_rate.get());
     (wide.start.max(0) as u64).min(length)..(wide.end.max(0) as u64).min(length)
 }
 

@@ -7,7 +7,7 @@ mod dispatch;
 mod expire;
 mod export;
 mod finish;
-mod flights;
+mod in_flight;
 mod listen;
 mod lyrics;
 mod prepare;
@@ -20,16 +20,16 @@ pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
 pub use export::download_name;
 pub use listen::StemReader;
 
+use crate::active_track::ActiveTrack;
 use crate::files::Files;
-use crate::live::LiveTrack;
 use crate::problem::Problem;
-use crate::registry::Registry;
+use crate::registry::WorkerRegistry;
 use crate::store::{NewTrack, Store, StoreConfig};
-use flights::Flights;
 use futures::FutureExt;
+use in_flight::InFlightChunks;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
-use karaoke_core::{TrackId, TrackState};
+use karaoke_core::{ModelName, TrackId, TrackState};
 use karaoke_models::Catalogue;
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
@@ -95,20 +95,20 @@ pub struct Pipeline {
     /// The models.
     pub catalogue: Catalogue,
     /// The model of those who do not choose.
-    pub default_model: String,
+    pub default_model: ModelName,
     /// What is accepted.
     pub limits: LimitsConfig,
     chunking: ChunkingConfig,
     dispatch: DispatchConfig,
     queue: Arc<dyn ServerQueue>,
-    live: Mutex<HashMap<TrackId, Arc<LiveTrack>>>,
-    undecoded: Mutex<VecDeque<Arc<LiveTrack>>>,
+    live: Mutex<HashMap<TrackId, Arc<ActiveTrack>>>,
+    undecoded: Mutex<VecDeque<Arc<ActiveTrack>>>,
     uploaded: Notify,
     schedule: Mutex<Schedule>,
     scheduled: Notify,
-    flights: Flights,
+    in_flight: InFlightChunks,
     /// The workers.
-    pub registry: Registry,
+    pub registry: WorkerRegistry,
     /// The connection that the queue had when it was last looked at.
     connection: AtomicU64,
     /// Tracks cancelled lately, whose jobs may still be with the queue.
@@ -141,8 +141,8 @@ impl Pipeline {
             default_model,
             limits: parts.limits,
             chunking: parts.chunking,
-            flights: Flights::new(FIRST_BOUND, parts.dispatch.fixed_bound()),
-            registry: Registry::default(),
+            in_flight: InFlightChunks::new(FIRST_BOUND, parts.dispatch.fixed_bound()),
+            registry: WorkerRegistry::default(),
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
@@ -209,7 +209,7 @@ impl Pipeline {
 
     /// Refuses when the server has as much to do as it wants.
     pub fn admit(&self) -> Result<(), Problem> {
-        if lock(&self.live).len() < self.limits.living_tracks {
+        if lock(&self.live).len() < self.limits.active_tracks {
             return Ok(());
         }
         let detail = "The server has as many tracks in work as it takes; try again in a minute.";
@@ -217,9 +217,9 @@ impl Pipeline {
     }
 
     /// Takes an upload over: from here on the track survives the server's death.
-    pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<LiveTrack>, Problem> {
+    pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<ActiveTrack>, Problem> {
         self.admit()?;
-        let name = s.model.unwrap_or_else(|| self.default_model.clone());
+        let name = s.model.unwrap_or_else(|| self.default_model.to_string());
         let model = self.catalogue.resolve(&name);
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
@@ -236,31 +236,31 @@ impl Pipeline {
         };
         self.store.insert_track(&row).await?;
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
-        let track = Arc::new(LiveTrack::new(record, Vec::new()));
+        let track = Arc::new(ActiveTrack::new(record, Vec::new()));
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
         lock(&self.live).insert(track.id.clone(), track.clone());
         self.enqueue_decoding(track.clone());
         Ok(track)
     }
 
-    fn enqueue_decoding(&self, track: Arc<LiveTrack>) {
+    fn enqueue_decoding(&self, track: Arc<ActiveTrack>) {
         lock(&self.undecoded).push_back(track);
         self.uploaded.notify_one();
     }
 
     /// A track that is being worked on.
-    pub fn live(&self, id: &TrackId) -> Option<Arc<LiveTrack>> {
+    pub fn live(&self, id: &TrackId) -> Option<Arc<ActiveTrack>> {
         lock(&self.live).get(id).cloned()
     }
 
     /// A track, in work or ended, for showing. `None` when there is none.
-    pub async fn find(&self, id: &TrackId) -> Result<Option<Arc<LiveTrack>>, Problem> {
+    pub async fn find(&self, id: &TrackId) -> Result<Option<Arc<ActiveTrack>>, Problem> {
         let Some(record) = self.store.track(id).await? else { return Ok(None) };
         if let Some(track) = self.live(id) {
             return Ok(Some(track));
         }
         let chunks = self.store.chunks(id).await?;
-        Ok(Some(Arc::new(LiveTrack::new(record, chunks))))
+        Ok(Some(Arc::new(ActiveTrack::new(record, chunks))))
     }
 
     /// Calls a track off; one that has ended stays as it is.
@@ -323,7 +323,7 @@ impl Pipeline {
         // In this order: a dispatch that still finds the track gives its place back itself.
         let track = lock(&self.live).remove(id);
         lock(&self.schedule).remove(id);
-        self.flights.remove_track(id);
+        self.in_flight.remove_track(id);
         if let Some(track) = &track {
             track.update(change);
         }

@@ -1,14 +1,14 @@
 //! Decodes an upload, brings it to the model's rate, plans its chunks and puts them on the schedule.
 
 use super::{Pipeline, lock, now_ms};
+use crate::active_track::{ActiveAudio, ActiveTrack};
 use crate::files::Files;
 use crate::ingest::{self, Decoded, FrameFile, FrameSource, FrameWriter, IngestError, Limits, Resampled};
 use crate::layers;
-use crate::live::{LiveAudio, LiveTrack};
 use crate::problem::Problem;
 use crate::store::{Audio, LyricsSource};
 use karaoke_core::audio::gain_to_ceiling;
-use karaoke_core::{ChunkPlan, TrackId, TrackState};
+use karaoke_core::{ChunkPlan, Frames, SampleRate, TrackId, TrackState};
 use karaoke_stages::Stage;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Pipeline {
     }
 
     /// From `queued` to `separating`, or to `failed` with the reason.
-    async fn prepare(self: &Arc<Self>, track: Arc<LiveTrack>) {
+    async fn prepare(self: &Arc<Self>, track: Arc<ActiveTrack>) {
         let outcome = self.try_prepare(&track).await;
         if let Err(problem) = outcome
             && !track.is_called_off()
@@ -37,7 +37,7 @@ impl Pipeline {
         }
     }
 
-    async fn try_prepare(self: &Arc<Self>, track: &Arc<LiveTrack>) -> Result<(), Problem> {
+    async fn try_prepare(self: &Arc<Self>, track: &Arc<ActiveTrack>) -> Result<(), Problem> {
         if !self.store.set_state(&track.id, TrackState::Decoding, now_ms()).await? {
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Pipeline {
         let audio = tokio::task::spawn_blocking(move || me.decode(&live))
             .await
             .map_err(|e| Problem::internal(&e))??;
-        let plan = LiveAudio::new(audio, &track.manifest).plan;
+        let plan = ActiveAudio::new(audio, &track.manifest).plan;
         if !self.store.start_separating(&track.id, &audio, plan.count()).await? {
             return Ok(());
         }
@@ -55,7 +55,7 @@ impl Pipeline {
         track.update(|r| r.state = TrackState::Separating);
         track.tell_plan();
         tracing::info!(
-            track = %track.id, seconds = audio.frames / u64::from(audio.source_rate), chunks = plan.count(),
+            track = %track.id, seconds = audio.frames.get() / u64::from(audio.source_rate.get()), chunks = plan.count(),
             "track planned"
         );
         match plan.count() {
@@ -70,13 +70,13 @@ impl Pipeline {
     }
 
     /// Puts the missing chunks of a separating track on the schedule.
-    pub(super) fn take_up(&self, track: &LiveTrack) {
+    pub(super) fn take_up(&self, track: &ActiveTrack) {
         let deadline = track.record().deadline_ms.map(|ms| ms.max(0) as u64);
         lock(&self.schedule).add(track.id.clone(), track.missing(), deadline);
         self.scheduled.notify_one();
     }
 
-    async fn read_tags(&self, track: &LiveTrack) -> Result<(), Problem> {
+    async fn read_tags(&self, track: &ActiveTrack) -> Result<(), Problem> {
         let (files, id, name) = (self.files.clone(), track.id.clone(), track.record().file_name);
         let (mut tags, cover) = super::blocking(move || {
             let mut tags = Stage::Decode.of(|| ingest::tags(&files.upload(&id), &name));
@@ -101,7 +101,7 @@ impl Pipeline {
     }
 
     /// Blocking: decodes, resamples, plans and makes the layers.
-    fn decode(&self, track: &LiveTrack) -> Result<Audio, Problem> {
+    fn decode(&self, track: &ActiveTrack) -> Result<Audio, Problem> {
         let called_off = || track.is_called_off() || self.stop.is_cancelled();
         let (files, id) = (&self.files, &track.id);
         let limits = Limits { max_duration_s: self.limits.duration_s, max_bytes: self.limits.decoded_bytes };
@@ -127,12 +127,12 @@ impl Pipeline {
             overlap,
             windows_per_chunk: self.windows_per_chunk(track, overlap)?,
         };
-        let plan = LiveAudio::new(audio, &track.manifest).plan;
+        let plan = ActiveAudio::new(audio, &track.manifest).plan;
         layers::create(files, id, &track.manifest.stems, &plan).map_err(|e| Problem::disk(&e))?;
         Ok(audio)
     }
 
-    fn windows_per_chunk(&self, track: &LiveTrack, overlap: f64) -> Result<u32, Problem> {
+    fn windows_per_chunk(&self, track: &ActiveTrack, overlap: f64) -> Result<u32, Problem> {
         let windowing = track.manifest.windowing(overlap);
         let (stems, limit) = (track.manifest.stems.len(), self.chunking.max_message_bytes);
         let windows = match self.chunking.windows_per_chunk {
@@ -148,12 +148,12 @@ fn resample(
     files: &Files,
     id: &TrackId,
     decoded: &Decoded,
-    to: u32,
+    to: SampleRate,
     called_off: &dyn Fn() -> bool,
-) -> Result<(u64, f32), IngestError> {
+) -> Result<(Frames, f32), IngestError> {
     let _stage = Stage::Resample.enter();
     let mix = FrameFile::open(&files.mix(id))?;
-    let mut source = Resampled::new(mix, decoded.sample_rate, to, decoded.frames)?;
+    let mut source = Resampled::new(mix, decoded.sample_rate.get(), to.get(), decoded.frames.get())?;
     let mut out = FrameWriter::create(&files.model_mix(id))?;
     let (length, mut peak, mut at) = (source.length(), 0f32, 0);
     let mut block = vec![0.0; BLOCK * 2];
@@ -168,7 +168,7 @@ fn resample(
         at += frames as u64;
     }
     out.finish(length)?;
-    Ok((length, peak))
+    Ok((Frames::new(length), peak))
 }
 
 impl From<&IngestError> for Problem {

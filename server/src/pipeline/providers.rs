@@ -5,13 +5,13 @@
 //! broker and of the server, unless no worker of it is left.
 
 use super::{Pipeline, lock};
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use karaoke_core::{Route, TrackState};
 use std::sync::Arc;
 
 impl Pipeline {
     /// Gives a track to a provider, and keeps that for later lives of the server.
-    pub(super) async fn give(&self, track: &Arc<LiveTrack>, provider: &str) {
+    pub(super) async fn give(&self, track: &Arc<ActiveTrack>, provider: &str) {
         let mut providers = track.record().providers;
         providers.push(provider.to_owned());
         if let Err(error) = self.store.set_providers(&track.id, &providers).await {
@@ -25,17 +25,17 @@ impl Pipeline {
     /// Tracks whose provider is gone go to another one. Their chunks that are out are watched as all others, and
     /// copies of them go there too.
     pub(super) async fn leave_gone_providers(&self) {
-        let tracks: Vec<Arc<LiveTrack>> = lock(&self.live).values().cloned().collect();
+        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.live).values().cloned().collect();
         for track in tracks.iter().filter(|track| track.state() == TrackState::Separating) {
             let Some(from) = track.route().filter(|route| self.registry.is_gone(route)) else { continue };
             // Its own has come back since it was looked at, if that is offered.
-            if let Some(to) = self.flights.roomiest(&from.model).filter(|to| *to != from) {
+            if let Some(to) = self.in_flight.roomiest(&from.model).filter(|to| *to != from) {
                 self.move_track(track, &from, &to).await;
             }
         }
     }
 
-    async fn move_track(&self, track: &Arc<LiveTrack>, from: &Route, to: &Route) {
+    async fn move_track(&self, track: &Arc<ActiveTrack>, from: &Route, to: &Route) {
         let (left, next) = (&from.provider, &to.provider);
         tracing::warn!(
             track = %track.id, from = left, to = next,

@@ -1,7 +1,7 @@
 //! Takes up the tracks that a former life of the server left unfinished, and clears what nobody owns.
 
 use super::{Pipeline, blocking, lock};
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use karaoke_core::TrackState;
@@ -11,7 +11,7 @@ impl Pipeline {
     pub(super) async fn recover(self: &Arc<Self>) -> Result<(), Problem> {
         self.remove_orphans().await?;
         self.recover_uploads().await?;
-        for record in self.store.living_tracks().await? {
+        for record in self.store.active_tracks().await? {
             let id = record.id.clone();
             if let Err(problem) = self.take_over(record).await {
                 self.fail(&id, problem).await?;
@@ -49,7 +49,7 @@ impl Pipeline {
             return Err(Problem::new(500, "Model gone", detail));
         }
         let chunks = self.store.chunks(&id).await?;
-        let track = Arc::new(LiveTrack::new(record, chunks));
+        let track = Arc::new(ActiveTrack::new(record, chunks));
         lock(&self.live).insert(id.clone(), track.clone());
         let missing = track.missing().len();
         tracing::info!(track = %id, %state, missing, "track taken up again");

@@ -1,7 +1,7 @@
 //! Unfinished uploads between the lives of the server, and at the end of their time.
 
 use super::{Pipeline, blocking, now_ms};
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::store::Failure;
 use karaoke_core::{TrackId, TrackState};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl Pipeline {
     /// Waits for decoding, but not long; says why it failed if it did. Longer songs tell it later.
-    pub(crate) async fn decoded_soon(&self, track: &LiveTrack) -> Option<Failure> {
+    pub(crate) async fn decoded_soon(&self, track: &ActiveTrack) -> Option<Failure> {
         let wait = Duration::try_from_secs_f64(self.limits.decode_wait_s).unwrap_or_default();
         let decoded = track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding));
         let _ = tokio::time::timeout(wait, decoded).await;

@@ -1,12 +1,12 @@
 //! Watches over what is out: leases that run out, stragglers, workers that fall silent.
 
 use super::{Pipeline, lock};
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::registry::Heard;
 use crate::view::{Health, QueueView};
-use karaoke_core::TrackId;
-use karaoke_core::flight::{Flight, Patience};
+use karaoke_core::in_flight::{InFlightChunk, LeasePolicy};
 use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::{ChunkIndex, TrackId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,17 +46,17 @@ impl Pipeline {
         match heard {
             Heard::Again | Heard::Late => {}
             Heard::Joined => {
-                tracing::info!(worker = name, "worker joined");
+                tracing::info!(worker = name.as_str(), "worker joined");
                 told("joined", format!("{name} has joined."));
                 self.tell_cancelled();
             }
             Heard::Left => {
-                tracing::info!(worker = name, "worker left");
+                tracing::info!(worker = name.as_str(), "worker left");
                 told("left", format!("{name} has left."));
             }
             Heard::Crashed => {
                 let why = note.unwrap_or_else(|| "it died".into());
-                tracing::warn!(worker = name, why, "worker crashed");
+                tracing::warn!(worker = name.as_str(), why, "worker crashed");
                 told("crashed", format!("{name} has crashed: {why}."));
                 if let Some(had) = had {
                     self.died_with(&had, &name).await;
@@ -64,7 +64,7 @@ impl Pipeline {
             }
         }
         if let (Heard::Again, Some(hand), now) = (heard, hand, self.registry.now()) {
-            self.flights.with(&hand.track, hand.chunk, |flight| flight.seen(&name, now));
+            self.in_flight.with(&hand.track, hand.chunk, |in_flight| in_flight.seen(&name, now));
         }
         self.follow_workers();
     }
@@ -78,7 +78,7 @@ impl Pipeline {
 
     /// As many chunks are out as the workers can hold, unless the configuration says how many.
     fn follow_workers(&self) {
-        self.flights.set_served(self.registry.capacities());
+        self.in_flight.set_served(self.registry.capacities());
     }
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
@@ -99,7 +99,7 @@ impl Pipeline {
             }
             let view = self.queue_view();
             if shown.as_ref() != Some(&view) {
-                self.registry.events.push("queue", crate::live::json(&view));
+                self.registry.events.push("queue", crate::active_track::json(&view));
                 shown = Some(view);
             }
         }
@@ -111,7 +111,7 @@ impl Pipeline {
         let now = self.queue.connection();
         if now != 0 && self.connection.swap(now, Ordering::Relaxed) != now {
             let at = self.registry.now();
-            self.flights.each(|_, flight| flight.forget_hands(at));
+            self.in_flight.each(|_, in_flight| in_flight.forget_holders(at));
             self.registry.pardon();
             self.tell_cancelled();
         }
@@ -124,7 +124,7 @@ impl Pipeline {
                 Health::Gone => ("gone", format!("{worker} is gone.")),
                 _ => continue,
             };
-            tracing::warn!(worker, "worker is {what}");
+            tracing::warn!(worker = worker.as_str(), "worker is {what}");
             self.tell(what, Some(&worker), None, text);
         }
         self.follow_workers();
@@ -133,12 +133,12 @@ impl Pipeline {
     /// Sends copies of chunks that are lost, or that spare workers would bring back sooner.
     fn send_again(self: &Arc<Self>) {
         let mut tracks: HashMap<TrackId, Option<Watched>> = HashMap::new();
-        let mut again: Vec<(Arc<LiveTrack>, u64, Again)> = Vec::new();
-        let (patience, now) = (self.dispatch.patience(), self.registry.now());
-        self.flights.each(|(id, chunk), flight| {
+        let mut again: Vec<(Arc<ActiveTrack>, ChunkIndex, Again)> = Vec::new();
+        let (lease_policy, now) = (self.dispatch.lease_policy(), self.registry.now());
+        self.in_flight.each(|(id, chunk), in_flight| {
             let watched = tracks.entry(id.clone()).or_insert_with(|| self.watched(id));
             let Some(watched) = watched else { return };
-            if let Some(why) = watched.why_again(flight, now, &patience, &self.registry) {
+            if let Some(why) = watched.why_again(in_flight, now, &lease_policy, &self.registry) {
                 if why == Again::Straggler {
                     watched.idle -= 1;
                 }
@@ -153,7 +153,7 @@ impl Pipeline {
                 }
                 Again::Straggler => ("spare", format!("Chunk {chunk} takes long; a spare copy is sent.")),
             };
-            tracing::info!(track = %track.id, chunk, "{text}");
+            tracing::info!(track = %track.id, %chunk, "{text}");
             self.tell(what, None, Some((&track, chunk)), text);
             self.send_copy(track, chunk);
         }
@@ -167,7 +167,7 @@ impl Pipeline {
 
     /// The queue as it is.
     pub fn queue_view(&self) -> QueueView {
-        let (in_flight, begun) = self.flights.count();
+        let (in_flight, begun) = self.in_flight.count();
         QueueView {
             connected: self.queue.is_connected(),
             tracks: lock(&self.live).len(),
@@ -175,14 +175,14 @@ impl Pipeline {
             backlog: lock(&self.schedule).backlog(),
             in_flight,
             begun,
-            in_flight_bound: self.flights.bound(),
+            in_flight_bound: self.in_flight.bound(),
         }
     }
 }
 
 /// A track some of whose chunks are out.
 struct Watched {
-    track: Arc<LiveTrack>,
+    track: Arc<ActiveTrack>,
     /// Workers that wait for its chunks and get none.
     idle: usize,
     typical: Option<Duration>,
@@ -191,26 +191,26 @@ struct Watched {
 impl Watched {
     fn why_again(
         &self,
-        flight: &mut Flight,
+        in_flight: &mut InFlightChunk,
         now: Duration,
-        patience: &Patience,
-        registry: &crate::registry::Registry,
+        lease_policy: &LeasePolicy,
+        registry: &crate::registry::WorkerRegistry,
     ) -> Option<Again> {
         if self.idle == 0 {
             // It waits its turn behind others: a few chunks' time, for no more are out than the workers hold.
-            let turns = self.typical.unwrap_or(patience.lease).saturating_mul(TURNS);
-            flight.waits(now, turns.max(patience.lease));
+            let turns = self.typical.unwrap_or(lease_policy.lease).saturating_mul(TURNS);
+            in_flight.waits(now, turns.max(lease_policy.lease));
         }
-        if flight.is_overdue(now, patience) {
+        if in_flight.is_overdue(now, lease_policy) {
             return Some(Again::Overdue);
         }
-        if flight.copies() > 0 {
+        if in_flight.copies() > 0 {
             return None;
         }
         // Also while all others are busy: whoever is free next takes it before what waits.
-        if flight.is_begun() && flight.workers().all(|w| registry.health(w) != Some(Health::Alive)) {
+        if in_flight.is_begun() && in_flight.workers().all(|w| registry.health(w) != Some(Health::Alive)) {
             return Some(Again::Silent);
         }
-        (self.idle > 0 && flight.is_straggler(now, self.typical, patience)).then_some(Again::Straggler)
+        (self.idle > 0 && in_flight.is_straggler(now, self.typical, lease_policy)).then_some(Again::Straggler)
     }
 }

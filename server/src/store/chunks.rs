@@ -1,7 +1,7 @@
 //! Rows of chunks.
 
 use super::{Audio, Store, StoreError};
-use karaoke_core::TrackId;
+use karaoke_core::{ChunkIndex, TrackId, WorkerId};
 use karaoke_stages::Stage;
 use sqlx::Row;
 use tracing::Instrument;
@@ -14,7 +14,7 @@ pub struct ChunkRecord {
     /// How often it was handed out.
     pub attempts: u32,
     /// Who did it.
-    pub worker: Option<String>,
+    pub worker: Option<WorkerId>,
     /// How long that took.
     pub seconds: Option<f64>,
 }
@@ -28,10 +28,10 @@ impl Store {
             "UPDATE tracks SET state = 'separating', source_rate = ?, source_channels = ?, frames = ?,
              model_frames = ?, gain = ?, overlap = ?, windows_per_chunk = ? WHERE id = ? AND state = 'decoding'",
         )
-        .bind(a.source_rate)
+        .bind(a.source_rate.get())
         .bind(a.source_channels)
-        .bind(a.frames as i64)
-        .bind(a.model_frames as i64)
+        .bind(a.frames.get() as i64)
+        .bind(a.model_frames.get() as i64)
         .bind(f64::from(a.gain))
         .bind(a.overlap)
         .bind(a.windows_per_chunk)
@@ -65,7 +65,7 @@ impl Store {
             Ok(ChunkRecord {
                 done: row.try_get("done")?,
                 attempts: row.try_get("attempts")?,
-                worker: row.try_get("worker")?,
+                worker: row.try_get::<Option<String>, _>("worker")?.map(WorkerId::from),
                 seconds: row.try_get("seconds")?,
             })
         };
@@ -76,9 +76,9 @@ impl Store {
     pub async fn chunk_done(
         &self,
         id: &TrackId,
-        chunk: u64,
+        chunk: ChunkIndex,
         attempts: u32,
-        worker: &str,
+        worker: &WorkerId,
         seconds: f64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
@@ -86,10 +86,10 @@ impl Store {
              WHERE track = ? AND chunk = ? AND done = 0",
         )
         .bind(attempts)
-        .bind(worker)
+        .bind(worker.as_str())
         .bind(seconds)
         .bind(id.as_str())
-        .bind(chunk as i64)
+        .bind(chunk.get() as i64)
         .execute(&self.pool)
         .instrument(Stage::Store.span())
         .await?;
@@ -97,11 +97,16 @@ impl Store {
     }
 
     /// A chunk has been handed out for the `attempts`-th time.
-    pub async fn chunk_started(&self, id: &TrackId, chunk: u64, attempts: u32) -> Result<(), StoreError> {
+    pub async fn chunk_started(
+        &self,
+        id: &TrackId,
+        chunk: ChunkIndex,
+        attempts: u32,
+    ) -> Result<(), StoreError> {
         sqlx::query("UPDATE chunks SET attempts = MAX(attempts, ?) WHERE track = ? AND chunk = ?")
             .bind(attempts)
             .bind(id.as_str())
-            .bind(chunk as i64)
+            .bind(chunk.get() as i64)
             .execute(&self.pool)
             .instrument(Stage::Store.span())
             .await?;

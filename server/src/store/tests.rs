@@ -1,17 +1,17 @@
 //! The store against a real database file.
 
 use super::*;
-use karaoke_core::{Manifest, TrackId, TrackState};
+use karaoke_core::{Frames, Manifest, SampleRate, TrackId, TrackState};
 
 const MANIFEST: &str = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
     overlap=0.25\nstems=['vocals']\nsha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n\
     [waveform]\nsegment=8\n";
 
 const AUDIO: Audio = Audio {
-    source_rate: 48_000,
+    source_rate: SampleRate::new(48_000),
     source_channels: 1,
-    frames: 480,
-    model_frames: 441,
+    frames: Frames::new(480),
+    model_frames: Frames::new(441),
     gain: 0.123_456_78,
     overlap: 0.25,
     windows_per_chunk: 3,
@@ -41,7 +41,7 @@ async fn what_is_written_is_there_after_the_database_was_closed() {
     assert!(!store.start_separating(&id, &AUDIO, 5).await.unwrap(), "it is not decoding yet");
     assert!(store.set_state(&id, TrackState::Decoding, 2).await.unwrap());
     assert!(store.start_separating(&id, &AUDIO, 5).await.unwrap());
-    assert!(store.chunk_done(&id, 3, 2, "w1", 0.5).await.unwrap());
+    assert!(store.chunk_done(&id, 3.into(), 2, &"w1".into(), 0.5).await.unwrap());
     assert!(store.track(&id).await.unwrap().unwrap().providers.is_empty());
     let providers = ["cuda", "openvino-bf16"].map(str::to_owned);
     store.set_providers(&id, &providers).await.unwrap();
@@ -62,9 +62,9 @@ async fn a_chunk_is_done_once_and_a_state_is_left_once() {
     let (store, id) = with_track(&dir).await;
     store.set_state(&id, TrackState::Decoding, 2).await.unwrap();
     store.start_separating(&id, &AUDIO, 2).await.unwrap();
-    assert!(store.chunk_done(&id, 0, 1, "w1", 0.5).await.unwrap());
-    assert!(!store.chunk_done(&id, 0, 2, "w2", 0.1).await.unwrap());
-    assert!(!store.chunk_done(&id, 9, 1, "w2", 0.1).await.unwrap(), "there is no such chunk");
+    assert!(store.chunk_done(&id, 0.into(), 1, &"w1".into(), 0.5).await.unwrap());
+    assert!(!store.chunk_done(&id, 0.into(), 2, &"w2".into(), 0.1).await.unwrap());
+    assert!(!store.chunk_done(&id, 9.into(), 1, &"w2".into(), 0.1).await.unwrap(), "there is no such chunk");
     assert!(store.set_state(&id, TrackState::Finishing, 3).await.unwrap());
     assert!(!store.set_state(&id, TrackState::Finishing, 3).await.unwrap());
     assert!(store.set_state(&id, TrackState::Cancelled, 4).await.unwrap());

@@ -1,7 +1,7 @@
 //! Rows of tracks.
 
 use super::{LyricsMark, Store, StoreError};
-use karaoke_core::{Manifest, TrackId, TrackState};
+use karaoke_core::{Frames, Manifest, SampleRate, TrackId, TrackState};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -69,13 +69,13 @@ pub struct NewTrack {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Audio {
     /// Sample rate of the source, Hz.
-    pub source_rate: u32,
+    pub source_rate: SampleRate,
     /// Channels of the source.
     pub source_channels: u32,
     /// Frames at the source's rate.
-    pub frames: u64,
+    pub frames: Frames,
     /// Frames at the model's rate.
-    pub model_frames: u64,
+    pub model_frames: Frames,
     /// Factor on the mix before the model.
     pub gain: f32,
     /// Overlap of windows.
@@ -109,7 +109,7 @@ impl Store {
         .bind(&t.file_name)
         .bind(t.size_bytes as i64)
         .bind(&t.upload_sha256)
-        .bind(&t.manifest.name)
+        .bind(t.manifest.name.as_str())
         .bind(serde_json::to_string(&t.manifest).map_err(|_| StoreError::Corrupt("manifest"))?)
         .execute(&self.pool)
         .await?;
@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// Tracks that are not at their end, oldest first.
-    pub async fn living_tracks(&self) -> Result<Vec<TrackRecord>, StoreError> {
+    pub async fn active_tracks(&self) -> Result<Vec<TrackRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM tracks WHERE state NOT IN ('done', 'failed', 'cancelled') ORDER BY created_ms",
         )
@@ -259,10 +259,10 @@ fn audio(row: &SqliteRow) -> Result<Option<Audio>, StoreError> {
     let Some(source_rate) = row.try_get::<Option<u32>, _>("source_rate")? else { return Ok(None) };
     let (frames, model_frames): (i64, i64) = (row.try_get("frames")?, row.try_get("model_frames")?);
     Ok(Some(Audio {
-        source_rate,
+        source_rate: source_rate.into(),
         source_channels: row.try_get("source_channels")?,
-        frames: frames as u64,
-        model_frames: model_frames as u64,
+        frames: Frames::new(frames as u64),
+        model_frames: Frames::new(model_frames as u64),
         // Stored as a double, which holds every f32 exactly.
         gain: row.try_get::<f64, _>("gain")? as f32,
         overlap: row.try_get("overlap")?,

@@ -11,7 +11,7 @@ pub(crate) use checksum::{ALGORITHMS, Checksum};
 pub(crate) use intake::Piece;
 pub use secret::Secret;
 
-use crate::live::LiveTrack;
+use crate::active_track::ActiveTrack;
 use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
 use crate::problem::Problem;
 use crate::store::UploadRecord;
@@ -43,7 +43,7 @@ pub(crate) enum Standing {
     /// Some of it is here.
     Unfinished(UploadRecord),
     /// All of it is here.
-    Track(Arc<LiveTrack>),
+    Track(Arc<ActiveTrack>),
 }
 
 impl Uploads {
@@ -151,7 +151,7 @@ impl Uploads {
     }
 
     /// Makes the track, and waits a little to hear whether it is music.
-    async fn finish(&self, key: &Key, record: &UploadRecord) -> Result<Arc<LiveTrack>, Problem> {
+    async fn finish(&self, key: &Key, record: &UploadRecord) -> Result<Arc<ActiveTrack>, Problem> {
         // Asked before the file is read through; what is here stays, and can be made a track later.
         self.pipeline.admit()?;
         let track = match self.submit(key, record).await {
@@ -172,7 +172,7 @@ impl Uploads {
         }
     }
 
-    async fn submit(&self, key: &Key, record: &UploadRecord) -> Result<Arc<LiveTrack>, Problem> {
+    async fn submit(&self, key: &Key, record: &UploadRecord) -> Result<Arc<ActiveTrack>, Problem> {
         let path = self.pipeline.files.partial(&key.id);
         let upload_sha256 = blocking(move || part::sha256(&path)).await.map_err(|e| Problem::disk(&e))?;
         let metadata = Metadata::parse(&record.metadata)?;

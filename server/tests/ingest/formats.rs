@@ -142,8 +142,8 @@ pub fn ingest(path: &Path) -> Result<(Decoded, Vec<f32>), IngestError> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let decoded = decode(path, name, &mix, &Limits::default(), &|| false)?;
     let mut file = FrameFile::open(&mix).unwrap();
-    assert_eq!(file.frames(), decoded.frames);
-    let mut samples = vec![0.0; decoded.frames as usize * 2];
+    assert_eq!(file.frames(), decoded.frames.get());
+    let mut samples = vec![0.0; decoded.frames.get() as usize * 2];
     file.read(0, &mut samples).unwrap();
     std::fs::remove_file(&mix).unwrap();
     Ok((decoded, samples))
@@ -155,14 +155,15 @@ fn check(case: &Case, clip: &Clip, dir: &Path) -> Result<(), String> {
     ffmpeg::make(&wav, &file, case.options);
     let (decoded, got) = ingest(&file).map_err(|e| format!("refused: {e}"))?;
     let theirs = Clip {
-        rate: decoded.sample_rate,
+        rate: decoded.sample_rate.get(),
         channels: clip.channels,
         samples: ffmpeg::decode(&file, case.name.starts_with("opus")),
     };
     let theirs = theirs.stereo();
     let (db, late) = (snr(&got, &theirs), lag(&got, &theirs));
     let peak = got.iter().fold(0.0f32, |p, s| p.max(s.abs()));
-    let expected = (clip.frames() as u64 * u64::from(decoded.sample_rate)).div_ceil(u64::from(clip.rate));
+    let expected =
+        (clip.frames() as u64 * u64::from(decoded.sample_rate.get())).div_ceil(u64::from(clip.rate));
     println!(
         "{:<15} {:>6} Hz {} ch: {} frames of {expected}, {db:.1} dB, lag {late}",
         case.name, clip.rate, clip.channels, decoded.frames
@@ -185,7 +186,7 @@ fn check(case: &Case, clip: &Clip, dir: &Path) -> Result<(), String> {
         }
     } else {
         must(
-            decoded.frames.abs_diff(expected) < 6000,
+            decoded.frames.get().abs_diff(expected) < 6000,
             format!("{} frames, not about {expected}", decoded.frames),
         );
     }

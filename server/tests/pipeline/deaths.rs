@@ -12,7 +12,7 @@ async fn a_death_that_is_heard_before_the_beginning_is_charged_to_the_dead() {
     announce(&stage.queue, "doomed", "cpu", WorkerState::Crashed).await;
     let registry = &stage.pipeline.registry;
     until("the death is heard", || async {
-        (registry.health("doomed") == Some(Health::Crashed)).then_some(())
+        (registry.health(&"doomed".into()) == Some(Health::Crashed)).then_some(())
     })
     .await;
     let job = stage.taken("doomed").await;

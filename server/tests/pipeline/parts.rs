@@ -1,17 +1,18 @@
 //! Replies in parts: whatever happens to the parts, a chunk is done when all of them are safe, and no bit changes.
 
 use super::stage::{CELL, Stage, parts, reply, separated, until, within};
-use karaoke_core::part::Part;
+use karaoke_core::ChunkIndex;
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_queue::ServerQueue;
-use karaoke_server::live::LiveTrack;
+use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::view::ChunkState;
 
-fn is_done(track: &LiveTrack, chunk: u64) -> bool {
+fn is_done(track: &ActiveTrack, chunk: ChunkIndex) -> bool {
     track.chunk(chunk).is_some_and(|c| c.state == ChunkState::Done)
 }
 
-async fn until_done(track: &LiveTrack, chunk: u64) {
+async fn until_done(track: &ActiveTrack, chunk: ChunkIndex) {
     until("the chunk is done", || async { is_done(track, chunk).then_some(()) }).await;
 }
 
@@ -110,7 +111,7 @@ async fn a_part_of_another_chunks_shape_is_refused() {
     let strange = [
         Separated { stems: 5, ..good.clone() },
         Separated { windows: good.windows + 1, ..good.clone() },
-        Separated { part: Part { windows: 0..good.windows, stems: 0..9 }, ..good },
+        Separated { part: ReplyPart { windows: 0..good.windows, stems: 0..9 }, ..good },
     ];
     // One more failure would be the chunk's last.
     for (n, part) in strange.into_iter().enumerate() {

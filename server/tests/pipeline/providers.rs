@@ -4,7 +4,7 @@ use super::stage::{Stage, announce, presence, separated, until};
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::Outcome;
 use karaoke_queue::WorkerQueue;
-use karaoke_server::live::LiveTrack;
+use karaoke_server::active_track::ActiveTrack;
 
 /// So many workers of `cuda` that they have more room than the one of `cpu` that every stage has.
 async fn with_cuda(stage: &Stage) {
@@ -18,7 +18,7 @@ async fn all_say(stage: &Stage, state: WorkerState, every_s: f64) {
     }
 }
 
-fn providers(track: &LiveTrack) -> Vec<String> {
+fn providers(track: &ActiveTrack) -> Vec<String> {
     track.view().providers
 }
 

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use karaoke_core::audio::{from_le_bytes, to_le_bytes};
-use karaoke_core::part::Part;
 use karaoke_core::presence::{Presence, WorkerState};
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_core::{Route, TrackId};
 use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_queue::{Delivery, WorkerQueue};
-use karaoke_server::live::LiveTrack;
+use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts, Pipeline, Submission};
 use karaoke_server::problem::Problem;
 use karaoke_server::store::StoreConfig;
@@ -79,7 +79,7 @@ impl Stage {
     }
 
     /// Hands a song in and waits until it is planned.
-    pub(crate) async fn song(&self) -> Arc<LiveTrack> {
+    pub(crate) async fn song(&self) -> Arc<ActiveTrack> {
         let id = TrackId::from_random(rand::random());
         let path = self.pipeline.files.incoming(&id);
         std::fs::write(&path, wav(&samples())).unwrap();
@@ -119,12 +119,12 @@ impl Stage {
     }
 
     /// Does every chunk of a track that is left, in one part each, until it is done.
-    pub(crate) async fn do_the_rest(&self, track: &LiveTrack) {
+    pub(crate) async fn do_the_rest(&self, track: &ActiveTrack) {
         self.do_the_rest_on("cpu", track).await;
     }
 
     /// The same by workers of a provider.
-    pub(crate) async fn do_the_rest_on(&self, provider: &str, track: &LiveTrack) {
+    pub(crate) async fn do_the_rest_on(&self, provider: &str, track: &ActiveTrack) {
         let work = async {
             loop {
                 let job = self.taken_by("rest", provider).await;
@@ -139,7 +139,7 @@ impl Stage {
     }
 
     /// Checks every stem of a track that is done, bit by bit.
-    pub(crate) async fn check_stems(&self, track: &LiveTrack) {
+    pub(crate) async fn check_stems(&self, track: &ActiveTrack) {
         assert_eq!(track.state().name(), "done");
         let sums = [("instrumental", 0.5)];
         for (stem, fraction) in FRACTIONS.into_iter().chain(sums) {
@@ -148,7 +148,7 @@ impl Stage {
     }
 
     /// Checks a stem, which may still be in work.
-    pub(crate) async fn check_stem(&self, track: &LiveTrack, stem: &str, fraction: f32) {
+    pub(crate) async fn check_stem(&self, track: &ActiveTrack, stem: &str, fraction: f32) {
         let reader = self.pipeline.stem(&track.id, stem).await.unwrap();
         assert_eq!(reader.frames, SONG as u64);
         let got = within(reader.read(0..SONG as u64)).await.unwrap();
@@ -222,7 +222,7 @@ pub(crate) fn separated(job: &Job) -> Separated {
     }
     let (windows, stems) = (job.windows, FRACTIONS.len() as u32);
     let body = Bytes::from(to_le_bytes(&out));
-    Separated { windows, stems, window: job.window, part: Part::whole(windows, stems), body }
+    Separated { windows, stems, window: job.window, part: ReplyPart::whole(windows, stems), body }
 }
 
 pub(crate) fn reply(job: &Job, worker: &str, outcome: Outcome) -> Reply {

@@ -71,7 +71,7 @@ async fn wrong_requests_are_problems_too() {
 
 #[tokio::test]
 async fn a_full_house_asks_to_come_back_later() {
-    let settings = Settings::default().set("limits.living_tracks", 1).set("simulation.window_seconds", 0.5);
+    let settings = Settings::default().set("limits.active_tracks", 1).set("simulation.window_seconds", 0.5);
     let program = Program::start(settings);
     let api = program.api();
     let first = api.accepted("a.wav", song(60.0, 44_100).wav_16(), "identity").await;

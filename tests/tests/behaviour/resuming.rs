@@ -308,7 +308,7 @@ async fn an_upload_that_nobody_goes_on_with_expires() {
 
 #[tokio::test]
 async fn a_full_house_keeps_what_came_until_there_is_room() {
-    let settings = Settings::default().set("limits.living_tracks", 1).set("simulation.window_seconds", 0.5);
+    let settings = Settings::default().set("limits.active_tracks", 1).set("simulation.window_seconds", 0.5);
     let program = Program::start(settings);
     let api = program.api();
     let wav = song(1.0, 44_100).wav_16();

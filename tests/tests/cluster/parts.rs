@@ -1,8 +1,8 @@
 //! Replies in parts over a real broker, whose frames hold one stem of one window of six.
 
 use karaoke_core::Route;
-use karaoke_core::part::Part;
 use karaoke_core::presence::{Presence, WorkerState};
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Outcome, Reply, Separated};
 use karaoke_queue::WorkerQueue;
 use karaoke_queue::rabbit::{BrokerConfig, RabbitWorker};
@@ -66,7 +66,7 @@ async fn a_worker_that_dies_between_two_parts_is_followed_by_one_that_sends_them
     // Silence instead of sound, so that what the next worker sends has to replace it.
     let (window, windows) = (job.message.window, job.message.windows);
     let body = vec![0; windows as usize * 6 * window * 8].into();
-    let whole = Separated { windows, stems: 6, window, part: Part::whole(windows, 6), body };
+    let whole = Separated { windows, stems: 6, window, part: ReplyPart::whole(windows, 6), body };
     let parts = said(Outcome::Separated(whole)).in_parts(job.message.max_reply_bytes);
     assert_eq!(parts.len(), 6);
     for part in parts.into_iter().take(2) {

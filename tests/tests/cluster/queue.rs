@@ -1,10 +1,10 @@
 //! The queue's contract, kept over RabbitMQ as in one process.
 
 use bytes::Bytes;
-use karaoke_core::part::Part;
 use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId};
 use karaoke_queue::rabbit::{BrokerConfig, RabbitServer, RabbitWorker};
 use karaoke_queue::{Delivery, QueueError, ServerQueue, WorkerQueue};
 use karaoke_tests::Broker;
@@ -40,7 +40,7 @@ fn routes() -> Vec<Route> {
 fn job(chunk: u64, server: &str) -> Job {
     Job {
         track: TrackId::from_random(7),
-        chunk,
+        chunk: chunk.into(),
         attempt: 1,
         model: "a".into(),
         model_sha256: "ab".into(),
@@ -59,7 +59,14 @@ fn job(chunk: u64, server: &str) -> Job {
 }
 
 fn reply(chunk: u64, outcome: Outcome) -> Reply {
-    Reply { track: TrackId::from_random(7), chunk, attempt: 1, worker: "w".into(), seconds: 1.5, outcome }
+    Reply {
+        track: TrackId::from_random(7),
+        chunk: chunk.into(),
+        attempt: 1,
+        worker: "w".into(),
+        seconds: 1.5,
+        outcome,
+    }
 }
 
 async fn taken(worker: &RabbitWorker) -> Delivery<Job> {
@@ -80,7 +87,7 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
     server.publish(job(3, "s1")).await.unwrap();
     let delivery = taken(&worker).await;
     assert_eq!(delivery.message, job(3, "s1"));
-    let (part, body) = (Part { windows: 1..3, stems: 2..3 }, Bytes::from(vec![5; 2 * 10 * 8]));
+    let (part, body) = (ReplyPart { windows: 1..3, stems: 2..3 }, Bytes::from(vec![5; 2 * 10 * 8]));
     for outcome in [
         Outcome::Started,
         Outcome::Returned("für später".into()),
@@ -168,7 +175,7 @@ async fn notices_and_presence_reach_everyone() {
     server.notify(Notice::Cancelled { track: track.clone() }).await.unwrap();
     server.notify(Notice::Refused { worker: "w".into() }).await.unwrap();
     until("the notices are heard", || async {
-        (worker.is_unwanted(&track, 5) && worker.refusals("w") == 1).then_some(())
+        (worker.is_unwanted(&track, 5.into()) && worker.refusals(&"w".into()) == 1).then_some(())
     })
     .await;
     let presence = Presence {
@@ -176,7 +183,7 @@ async fn notices_and_presence_reach_everyone() {
         provider_why: "it is everywhere".into(),
         cpu_load: 0.5,
         done: 1,
-        ..Presence::new("w", vec!["a".to_owned()], "cpu")
+        ..Presence::new("w", vec!["a".into()], "cpu")
     };
     worker.announce(presence.clone()).await.unwrap();
     for server in [&server, &other] {
@@ -194,7 +201,7 @@ async fn a_corrupt_reply_says_whose_it_is_and_nonsense_is_dropped() {
     worker.reply("s1", reply(1, Outcome::Corrupt("made so".into()))).await.unwrap();
     let got = heard(&server).await;
     assert!(matches!(got.message.outcome, Outcome::Corrupt(_)), "{:?}", got.message);
-    assert_eq!((got.message.chunk, &got.message.track), (1, &nothing));
+    assert_eq!((got.message.chunk.get(), &got.message.track), (1, &nothing));
     got.ack();
     let refused = worker.reply("../elsewhere", reply(1, Outcome::Started)).await.unwrap_err();
     assert!(!refused.retryable(), "{refused}");
@@ -225,7 +232,7 @@ async fn both_ends_come_back_after_the_brokers_death_and_no_reply_is_lost() {
     while taken_and_acked(&worker).await != 3 {}
 }
 
-async fn taken_and_acked(worker: &RabbitWorker) -> u64 {
+async fn taken_and_acked(worker: &RabbitWorker) -> ChunkIndex {
     let next = taken(worker).await;
     let chunk = next.message.chunk;
     next.ack();

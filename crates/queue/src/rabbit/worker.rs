@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use karaoke_core::presence::Presence;
 use karaoke_core::wire::{Job, Outcome, Reply};
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use karaoke_stages::Stage;
 use karaoke_stomp::Headers;
 use std::sync::Arc;
@@ -140,11 +140,11 @@ impl WorkerQueue for RabbitWorker {
         sent.await.map_err(|e| queue_error(&e))
     }
 
-    fn is_unwanted(&self, track: &TrackId, chunk: u64) -> bool {
+    fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
         self.notices.is_unwanted(track, chunk)
     }
 
-    fn refusals(&self, worker: &str) -> u64 {
+    fn refusals(&self, worker: &WorkerId) -> u64 {
         self.notices.refusals(worker)
     }
 

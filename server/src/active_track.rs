@@ -4,10 +4,12 @@ use crate::events::EventLog;
 use crate::problem::Problem;
 use crate::store::{Audio, ChunkRecord, TrackRecord};
 use crate::view::{ChunkState, ChunkView, TrackView};
-use karaoke_core::overlap::Blender;
-use karaoke_core::part::{Arrived, Part};
+use karaoke_core::overlap::OverlapAdd;
+use karaoke_core::reply_part::{ReceivedParts, ReplyPart};
 use karaoke_core::state::Progress;
-use karaoke_core::{ChunkPlan, Manifest, Route, TrackId, TrackState, WindowPlan};
+use karaoke_core::{
+    ChunkIndex, ChunkPlan, Frames, Manifest, Route, TrackId, TrackState, WindowPlan, WorkerId,
+};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +18,14 @@ use std::time::{Duration, Instant};
 
 /// A track in this server's hands.
 #[derive(Debug)]
-pub struct LiveTrack {
+pub struct ActiveTrack {
     /// Its name.
     pub id: TrackId,
     /// Its model.
     pub manifest: Manifest,
     /// What happens to it.
     pub events: EventLog,
-    audio: OnceLock<LiveAudio>,
+    audio: OnceLock<ActiveAudio>,
     inner: Mutex<Inner>,
     called_off: AtomicBool,
     failing: AtomicBool,
@@ -31,13 +33,13 @@ pub struct LiveTrack {
 
 /// What decoding and planning found.
 #[derive(Debug)]
-pub struct LiveAudio {
+pub struct ActiveAudio {
     /// The numbers.
     pub audio: Audio,
     /// The plan made of them.
     pub plan: ChunkPlan,
     /// Cross-fades for that plan, made when somebody first reads.
-    blender: OnceLock<Arc<Blender>>,
+    overlap_add: OnceLock<Arc<OverlapAdd>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ struct Inner {
     done: u64,
     /// Of chunks whose reply comes in parts, the parts that are safe. Those of a former life of the server
     /// are not known here, and come again.
-    arrived: HashMap<u64, Arrived>,
+    arrived: HashMap<ChunkIndex, ReceivedParts>,
     /// When separating began in this process, and how many chunks were done then.
     began: Option<(Instant, u64)>,
 }
@@ -62,35 +64,35 @@ pub struct Chunk {
     /// How often a worker said that it began with it, in this life of the server.
     pub starts: u32,
     /// Workers that died with it, handed it back or replied rubbish, in this life of the server.
-    pub failed: Vec<Arc<str>>,
+    pub failed: Vec<WorkerId>,
     /// Attempts, and whose, of which a reply or a part of it was corrupt, in this life of the server.
-    pub refused: Vec<(u32, Arc<str>)>,
+    pub refused: Vec<(u32, WorkerId)>,
     /// Who works on it, or did it.
-    pub worker: Option<Arc<str>>,
+    pub worker: Option<WorkerId>,
     /// How long that took.
     pub seconds: Option<f64>,
 }
 
-impl LiveAudio {
+impl ActiveAudio {
     /// Plans from the numbers; the same numbers always give the same plan.
     pub fn new(audio: Audio, manifest: &Manifest) -> Self {
         let windows = WindowPlan::new(manifest.windowing(audio.overlap), audio.model_frames);
         let plan = ChunkPlan::new(windows, audio.windows_per_chunk);
-        Self { audio, plan, blender: OnceLock::new() }
+        Self { audio, plan, overlap_add: OnceLock::new() }
     }
 
     /// Cross-fades for the plan.
-    pub fn blender(&self) -> Arc<Blender> {
-        self.blender.get_or_init(|| Arc::new(Blender::new(*self.plan.windows()))).clone()
+    pub fn overlap_add(&self) -> Arc<OverlapAdd> {
+        self.overlap_add.get_or_init(|| Arc::new(OverlapAdd::new(*self.plan.windows()))).clone()
     }
 
     /// Seconds into the track of a frame at the model's rate.
     fn seconds(&self, frame: u64, manifest: &Manifest) -> f64 {
-        frame as f64 / f64::from(manifest.sample_rate)
+        Frames::new(frame).seconds(manifest.sample_rate)
     }
 }
 
-impl LiveTrack {
+impl ActiveTrack {
     /// A track as the database has it, with its chunks if it has any yet.
     pub fn new(record: TrackRecord, chunks: Vec<ChunkRecord>) -> Self {
         let track = Self {
@@ -117,7 +119,7 @@ impl LiveTrack {
 
     /// Decoding is over: the plan is known, and with it the chunks.
     pub fn planned(&self, audio: Audio, chunks: Vec<ChunkRecord>) {
-        let live = self.audio.get_or_init(|| LiveAudio::new(audio, &self.manifest));
+        let live = self.audio.get_or_init(|| ActiveAudio::new(audio, &self.manifest));
         let mut inner = self.lock();
         inner.record.audio = Some(audio);
         inner.chunks = chunks.into_iter().map(Chunk::from).collect();
@@ -127,7 +129,7 @@ impl LiveTrack {
     }
 
     /// What decoding found, once it has.
-    pub fn audio(&self) -> Option<&LiveAudio> {
+    pub fn audio(&self) -> Option<&ActiveAudio> {
         self.audio.get()
     }
 
@@ -174,10 +176,10 @@ impl LiveTrack {
     }
 
     /// Changes a chunk, and tells the listeners. `None` when there is no such chunk.
-    pub fn update_chunk<T>(&self, chunk: u64, change: impl FnOnce(&mut Chunk) -> T) -> Option<T> {
+    pub fn update_chunk<T>(&self, chunk: ChunkIndex, change: impl FnOnce(&mut Chunk) -> T) -> Option<T> {
         let result = {
             let mut inner = self.lock();
-            let at = inner.chunks.get_mut(chunk as usize)?;
+            let at = inner.chunks.get_mut(chunk.get() as usize)?;
             let was_done = at.state == ChunkState::Done;
             let result = change(at);
             let is_done = at.state == ChunkState::Done;
@@ -191,30 +193,31 @@ impl LiveTrack {
     }
 
     /// A chunk as it is.
-    pub fn chunk(&self, chunk: u64) -> Option<Chunk> {
-        self.lock().chunks.get(chunk as usize).cloned()
+    pub fn chunk(&self, chunk: ChunkIndex) -> Option<Chunk> {
+        self.lock().chunks.get(chunk.get() as usize).cloned()
     }
 
     /// Chunks that are not done yet.
-    pub fn missing(&self) -> Vec<u64> {
+    pub fn missing(&self) -> Vec<ChunkIndex> {
         let inner = self.lock();
-        (0..).zip(&inner.chunks).filter(|(_, c)| c.state != ChunkState::Done).map(|(i, _)| i).collect()
+        let numbered = (0..).map(ChunkIndex::new).zip(&inner.chunks);
+        numbered.filter(|(_, c)| c.state != ChunkState::Done).map(|(i, _)| i).collect()
     }
 
     /// The samples of a part are safe, perhaps not for the first time. Says whether all of its chunk are now.
-    pub fn part_arrived(&self, chunk: u64, part: &Part) -> bool {
+    pub fn part_arrived(&self, chunk: ChunkIndex, part: &ReplyPart) -> bool {
         let Some(live) = self.audio.get() else { return false };
         let windows = live.plan.windows_of(chunk);
         let (windows, stems) = ((windows.end - windows.start) as u32, self.manifest.stems.len() as u32);
-        if *part == Part::whole(windows, stems) {
+        if *part == ReplyPart::whole(windows, stems) {
             return true;
         }
         let mut inner = self.lock();
-        inner.arrived.entry(chunk).or_insert_with(|| Arrived::none(windows, stems)).add(part)
+        inner.arrived.entry(chunk).or_insert_with(|| ReceivedParts::none(windows, stems)).add(part)
     }
 
     /// A chunk is done: its parts need no more be told from each other.
-    pub fn forget_parts(&self, chunk: u64) {
+    pub fn forget_parts(&self, chunk: ChunkIndex) {
         self.lock().arrived.remove(&chunk);
     }
 
@@ -236,7 +239,7 @@ impl LiveTrack {
         let Some(live) = self.audio.get() else { return at };
         let inner = self.lock();
         live.plan.windows().ready_until(at, |window| {
-            let chunk = live.plan.chunk_of(window) as usize;
+            let chunk = live.plan.chunk_of(window).get() as usize;
             inner.chunks.get(chunk).is_some_and(|c| c.state == ChunkState::Done)
         })
     }
@@ -244,7 +247,7 @@ impl LiveTrack {
     /// Waits until the frames (at the model's rate) are final; an error says why they never will be.
     pub async fn wait_ready(&self, frames: Range<u64>) -> Result<(), Problem> {
         let mut signal = self.events.signal();
-        let length = self.audio.get().map_or(0, |a| a.audio.model_frames);
+        let length = self.audio.get().map_or(0, |a| a.audio.model_frames.get());
         let frames = frames.start.min(length)..frames.end.min(length);
         loop {
             if frames.is_empty() || self.ready_until(frames.start) >= frames.end {
@@ -291,11 +294,11 @@ impl LiveTrack {
 
     /// All chunks for the API.
     pub fn chunk_views(&self) -> Vec<ChunkView> {
-        let count = self.audio.get().map_or(0, |a| a.plan.count());
-        (0..count).filter_map(|c| self.chunk_view(c)).collect()
+        let plan = self.audio.get().map(|a| a.plan);
+        plan.iter().flat_map(ChunkPlan::chunks).filter_map(|c| self.chunk_view(c)).collect()
     }
 
-    fn chunk_view(&self, index: u64) -> Option<ChunkView> {
+    fn chunk_view(&self, index: ChunkIndex) -> Option<ChunkView> {
         let live = self.audio.get()?;
         let chunk = self.chunk(index)?;
         let share = live.plan.share(index);
@@ -304,7 +307,7 @@ impl LiveTrack {
             start_s: live.seconds(share.start, &self.manifest),
             end_s: live.seconds(share.end, &self.manifest),
             state: chunk.state,
-            worker: chunk.worker.map(|w| w.to_string()),
+            worker: chunk.worker,
             attempt: chunk.attempts,
             failures: chunk.failed.len(),
             seconds: chunk.seconds,

@@ -8,14 +8,14 @@ use std::ops::Range;
 
 /// A run of windows and a run of stems of a chunk; neither is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct ReplyPart {
     /// Windows, counted from the chunk's first.
     pub windows: Range<u32>,
     /// Stems, in the order the model predicts them.
     pub stems: Range<u32>,
 }
 
-impl Part {
+impl ReplyPart {
     /// All that a chunk of `windows` windows gives, of a model of `stems` stems.
     pub fn whole(windows: u32, stems: u32) -> Self {
         Self { windows: 0..windows, stems: 0..stems }
@@ -43,12 +43,12 @@ impl Part {
 
 /// Cuts a table of `windows` × `stems` cells into as few parts of at most `most` cells as lie in one piece, in
 /// the order of the whole reply. A part has one cell at least, even if that is more than `most`.
-pub fn split(windows: u32, stems: u32, most: usize) -> impl Iterator<Item = Part> {
+pub fn split(windows: u32, stems: u32, most: usize) -> impl Iterator<Item = ReplyPart> {
     let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
     // Either whole windows, so many at a time, or one window in so many stems at a time.
     let (by_windows, by_stems) = if most >= stems { (most / stems.max(1), stems) } else { (1, most) };
     runs(windows, by_windows).flat_map(move |windows| {
-        runs(stems, by_stems).map(move |stems| Part { windows: windows.clone(), stems })
+        runs(stems, by_stems).map(move |stems| ReplyPart { windows: windows.clone(), stems })
     })
 }
 
@@ -60,13 +60,13 @@ fn runs(end: u32, length: u32) -> impl Iterator<Item = Range<u32>> {
 
 /// Which cells of a chunk are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrived {
+pub struct ReceivedParts {
     stems: u32,
     there: Vec<bool>,
     missing: usize,
 }
 
-impl Arrived {
+impl ReceivedParts {
     /// Of a chunk of `windows` × `stems` cells nothing is there yet.
     pub fn none(windows: u32, stems: u32) -> Self {
         let missing = windows as usize * stems as usize;
@@ -75,7 +75,7 @@ impl Arrived {
 
     /// A part is there, perhaps not for the first time. Says whether everything is now. What lies outside the
     /// table is ignored.
-    pub fn add(&mut self, part: &Part) -> bool {
+    pub fn add(&mut self, part: &ReplyPart) -> bool {
         for window in part.windows.clone() {
             for stem in part.stems.start..part.stems.end.min(self.stems) {
                 let cell = window as usize * self.stems as usize + stem as usize;
@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    fn cells(part: &Part) -> impl Iterator<Item = (u32, u32)> {
+    fn cells(part: &ReplyPart) -> impl Iterator<Item = (u32, u32)> {
         let stems = part.stems.clone();
         part.windows.clone().flat_map(move |w| stems.clone().map(move |s| (w, s)))
     }
@@ -115,7 +115,7 @@ mod tests {
                 at = part.place(stems).end;
             }
             prop_assert_eq!(at, windows as usize * stems as usize);
-            prop_assert_eq!(split(windows, stems, at).collect::<Vec<_>>(), [Part::whole(windows, stems)]);
+            prop_assert_eq!(split(windows, stems, at).collect::<Vec<_>>(), [ReplyPart::whole(windows, stems)]);
         }
 
         #[test]
@@ -124,10 +124,10 @@ mod tests {
             // Attempts that cut differently, of which parts are lost, doubled and reordered.
             sent in proptest::collection::vec((1usize..40, any::<prop::sample::Index>()), 0..60),
         ) {
-            let mut arrived = Arrived::none(windows, stems);
+            let mut arrived = ReceivedParts::none(windows, stems);
             let mut there = HashSet::new();
             for (most, which) in sent {
-                let parts: Vec<Part> = split(windows, stems, most).collect();
+                let parts: Vec<ReplyPart> = split(windows, stems, most).collect();
                 let part = which.get(&parts);
                 there.extend(cells(part));
                 let all = there.len() == windows as usize * stems as usize;
@@ -149,9 +149,11 @@ mod tests {
 
     #[test]
     fn what_lies_outside_is_ignored() {
-        let mut arrived = Arrived::none(2, 2);
-        assert!(!arrived.add(&Part { windows: 1..9, stems: 1..9 }));
-        assert!(!arrived.add(&Part { windows: 7..9, stems: 0..2 }));
-        assert!(!arrived.add(&Part::whole(1, 2)) && arrived.add(&Part { windows: 1..2, stems: 0..1 }));
+        let mut arrived = ReceivedParts::none(2, 2);
+        assert!(!arrived.add(&ReplyPart { windows: 1..9, stems: 1..9 }));
+        assert!(!arrived.add(&ReplyPart { windows: 7..9, stems: 0..2 }));
+        assert!(
+            !arrived.add(&ReplyPart::whole(1, 2)) && arrived.add(&ReplyPart { windows: 1..2, stems: 0..1 })
+        );
     }
 }

@@ -1,18 +1,18 @@
 //! The chunks that are out, and room for more.
 
 use super::lock;
-use karaoke_core::flight::Flight;
+use karaoke_core::in_flight::InFlightChunk;
 use karaoke_core::route::choose;
-use karaoke_core::{Route, TrackId};
+use karaoke_core::{ChunkIndex, Route, TrackId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-type Key = (TrackId, u64);
+type Key = (TrackId, ChunkIndex);
 
 /// Which chunks are out, and how many of each route may be.
-pub(super) struct Flights {
+pub(super) struct InFlightChunks {
     out: Mutex<HashMap<Key, Out>>,
     bounds: Mutex<Bounds>,
     changed: Notify,
@@ -20,7 +20,7 @@ pub(super) struct Flights {
 
 struct Out {
     route: Route,
-    flight: Flight,
+    entry: InFlightChunk,
 }
 
 /// How many chunks of a route may be out: a track whose model nobody serves must not take the places of others.
@@ -40,7 +40,7 @@ impl Bounds {
     }
 }
 
-impl Flights {
+impl InFlightChunks {
     /// At least `least` chunks of each route may be out, or of each as many as are `fixed`.
     pub(super) fn new(least: usize, fixed: Option<usize>) -> Self {
         let bounds = Bounds { fixed, other: least.max(1), served: HashMap::new() };
@@ -84,36 +84,41 @@ impl Flights {
     }
 
     /// A chunk goes out.
-    pub(super) fn add(&self, track: &TrackId, chunk: u64, route: &Route, flight: Flight) {
-        lock(&self.out).insert((track.clone(), chunk), Out { route: route.clone(), flight });
+    pub(super) fn add(&self, track: &TrackId, chunk: ChunkIndex, route: &Route, entry: InFlightChunk) {
+        lock(&self.out).insert((track.clone(), chunk), Out { route: route.clone(), entry });
     }
 
     /// Another copy of a chunk that is out goes out now, on `route`. False when it is not out.
     pub(super) fn copied(
         &self,
         track: &TrackId,
-        chunk: u64,
+        chunk: ChunkIndex,
         route: &Route,
         attempt: u32,
         now: Duration,
     ) -> bool {
         lock(&self.out).get_mut(&(track.clone(), chunk)).is_some_and(|out| {
-            out.flight.copied(attempt, now);
+            out.entry.copied(attempt, now);
             out.route = route.clone();
             true
         })
     }
 
     /// Looks at a chunk that is out, and may change what is known of it.
-    pub(super) fn with<T>(&self, track: &TrackId, chunk: u64, f: impl FnOnce(&mut Flight) -> T) -> Option<T> {
-        lock(&self.out).get_mut(&(track.clone(), chunk)).map(|out| f(&mut out.flight))
+    pub(super) fn with<T>(
+        &self,
+        track: &TrackId,
+        chunk: ChunkIndex,
+        f: impl FnOnce(&mut InFlightChunk) -> T,
+    ) -> Option<T> {
+        lock(&self.out).get_mut(&(track.clone(), chunk)).map(|out| f(&mut out.entry))
     }
 
     /// A chunk is no longer out.
-    pub(super) fn remove(&self, track: &TrackId, chunk: u64) -> Option<Flight> {
+    pub(super) fn remove(&self, track: &TrackId, chunk: ChunkIndex) -> Option<InFlightChunk> {
         let out = lock(&self.out).remove(&(track.clone(), chunk));
         self.changed.notify_one();
-        out.map(|out| out.flight)
+        out.map(|out| out.entry)
     }
 
     /// Nothing of a track is out any more.
@@ -123,14 +128,14 @@ impl Flights {
     }
 
     /// Goes through everything that is out.
-    pub(super) fn each(&self, mut f: impl FnMut(&Key, &mut Flight)) {
-        lock(&self.out).iter_mut().for_each(|(key, out)| f(key, &mut out.flight));
+    pub(super) fn each(&self, mut f: impl FnMut(&Key, &mut InFlightChunk)) {
+        lock(&self.out).iter_mut().for_each(|(key, out)| f(key, &mut out.entry));
     }
 
     /// How many chunks are out, and how many of them have been begun with.
     pub(super) fn count(&self) -> (usize, usize) {
         let out = lock(&self.out);
-        (out.len(), out.values().filter(|out| out.flight.is_begun()).count())
+        (out.len(), out.values().filter(|out| out.entry.is_begun()).count())
     }
 }
 
@@ -143,55 +148,55 @@ mod tests {
         Route::new(model, provider)
     }
 
-    fn flight() -> Flight {
-        Flight::new(1, Duration::ZERO)
+    fn entry() -> InFlightChunk {
+        InFlightChunk::new(1, Duration::ZERO)
     }
 
     #[tokio::test]
     async fn every_route_has_a_bound_of_its_own_that_follows_its_workers() {
-        let flights = Arc::new(Flights::new(1, None));
+        let in_flight = Arc::new(InFlightChunks::new(1, None));
         let (id, unserved, served) =
             (TrackId::from_random(1), route("unserved", "cpu"), route("served", "cpu"));
-        flights.add(&id, 0, &unserved, flight());
-        assert_eq!((flights.room(&unserved), flights.room(&served)), (0, 1));
-        flights.add(&id, 1, &served, flight());
-        assert_eq!((flights.room(&served), flights.room(&route("served", "cuda"))), (0, 1));
+        in_flight.add(&id, 0.into(), &unserved, entry());
+        assert_eq!((in_flight.room(&unserved), in_flight.room(&served)), (0, 1));
+        in_flight.add(&id, 1.into(), &served, entry());
+        assert_eq!((in_flight.room(&served), in_flight.room(&route("served", "cuda"))), (0, 1));
         let waiting = tokio::spawn({
-            let flights = flights.clone();
-            async move { flights.changed().await }
+            let in_flight = in_flight.clone();
+            async move { in_flight.changed().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        flights.set_served(HashMap::from([(served.clone(), 2)]));
+        in_flight.set_served(HashMap::from([(served.clone(), 2)]));
         waiting.await.unwrap();
-        assert_eq!((flights.room(&served), flights.room(&unserved)), (1, 0));
-        assert_eq!((flights.count(), flights.bound()), ((2, 0), 3));
-        flights.remove_track(&id);
-        assert_eq!((flights.room(&unserved), flights.count(), flights.bound()), (1, (0, 0), 2));
+        assert_eq!((in_flight.room(&served), in_flight.room(&unserved)), (1, 0));
+        assert_eq!((in_flight.count(), in_flight.bound()), ((2, 0), 3));
+        in_flight.remove_track(&id);
+        assert_eq!((in_flight.room(&unserved), in_flight.count(), in_flight.bound()), (1, (0, 0), 2));
     }
 
     #[test]
     fn the_roomiest_provider_is_one_with_live_workers_for_the_model() {
-        let flights = Flights::new(2, None);
-        assert_eq!(flights.roomiest("m"), None);
+        let in_flight = InFlightChunks::new(2, None);
+        assert_eq!(in_flight.roomiest("m"), None);
         let [cpu, cuda] = [route("m", "cpu"), route("m", "cuda")];
-        flights.set_served([(cpu.clone(), 3), (cuda.clone(), 4), (route("n", "npu"), 9)].into());
-        assert_eq!(flights.roomiest("m"), Some(cuda.clone()));
+        in_flight.set_served([(cpu.clone(), 3), (cuda.clone(), 4), (route("n", "npu"), 9)].into());
+        assert_eq!(in_flight.roomiest("m"), Some(cuda.clone()));
         let id = TrackId::from_random(1);
-        (0..2).for_each(|chunk| flights.add(&id, chunk, &cuda, flight()));
-        assert_eq!(flights.roomiest("m"), Some(cpu.clone()));
+        (0u64..2).for_each(|chunk| in_flight.add(&id, chunk.into(), &cuda, entry()));
+        assert_eq!(in_flight.roomiest("m"), Some(cpu.clone()));
         // A copy goes where its track is now, and its place with it.
         assert!(
-            flights.copied(&id, 0, &cpu, 2, Duration::ZERO)
-                && !flights.copied(&id, 7, &cpu, 2, Duration::ZERO)
+            in_flight.copied(&id, 0.into(), &cpu, 2, Duration::ZERO)
+                && !in_flight.copied(&id, 7.into(), &cpu, 2, Duration::ZERO)
         );
-        assert_eq!((flights.room(&cpu), flights.room(&cuda)), (2, 3));
+        assert_eq!((in_flight.room(&cpu), in_flight.room(&cuda)), (2, 3));
     }
 
     #[test]
     fn a_fixed_bound_holds_for_every_route() {
-        let flights = Flights::new(2, Some(7));
-        flights.set_served([(route("m", "cpu"), 3)].into());
-        assert_eq!((flights.room(&route("m", "cpu")), flights.room(&route("m", "cuda"))), (7, 7));
+        let in_flight = InFlightChunks::new(2, Some(7));
+        in_flight.set_served([(route("m", "cpu"), 3)].into());
+        assert_eq!((in_flight.room(&route("m", "cpu")), in_flight.room(&route("m", "cuda"))), (7, 7));
     }
 }

@@ -3,11 +3,12 @@
 //! Times are durations since any common beginning. Nothing here is needed for the result to be right, since
 //! replies may come twice and in any order; it decides only how long a loss is waited for, and at what cost.
 
+use crate::units::WorkerId;
 use std::time::Duration;
 
 /// A chunk that has been handed out and whose reply has not come yet.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Flight {
+pub struct InFlightChunk {
     /// The latest attempt that was handed out.
     attempt: u32,
     /// When it was last sent.
@@ -15,21 +16,21 @@ pub struct Flight {
     /// The last time that anything told that it is not lost.
     sign: Duration,
     /// Workers that have begun with it and may still be at it.
-    hands: Vec<Hand>,
+    holders: Vec<Holder>,
     /// Copies handed out on top of the first.
     copies: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Hand {
-    worker: String,
+struct Holder {
+    worker: WorkerId,
     attempt: u32,
     since: Duration,
 }
 
 /// How chunks that are out are watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Patience {
+pub struct LeasePolicy {
     /// Without any sign of a chunk for so long, it is asked for again; each time twice as long as before.
     pub lease: Duration,
     /// A chunk that is out for so many times as long as a chunk usually takes gets a spare copy.
@@ -38,16 +39,16 @@ pub struct Patience {
     pub least: Duration,
 }
 
-impl Default for Patience {
+impl Default for LeasePolicy {
     fn default() -> Self {
         Self { lease: Duration::from_secs(15), straggler: 2.0, least: Duration::from_secs(1) }
     }
 }
 
-impl Flight {
+impl InFlightChunk {
     /// A chunk that goes out now for the `attempt`-th time.
     pub fn new(attempt: u32, now: Duration) -> Self {
-        Self { attempt, sent: now, sign: now, hands: Vec::new(), copies: 0 }
+        Self { attempt, sent: now, sign: now, holders: Vec::new(), copies: 0 }
     }
 
     /// The latest attempt that was handed out.
@@ -68,16 +69,16 @@ impl Flight {
 
     /// A worker has begun with it. Returns the worker that had this delivery before, if one had: it died, or
     /// the broker lost it from sight.
-    pub fn begun(&mut self, worker: &str, attempt: u32, now: Duration) -> Option<String> {
+    pub fn begun(&mut self, worker: &WorkerId, attempt: u32, now: Duration) -> Option<WorkerId> {
         self.sign = now;
-        let before = self.hands.iter().position(|h| h.attempt == attempt).map(|at| self.hands.remove(at));
-        self.hands.push(Hand { worker: worker.to_owned(), attempt, since: now });
-        before.map(|hand| hand.worker)
+        let before = self.holders.iter().position(|h| h.attempt == attempt).map(|at| self.holders.remove(at));
+        self.holders.push(Holder { worker: worker.clone(), attempt, since: now });
+        before.map(|holder| holder.worker)
     }
 
     /// A worker says that it is still at it.
-    pub fn seen(&mut self, worker: &str, now: Duration) {
-        if self.is_with(worker) {
+    pub fn seen(&mut self, worker: &WorkerId, now: Duration) {
+        if self.is_held_by(worker) {
             self.sign = now;
         }
     }
@@ -85,32 +86,32 @@ impl Flight {
     /// It waits in a queue where others are served: no sign of loss, unless that goes on for longer than
     /// `at_most`, since no more chunks than the workers hold are out.
     pub fn waits(&mut self, now: Duration, at_most: Duration) {
-        if self.hands.is_empty() && now.saturating_sub(self.sent) < at_most {
+        if self.holders.is_empty() && now.saturating_sub(self.sent) < at_most {
             self.sign = now;
         }
     }
 
     /// A worker no longer has it: it handed it back, died, or sent what cannot be used. Says whether it had it.
-    pub fn let_go(&mut self, worker: &str) -> bool {
-        let before = self.hands.len();
-        self.hands.retain(|h| h.worker != worker);
-        self.hands.len() < before
+    pub fn release(&mut self, worker: &WorkerId) -> bool {
+        let before = self.holders.len();
+        self.holders.retain(|h| h.worker != *worker);
+        self.holders.len() < before
     }
 
-    /// The broker was lost and found again: it hands everything out anew, or has lost it. Nobody is to blame.
-    pub fn forget_hands(&mut self, now: Duration) {
-        self.hands.clear();
+    /// The broker was lost and found again: it holders everything out anew, or has lost it. Nobody is to blame.
+    pub fn forget_holders(&mut self, now: Duration) {
+        self.holders.clear();
         (self.sent, self.sign, self.copies) = (now, now, 0);
     }
 
     /// Whether a worker has begun with it and may still be at it.
-    pub fn is_with(&self, worker: &str) -> bool {
-        self.hands.iter().any(|h| h.worker == worker)
+    pub fn is_held_by(&self, worker: &WorkerId) -> bool {
+        self.holders.iter().any(|h| h.worker == *worker)
     }
 
     /// Workers that have begun with it and may still be at it.
-    pub fn workers(&self) -> impl Iterator<Item = &str> {
-        self.hands.iter().map(|h| h.worker.as_str())
+    pub fn workers(&self) -> impl Iterator<Item = &WorkerId> {
+        self.holders.iter().map(|h| &h.worker)
     }
 
     /// Copies handed out on top of the first.
@@ -120,28 +121,28 @@ impl Flight {
 
     /// Whether any worker has begun with it and may still be at it.
     pub fn is_begun(&self) -> bool {
-        !self.hands.is_empty()
+        !self.holders.is_empty()
     }
 
     /// Nothing has been heard of it for too long: its job, its reply or its worker is lost.
-    pub fn is_overdue(&self, now: Duration, patience: &Patience) -> bool {
-        let lease = patience.lease.saturating_mul(1 << self.copies.min(6));
+    pub fn is_overdue(&self, now: Duration, policy: &LeasePolicy) -> bool {
+        let lease = policy.lease.saturating_mul(1 << self.copies.min(6));
         now.saturating_sub(self.sign) > lease
     }
 
     /// While workers are idle a spare copy of it would likely be back first. `typical` is how long a chunk of
     /// its track usually takes, if that is known.
-    pub fn is_straggler(&self, now: Duration, typical: Option<Duration>, patience: &Patience) -> bool {
+    pub fn is_straggler(&self, now: Duration, typical: Option<Duration>, policy: &LeasePolicy) -> bool {
         if self.copies > 0 {
             return false;
         }
-        match (self.hands.iter().map(|h| h.since).max(), typical) {
+        match (self.holders.iter().map(|h| h.since).max(), typical) {
             // Nobody has begun with it, though somebody could: it is lost, or waits behind a busy worker.
-            (None, _) => now.saturating_sub(self.sign) > patience.least,
+            (None, _) => now.saturating_sub(self.sign) > policy.least,
             (Some(_), None) => false,
             (Some(begun), Some(typical)) => {
-                let usual = Duration::try_from_secs_f64(typical.as_secs_f64() * patience.straggler);
-                now.saturating_sub(begun) > usual.unwrap_or(Duration::MAX).max(patience.least)
+                let usual = Duration::try_from_secs_f64(typical.as_secs_f64() * policy.straggler);
+                now.saturating_sub(begun) > usual.unwrap_or(Duration::MAX).max(policy.least)
             }
         }
     }
@@ -159,8 +160,8 @@ pub fn is_poison<W: PartialEq>(failed: &[W], max_attempts: u32, others: bool) ->
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { lease: Duration::from_secs(10), straggler: 2.0, least: Duration::from_secs(1) };
+    const POLICY: LeasePolicy =
+        LeasePolicy { lease: Duration::from_secs(10), straggler: 2.0, least: Duration::from_secs(1) };
 
     fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -168,74 +169,74 @@ mod tests {
 
     #[test]
     fn silence_ends_a_lease_and_every_sign_renews_it() {
-        let mut flight = Flight::new(1, s(0));
-        assert!(!flight.is_overdue(s(10), &PATIENCE) && flight.is_overdue(s(11), &PATIENCE));
-        flight.begun("a", 1, s(9));
-        assert!(!flight.is_overdue(s(19), &PATIENCE));
-        flight.seen("b", s(19));
-        assert!(flight.is_overdue(s(20), &PATIENCE), "another worker's word is no sign");
-        flight.seen("a", s(19));
-        assert!(!flight.is_overdue(s(29), &PATIENCE));
+        let mut chunk = InFlightChunk::new(1, s(0));
+        assert!(!chunk.is_overdue(s(10), &POLICY) && chunk.is_overdue(s(11), &POLICY));
+        chunk.begun(&"a".into(), 1, s(9));
+        assert!(!chunk.is_overdue(s(19), &POLICY));
+        chunk.seen(&"b".into(), s(19));
+        assert!(chunk.is_overdue(s(20), &POLICY), "another worker's word is no sign");
+        chunk.seen(&"a".into(), s(19));
+        assert!(!chunk.is_overdue(s(29), &POLICY));
     }
 
     #[test]
     fn waiting_in_a_busy_queue_is_no_loss_but_a_silent_worker_is() {
-        let mut flight = Flight::new(1, s(0));
-        flight.waits(s(100), s(120));
-        assert!(!flight.is_overdue(s(105), &PATIENCE));
-        flight.begun("a", 1, s(105));
-        flight.waits(s(200), s(300));
-        assert!(flight.is_overdue(s(200), &PATIENCE));
-        let mut lost = Flight::new(1, s(0));
+        let mut chunk = InFlightChunk::new(1, s(0));
+        chunk.waits(s(100), s(120));
+        assert!(!chunk.is_overdue(s(105), &POLICY));
+        chunk.begun(&"a".into(), 1, s(105));
+        chunk.waits(s(200), s(300));
+        assert!(chunk.is_overdue(s(200), &POLICY));
+        let mut lost = InFlightChunk::new(1, s(0));
         lost.waits(s(119), s(120));
         lost.waits(s(125), s(120));
-        assert!(lost.is_overdue(s(130), &PATIENCE), "nothing waits for ever");
+        assert!(lost.is_overdue(s(130), &POLICY), "nothing waits for ever");
     }
 
     #[test]
     fn every_copy_is_waited_for_twice_as_long() {
-        let mut flight = Flight::new(1, s(0));
-        flight.copied(2, s(11));
-        assert!(!flight.is_overdue(s(31), &PATIENCE) && flight.is_overdue(s(32), &PATIENCE));
+        let mut chunk = InFlightChunk::new(1, s(0));
+        chunk.copied(2, s(11));
+        assert!(!chunk.is_overdue(s(31), &POLICY) && chunk.is_overdue(s(32), &POLICY));
         for attempt in 3..100 {
-            flight.copied(attempt, s(32));
+            chunk.copied(attempt, s(32));
         }
-        assert!(flight.is_overdue(s(32 + 641), &PATIENCE), "but not for ever");
+        assert!(chunk.is_overdue(s(32 + 641), &POLICY), "but not for ever");
     }
 
     #[test]
     fn a_delivery_that_comes_again_tells_who_lost_it() {
-        let mut flight = Flight::new(1, s(0));
-        assert_eq!(flight.begun("a", 1, s(1)), None);
-        assert_eq!(flight.begun("b", 1, s(2)).as_deref(), Some("a"));
-        assert!(flight.is_with("b") && !flight.is_with("a"));
-        flight.copied(2, s(3));
-        assert_eq!(flight.begun("c", 2, s(3)), None, "a copy is not a loss");
-        assert!(flight.let_go("c") && !flight.let_go("c"));
-        flight.forget_hands(s(4));
-        assert_eq!(flight.begun("d", 1, s(5)), None);
+        let mut chunk = InFlightChunk::new(1, s(0));
+        assert_eq!(chunk.begun(&"a".into(), 1, s(1)), None);
+        assert_eq!(chunk.begun(&"b".into(), 1, s(2)).as_deref(), Some("a"));
+        assert!(chunk.is_held_by(&"b".into()) && !chunk.is_held_by(&"a".into()));
+        chunk.copied(2, s(3));
+        assert_eq!(chunk.begun(&"c".into(), 2, s(3)), None, "a copy is not a loss");
+        assert!(chunk.release(&"c".into()) && !chunk.release(&"c".into()));
+        chunk.forget_holders(s(4));
+        assert_eq!(chunk.begun(&"d".into(), 1, s(5)), None);
     }
 
     #[test]
     fn a_straggler_gets_one_spare_copy() {
-        let mut flight = Flight::new(1, s(0));
-        flight.begun("slow", 1, s(3));
-        assert!(!flight.is_straggler(s(7), Some(s(2)), &PATIENCE), "counted from when it was begun");
-        assert!(!flight.is_straggler(s(99), None, &PATIENCE), "nobody knows what is slow");
-        assert!(flight.is_straggler(s(8), Some(s(2)), &PATIENCE));
-        flight.copied(2, s(8));
-        assert!(!flight.is_straggler(s(100), Some(s(2)), &PATIENCE));
+        let mut chunk = InFlightChunk::new(1, s(0));
+        chunk.begun(&"slow".into(), 1, s(3));
+        assert!(!chunk.is_straggler(s(7), Some(s(2)), &POLICY), "counted from when it was begun");
+        assert!(!chunk.is_straggler(s(99), None, &POLICY), "nobody knows what is slow");
+        assert!(chunk.is_straggler(s(8), Some(s(2)), &POLICY));
+        chunk.copied(2, s(8));
+        assert!(!chunk.is_straggler(s(100), Some(s(2)), &POLICY));
     }
 
     #[test]
     fn what_nobody_begins_with_though_somebody_could_gets_a_copy_soon() {
-        let mut flight = Flight::new(1, s(0));
-        assert!(!flight.is_straggler(s(1), None, &PATIENCE) && flight.is_straggler(s(2), None, &PATIENCE));
-        flight.waits(s(5), s(60));
-        assert!(!flight.is_straggler(s(6), None, &PATIENCE));
-        flight.copied(2, s(7));
-        flight.forget_hands(s(8));
-        assert!(flight.is_straggler(s(10), None, &PATIENCE), "the copy went with the broker");
+        let mut chunk = InFlightChunk::new(1, s(0));
+        assert!(!chunk.is_straggler(s(1), None, &POLICY) && chunk.is_straggler(s(2), None, &POLICY));
+        chunk.waits(s(5), s(60));
+        assert!(!chunk.is_straggler(s(6), None, &POLICY));
+        chunk.copied(2, s(7));
+        chunk.forget_holders(s(8));
+        assert!(chunk.is_straggler(s(10), None, &POLICY), "the copy went with the broker");
     }
 
     #[test]
