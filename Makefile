@@ -53,11 +53,11 @@ test-tools: ## Installs what only the tests need: a browser, an independent deco
 	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2
 	@$(PYTHON) scripts/fetch_web_libraries.py --tests
 
-lint: ## Formatting, clippy, docs, and that the walls between the rooms hold.
+lint: ## Formatting, clippy, docs, and the dependency rules.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
-	$(PYTHON) scripts/check_walls.py
+	$(PYTHON) scripts/check_dependencies.py
 
 bench: build ## Measures; see benches/README.md.
 	$(PYTHON) benches/pipeline.py overhead

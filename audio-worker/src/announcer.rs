@@ -1,6 +1,6 @@
 //! Announces a worker to every server, again and again, beside its work and never in its way.
 
-use crate::board::Board;
+use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
 use karaoke_queue::WorkerQueue;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The announcements of one worker's life; dropping it ends them without a last word.
 pub(crate) struct Announcer {
-    board: Arc<Board>,
+    status: Arc<WorkerStatus>,
     queue: Arc<dyn WorkerQueue>,
     quiet: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 impl Announcer {
-    /// Announces what stands on the board: now, then every [`Board::every`], and when there is news.
-    pub(crate) fn start(board: Arc<Board>, queue: Arc<dyn WorkerQueue>) -> Self {
+    /// Announces what stands on the status: now, then every [`WorkerStatus::every`], and when there is news.
+    pub(crate) fn start(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>) -> Self {
         let quiet = CancellationToken::new();
-        let task = tokio::spawn(repeat(board.clone(), queue.clone(), quiet.clone()));
-        Self { board, queue, quiet, task: AbortOnDropHandle::new(task) }
+        let task = tokio::spawn(repeat(status.clone(), queue.clone(), quiet.clone()));
+        Self { status, queue, quiet, task: AbortOnDropHandle::new(task) }
     }
 
     /// Falls silent, as a frozen worker does.
@@ -40,26 +40,26 @@ impl Announcer {
         // An earlier announcement must not come after the last one.
         let task: JoinHandle<()> = self.task.detach();
         let _ = task.await;
-        self.board.over(state, note);
-        announce(&self.board, &*self.queue).await;
+        self.status.over(state, note);
+        announce(&self.status, &*self.queue).await;
     }
 }
 
-async fn repeat(board: Arc<Board>, queue: Arc<dyn WorkerQueue>, quiet: CancellationToken) {
+async fn repeat(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>, quiet: CancellationToken) {
     while !quiet.is_cancelled() {
-        announce(&board, &*queue).await;
+        announce(&status, &*queue).await;
         tokio::select! {
             () = quiet.cancelled() => {}
-            () = board.news() => {}
-            () = tokio::time::sleep(board.every()) => {}
+            () = status.news() => {}
+            () = tokio::time::sleep(status.every()) => {}
         }
     }
 }
 
-async fn announce(board: &Board, queue: &dyn WorkerQueue) {
-    match timeout(PATIENCE, queue.announce(board.presence())).await {
-        Ok(Ok(())) => board.announced().cancel(),
-        Ok(Err(error)) => tracing::debug!(worker = board.name().as_str(), %error, "not announced"),
-        Err(_) => tracing::debug!(worker = board.name().as_str(), "not announced in time"),
+async fn announce(status: &WorkerStatus, queue: &dyn WorkerQueue) {
+    match timeout(PATIENCE, queue.announce(status.presence())).await {
+        Ok(Ok(())) => status.announced().cancel(),
+        Ok(Err(error)) => tracing::debug!(worker = status.name().as_str(), %error, "not announced"),
+        Err(_) => tracing::debug!(worker = status.name().as_str(), "not announced in time"),
     }
 }

@@ -1,7 +1,7 @@
 //! Separates one chunk, window by window, on the thread that calls.
 
+use crate::fault_injection::Fault;
 use crate::kinds::{SeparateError, Separator};
-use crate::simulation::Fault;
 use karaoke_core::audio::read_le_bytes;
 use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Separated};

@@ -6,31 +6,31 @@
 
 mod announcer;
 mod backoff;
-mod bench;
-mod board;
 mod chunk;
 pub mod config;
+mod failure_backoff;
+pub mod fault_injection;
+mod inference_thread;
 pub mod kinds;
 mod library;
 mod memory;
-mod outbox;
 pub mod pool;
 pub mod process;
 pub mod provider;
+mod result_publisher;
 pub mod runtime;
 mod sessions;
-pub mod simulation;
 pub mod stft;
-mod streak;
 #[cfg(test)]
 mod tests;
 mod worker;
+mod worker_status;
 
 pub use backoff::Backoff;
-pub use board::{Identity, obituary};
 pub use config::WorkerConfig;
 pub use kinds::{SeparateError, Separator};
 pub use pool::{Pool, PoolOptions};
 pub use provider::{Provider, Wanted};
 pub use runtime::{Loader, Runtime, RuntimeError};
-pub use simulation::{Fault, SimulationConfig};
+pub use fault_injection::{Fault, SimulationConfig};
+pub use worker_status::{Identity, crash_announcement};

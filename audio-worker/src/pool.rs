@@ -1,13 +1,15 @@
 //! The workers of one process.
 
 use crate::backoff::Backoff;
-use crate::bench::Bench;
-use crate::board::{About, Board, Identity};
 use crate::config::{BadConfig, Sizes, WorkerConfig, cores};
+use crate::fault_injection::{
+    BadSimulation, Fault, FaultInjector, FaultScope, ReplyFaults, SimulationConfig, slowed,
+};
+use crate::inference_thread::InferenceThread;
 use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
-use crate::simulation::{BadSimulation, Fault, Lossy, Saboteur, SimulationConfig, Stage, slowed};
 use crate::worker::{Ending, Worker};
+use crate::worker_status::{About, Identity, WorkerStatus};
 use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
@@ -98,7 +100,7 @@ impl Pool {
         let (models, config) = (installed(&catalogue)?, &options.worker);
         let workers = options.faults().len();
         let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
-        Self::start_with(options, models, queue, &|seat| opener(loader.at(seat), catalogue.clone()))
+        Self::start_with(options, models, queue, &|factory| opener(loader.at(factory), catalogue.clone()))
     }
 
     /// Starts one worker that has this process for itself: when it has a fault, the process has it.
@@ -115,9 +117,10 @@ impl Pool {
         let loader = Loader::shared(runtime, 1, threads, threads, options.worker.cache_folder());
         let stop = CancellationToken::new();
         let open = opener(loader, catalogue);
-        let seat = Seat { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
-        let worker = seat.worker(identity, Stage::Process)?;
-        let (mut workers, announced) = (JoinSet::new(), vec![worker.board.announced().clone()]);
+        let factory =
+            WorkerFactory { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
+        let worker = factory.worker(identity, FaultScope::Process)?;
+        let (mut workers, announced) = (JoinSet::new(), vec![worker.status.announced().clone()]);
         workers.spawn(async move {
             worker.run().await;
         });
@@ -138,10 +141,10 @@ impl Pool {
             let (options, models, queue, open) =
                 (options.clone(), models.clone(), queue.clone(), open(index));
             let name = format!("{}{}", options.worker.id, index + 1);
-            let seat = Seat { options, fault, models, queue, open, stop: stop.clone() };
-            let first = seat.worker(Identity::new(name.as_str()), Stage::Task)?;
-            announced.push(first.board.announced().clone());
-            workers.spawn(seat.occupy(name.into(), first));
+            let factory = WorkerFactory { options, fault, models, queue, open, stop: stop.clone() };
+            let first = factory.worker(Identity::new(name.as_str()), FaultScope::Task)?;
+            announced.push(first.status.announced().clone());
+            workers.spawn(factory.keep_running(name.into(), first));
         }
         tracing::info!(workers = workers.len(), "workers started");
         Ok(Self { stop, workers, announced })
@@ -191,7 +194,7 @@ fn installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
 }
 
 /// A worker's place in the pool: whoever works there, life after life, has the same name and the same fault.
-struct Seat {
+struct WorkerFactory {
     options: PoolOptions,
     fault: Option<Fault>,
     models: Arc<[ModelName]>,
@@ -200,13 +203,13 @@ struct Seat {
     stop: CancellationToken,
 }
 
-impl Seat {
-    /// A worker for this seat.
-    fn worker(&self, identity: Identity, stage: Stage) -> io::Result<Worker> {
+impl WorkerFactory {
+    /// A worker for this factory.
+    fn worker(&self, identity: Identity, scope: FaultScope) -> io::Result<Worker> {
         let PoolOptions { worker: config, simulation, every, .. } = &self.options;
-        let saboteur = self.fault.map(|fault| Arc::new(Saboteur::new(fault, stage, simulation)));
-        let open = slowed(self.open.clone(), simulation, saboteur.clone());
-        let bench = Bench::start(&identity.name, Sessions::new(open, config.loaded_models))?;
+        let injector = self.fault.map(|fault| Arc::new(FaultInjector::new(fault, scope, simulation)));
+        let open = slowed(self.open.clone(), simulation, injector.clone());
+        let thread = InferenceThread::start(&identity.name, Sessions::new(open, config.loaded_models))?;
         let about = About {
             identity,
             models: self.models.clone(),
@@ -220,17 +223,17 @@ impl Seat {
         Ok(Worker {
             routes: self.options.routes(&self.models).into(),
             queue: self.queue.clone(),
-            bench,
-            board: Arc::new(Board::new(about)),
+            thread,
+            status: Arc::new(WorkerStatus::new(about)),
             pause: config.retry_pause(),
-            saboteur,
-            lossy: Lossy::new(simulation),
+            injector,
+            reply_faults: ReplyFaults::new(simulation),
             stop: self.stop.clone(),
         })
     }
 
     /// Lets `first` work here, and another after each crash, if there is to be one.
-    async fn occupy(self, name: WorkerId, first: Worker) {
+    async fn keep_running(self, name: WorkerId, first: Worker) {
         let (mut worker, mut backoff) = (first, Backoff::default());
         loop {
             let born = Instant::now();
@@ -245,7 +248,7 @@ impl Seat {
             if timeout(pause, self.stop.cancelled()).await.is_ok() {
                 return;
             }
-            worker = match self.worker(Identity::new(name.as_str()), Stage::Task) {
+            worker = match self.worker(Identity::new(name.as_str()), FaultScope::Task) {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::error!(worker = name.as_str(), %error, "cannot be started again");

@@ -1,12 +1,12 @@
 //! One worker: takes a job, has it separated, sends the reply, and only then acks.
 
 use crate::announcer::Announcer;
-use crate::bench::Bench;
-use crate::board::Board;
 use crate::chunk::{BeforeWindow, ChunkError};
-use crate::outbox::{Outbox, Post};
-use crate::simulation::{Fault, Lossy, Saboteur};
-use crate::streak::Streak;
+use crate::failure_backoff::FailureBackoff;
+use crate::fault_injection::{Fault, FaultInjector, ReplyFaults};
+use crate::inference_thread::InferenceThread;
+use crate::result_publisher::{Post, ResultPublisher};
+use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_core::{Route, WorkerId};
@@ -17,20 +17,20 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How long a worker waits until the queue has what it says beside its results, before it goes on.
-const SAYING: Duration = Duration::from_secs(2);
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a worker without a job looks whether its last reply was refused.
-const GLANCE: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// One worker in one life.
 pub(crate) struct Worker {
     pub(crate) routes: Arc<[Route]>,
     pub(crate) queue: Arc<dyn WorkerQueue>,
-    pub(crate) bench: Bench,
-    pub(crate) board: Arc<Board>,
+    pub(crate) thread: InferenceThread,
+    pub(crate) status: Arc<WorkerStatus>,
     pub(crate) pause: Duration,
-    pub(crate) saboteur: Option<Arc<Saboteur>>,
-    pub(crate) lossy: Lossy,
+    pub(crate) injector: Option<Arc<FaultInjector>>,
+    pub(crate) reply_faults: ReplyFaults,
     pub(crate) stop: CancellationToken,
 }
 
@@ -60,45 +60,45 @@ enum After {
 impl Worker {
     /// Works until told to stop or until the queue is closed. The job in hand is finished first.
     pub(crate) async fn run(self) -> Ending {
-        let announcer = Announcer::start(self.board.clone(), self.queue.clone());
-        let mut outbox = Outbox::new(Post {
+        let announcer = Announcer::start(self.status.clone(), self.queue.clone());
+        let mut publisher = ResultPublisher::new(Post {
             queue: self.queue.clone(),
-            board: self.board.clone(),
-            lossy: self.lossy,
+            status: self.status.clone(),
+            reply_faults: self.reply_faults,
             pause: self.pause,
             stop: self.stop.clone(),
         });
-        let ending = self.work(&announcer, &mut outbox).await;
+        let ending = self.work(&announcer, &mut publisher).await;
         let (state, note) = match ending {
             Ending::Left => {
-                outbox.settle().await;
+                publisher.settle().await;
                 (WorkerState::Left, None)
             }
             Ending::Crashed => {
-                drop(outbox);
+                drop(publisher);
                 (WorkerState::Crashed, Some("simulated crash"))
             }
         };
         announcer.end(state, note).await;
-        self.bench.close().await;
+        self.thread.close().await;
         ending
     }
 
-    async fn work(&self, announcer: &Announcer, outbox: &mut Outbox) -> Ending {
-        let mut streak = Streak::new(self.pause, self.queue.refusals(self.name()));
+    async fn work(&self, announcer: &Announcer, publisher: &mut ResultPublisher) -> Ending {
+        let mut backoff = FailureBackoff::new(self.pause, self.queue.refusals(self.name()));
         loop {
-            if let Some(rest) = streak.heard(self.queue.refusals(self.name())) {
-                self.board.count_failure();
+            if let Some(rest) = backoff.heard(self.queue.refusals(self.name())) {
+                self.status.count_failure();
                 self.rest(rest, "a reply was refused as corrupt").await;
             }
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ending::Left,
                 next = self.queue.next_job(&self.routes) => next,
-                () = tokio::time::sleep(GLANCE) => continue,
+                () = tokio::time::sleep(POLL_INTERVAL) => continue,
             };
             let after = match next {
-                Ok(delivery) => self.handle(delivery, outbox).await,
+                Ok(delivery) => self.handle(delivery, publisher).await,
                 Err(error) if error.retryable() => After::HandedBack(format!("no job: {error}")),
                 Err(QueueError::Closed) => return Ending::Left,
                 Err(error) => {
@@ -107,13 +107,13 @@ impl Worker {
                 }
             };
             match after {
-                After::Done => streak.succeeded(),
+                After::Done => backoff.succeeded(),
                 After::Nothing => {}
-                After::HandedBack(why) => self.rest(streak.failed(), &why).await,
+                After::HandedBack(why) => self.rest(backoff.failed(), &why).await,
                 After::Crash => return Ending::Crashed,
                 After::Hang(in_hand) => return self.hang(announcer, *in_hand).await,
             }
-            self.board.idle();
+            self.status.idle();
         }
     }
 
@@ -122,26 +122,26 @@ impl Worker {
         fields(worker = self.name().as_str(), track = %delivery.message.track, chunk = %delivery.message.chunk,
             attempt = delivery.message.attempt),
     )]
-    async fn handle(&self, delivery: Delivery<Job>, outbox: &mut Outbox) -> After {
+    async fn handle(&self, delivery: Delivery<Job>, publisher: &mut ResultPublisher) -> After {
         let job = &delivery.message;
         if self.queue.is_unwanted(&job.track, job.chunk) {
             delivery.ack();
             return After::Nothing;
         }
-        self.board.working(job);
+        self.status.working(job);
         tracing::info!("chunk {} begun", job.chunk);
         self.say(job, 0.0, Outcome::Started).await;
         let began = Instant::now();
-        let result = self.bench.separate(job.clone(), self.before_window(job)).await;
+        let result = self.thread.separate(job.clone(), self.before_window(job)).await;
         let seconds = began.elapsed().as_secs_f64();
         match result {
             Ok(separated) => {
-                let separated = match self.saboteur(job) {
-                    Some(saboteur) => saboteur.after_chunk(separated),
+                let separated = match self.injector(job) {
+                    Some(injector) => injector.after_chunk(separated),
                     None => separated,
                 };
                 let reply = self.reply(job, seconds, Outcome::Separated(separated));
-                outbox.send(delivery, reply).await;
+                publisher.send(delivery, reply).await;
                 After::Done
             }
             Err(ChunkError::Cancelled) => {
@@ -153,33 +153,33 @@ impl Worker {
             Err(error) if error.retryable() => self.hand_back(delivery, seconds, &error).await,
             Err(error) => {
                 tracing::error!(%error, "job failed for good");
-                self.board.count_failure();
+                self.status.count_failure();
                 let reply = self.reply(job, seconds, Outcome::Failed(error.to_string()));
-                outbox.send(delivery, reply).await;
+                publisher.send(delivery, reply).await;
                 After::Nothing
             }
         }
     }
 
     /// What goes wrong with this job on purpose.
-    fn saboteur(&self, job: &Job) -> Option<&Arc<Saboteur>> {
-        self.saboteur.as_ref().filter(|s| s.acts_on(&job.model))
+    fn injector(&self, job: &Job) -> Option<&Arc<FaultInjector>> {
+        self.injector.as_ref().filter(|s| s.acts_on(&job.model))
     }
 
     /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
     fn before_window(&self, job: &Job) -> BeforeWindow {
-        let (queue, saboteur) = (self.queue.clone(), self.saboteur(job).cloned());
+        let (queue, injector) = (self.queue.clone(), self.injector(job).cloned());
         let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);
-        Box::new(move |window| match &saboteur {
+        Box::new(move |window| match &injector {
             _ if queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),
-            Some(saboteur) => saboteur.before_window(window, windows),
+            Some(injector) => injector.before_window(window, windows),
             None => Ok(()),
         })
     }
 
     async fn hand_back(&self, delivery: Delivery<Job>, seconds: f64, error: &ChunkError) -> After {
         tracing::warn!(%error, "job failed, handing it back");
-        self.board.count_failure();
+        self.status.count_failure();
         self.say(&delivery.message, seconds, Outcome::Returned(error.to_string())).await;
         delivery.nack();
         After::HandedBack(error.to_string())
@@ -197,7 +197,7 @@ impl Worker {
     /// Tells the server how it goes, beside the results. One that does not hear it gets those all the same.
     async fn say(&self, job: &Job, seconds: f64, outcome: Outcome) {
         let reply = self.reply(job, seconds, outcome);
-        match timeout(SAYING, self.queue.reply(&job.reply_to, reply)).await {
+        match timeout(ANNOUNCE_TIMEOUT, self.queue.reply(&job.reply_to, reply)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "could not tell the server how it goes"),
             Err(_) => tracing::warn!("could not tell the server in time how it goes"),
@@ -221,12 +221,12 @@ impl Worker {
             return;
         }
         tracing::warn!(worker = self.name().as_str(), seconds = rest.as_secs_f64(), why, "resting");
-        self.board.resting(why);
+        self.status.resting(why);
         let _ = timeout(rest, self.stop.cancelled()).await;
-        self.board.idle();
+        self.status.idle();
     }
 
     fn name(&self) -> &WorkerId {
-        self.board.name()
+        self.status.name()
     }
 }

@@ -5,7 +5,9 @@
 //! smallest bin ("Max Spec", "Min Spec": `ensembling` in its `lib_v5/spec_utils.py`); the mean lies between
 //! these, and keeps what the members' phases would cancel in a mean of samples. The transform is UVR's there.
 
-use super::{SeparateError, Separator, check_buffers, mismatch, numbers};
+use super::family::with_weights;
+use super::networks::numbers;
+use super::separator::{SeparateError, Separator, check_buffers, mismatch};
 use crate::runtime::Loader;
 use crate::stft::{Framing, Rows, Stft};
 use karaoke_core::manifest::{Kind, Mean};
@@ -149,7 +151,7 @@ impl Member {
         }
         let part = Part::of(manifest, stem).ok_or_else(|| refuse(format!("has no stem `{stem}`")))?;
         let headroom = headroom(manifest.peak, ensemble.peak).map_err(refuse)?;
-        let separator = super::open(loader, catalogue, manifest)?;
+        let separator = with_weights(loader, &catalogue.weights(manifest)?, manifest)?;
         let out = vec![0.0; 2 * separator.stems() * separator.window()];
         Ok(Self { separator, part, headroom, out })
     }

@@ -1,11 +1,12 @@
 //! Kind `waveform` in two branches: HTDemucs exported without its Fourier transforms, which are done here.
 //!
-//! Window normalised → network, with its spectrogram beside it → inverse of the spectrograms + waveforms → level
+//! Window normalised → network, with its spectrogram beside it → inverse of the spectrograms + waveforms → normalisation
 //! restored. The transform is that of `HTDemucs._spec`, `_magnitude`, `_mask` and `_ispec` (demucs 4, complex as
 //! channels): scaled to keep the energy, the highest bin dropped and zero on the way back.
 
-use super::level::Level;
-use super::{SeparateError, Separator, check_buffers, check_finite, mismatch, numbers, only};
+use super::networks::{numbers, only};
+use super::normalisation::Normalisation;
+use super::separator::{SeparateError, Separator, check_buffers, check_finite, mismatch};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Planes, Stft};
 use karaoke_core::Manifest;
@@ -24,7 +25,7 @@ pub(super) struct HybridNet {
     numbers: Waveform,
     stems: usize,
     compensation: f32,
-    /// A channel without its level.
+    /// A channel without its normalisation.
     levelled: Vec<f32>,
 }
 
@@ -55,18 +56,18 @@ impl HybridNet {
         })
     }
 
-    /// Fills both inputs with the window without its level.
+    /// Fills both inputs with the window without its normalisation.
     fn present(
         &mut self,
         input: [&[f32]; 2],
         sound: &Range<usize>,
-        level: Level,
+        normalisation: Normalisation,
         gain: f32,
     ) -> Result<(), SeparateError> {
         let (segment, layout) = (self.numbers.segment, self.layout);
         let plane = layout.rows * layout.pitch;
         for (channel, samples) in input.iter().enumerate() {
-            level.remove(samples, sound, gain, &mut self.levelled);
+            normalisation.remove(samples, sound, gain, &mut self.levelled);
             self.network.input(0)[channel * segment..][..segment].copy_from_slice(&self.levelled);
             let planes = &mut self.network.input(1)[channel * 2 * plane..][..2 * plane];
             let (re, im) = planes.split_at_mut(plane);
@@ -99,8 +100,9 @@ impl Separator for HybridNet {
         out: &mut [f32],
     ) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let level = Level::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
-        self.present(input, &sound, level, gain)?;
+        let normalisation =
+            Normalisation::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
+        self.present(input, &sound, normalisation, gain)?;
         let (segment, layout) = (self.numbers.segment, self.layout);
         let plane = layout.rows * layout.pitch;
         let output = self.network.run()?;
@@ -114,7 +116,7 @@ impl Separator for HybridNet {
             for (sample, wave) in channel.iter_mut().zip(wave) {
                 *sample += wave;
             }
-            level.restore(self.compensation / gain, channel);
+            normalisation.restore(self.compensation / gain, channel);
         }
         check_finite(out)
     }

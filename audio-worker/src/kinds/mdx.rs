@@ -2,7 +2,8 @@
 //!
 //! mix × gain → STFT → lowest three bins zeroed → network → inverse STFT → × compensation ÷ gain.
 
-use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
+use super::networks::{numbers, only};
+use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Planes, Stft};
 use karaoke_core::Manifest;

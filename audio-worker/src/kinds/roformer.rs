@@ -4,7 +4,8 @@
 //! ÷ gain. Bins and channels share an axis: index `2 · bin + channel`; the last axis is real, imaginary. The
 //! lowest bin is zeroed as in the training code (`zero_dc` of lucidrains' BS-RoFormer, as MSST runs it).
 
-use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
+use super::networks::{numbers, only};
+use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Planes, Rows, Stft};
 use karaoke_core::Manifest;

@@ -4,7 +4,8 @@
 //! mix's spectrum → inverse STFT → × compensation ÷ gain. As sherpa-onnx does it
 //! (`sherpa-onnx/csrc/offline-source-separation-spleeter-impl.h` and `scripts/spleeter/separate_onnx.py`).
 
-use super::{SeparateError, Separator, check_buffers, check_finite, each, fill_each, infer_each, numbers};
+use super::networks::{each, fill_each, infer_each, numbers};
+use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Rows, Stft};
 use karaoke_core::Manifest;

@@ -3,7 +3,8 @@
 //! mix × gain → STFT → magnitudes → a network a stem → × the mix's phase → inverse STFT → × compensation ÷ gain.
 //! As `openunmix` does it without its Wiener filter (`niter = 0`).
 
-use super::{SeparateError, Separator, check_buffers, check_finite, each, fill_each, infer_each, numbers};
+use super::networks::{each, fill_each, infer_each, numbers};
+use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
 use crate::stft::{Framing, Planes, Rows, Stft};
 use karaoke_core::Manifest;

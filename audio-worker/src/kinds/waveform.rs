@@ -1,7 +1,8 @@
 //! Kind `waveform`: networks that take `[1, 2, N]` samples to `[1, stems, 2, N]`, as Demucs does.
 
-use super::level::Level;
-use super::{SeparateError, Separator, check_buffers, check_finite, numbers, only};
+use super::networks::{numbers, only};
+use super::normalisation::Normalisation;
+use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Waveform;
@@ -52,14 +53,15 @@ impl Separator for WaveformNet {
         out: &mut [f32],
     ) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let level = Level::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
+        let normalisation =
+            Normalisation::of(input.map(|channel| &channel[sound.clone()]), gain, self.numbers.normalise);
         let planes = self.network.input(0).chunks_exact_mut(self.numbers.segment);
         for (channel, plane) in input.iter().zip(planes) {
-            level.remove(channel, &sound, gain, plane);
+            normalisation.remove(channel, &sound, gain, plane);
         }
         let output = self.network.run()?;
         out.copy_from_slice(output.samples(0)?);
-        level.restore(self.compensation / gain, out);
+        normalisation.restore(self.compensation / gain, out);
         check_finite(out)
     }
 

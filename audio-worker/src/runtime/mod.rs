@@ -1,22 +1,23 @@
-//! ONNX Runtime, loaded once, its execution provider, and its networks: the only room that names `ort`.
+//! ONNX Runtime, loaded once, its execution provider, and its networks: the only module that uses `ort`.
 
+mod error;
 mod graph;
-mod hall;
+mod loader;
 mod network;
 mod session;
+mod session_pool;
 mod tuning;
 
-pub use network::{Loader, Network, Outputs};
-pub use tuning::Division;
+pub use error::RuntimeError;
+pub use loader::Loader;
+pub use network::{Network, Outputs};
+pub use tuning::SessionLayout;
 
 use crate::library::{Place, Surroundings, version_in_name};
 use crate::provider::{Candidate, Machine, Provider, Wanted};
 use ort::environment::Environment;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-
-/// The oldest version whose interface this program was built for.
-const NEEDED: &str = "1.24";
 
 /// What came of the process's only attempt to load the library.
 ///
@@ -37,71 +38,6 @@ pub struct Runtime {
     choice: Candidate,
 }
 
-/// ONNX Runtime or one of its models cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// There is no library anywhere we look.
-    #[error("ONNX Runtime was not found: run `make runtime` or set worker.onnxruntime")]
-    NotFound,
-    /// The library that was asked for is not there.
-    #[error(
-        "ONNX Runtime was not found: there is no {0}; run `make runtime` or set worker.onnxruntime \
-         (or ORT_DYLIB_PATH) to the library"
-    )]
-    NoSuchFile(PathBuf),
-    /// The library is older than we need.
-    #[error("ONNX Runtime {found} ({path}) is too old, {NEEDED} or newer is needed: run `make runtime`")]
-    TooOld {
-        /// The library.
-        path: PathBuf,
-        /// Its version.
-        found: String,
-    },
-    /// The file is no library for this machine, or another library.
-    #[error("cannot load ONNX Runtime from {path}: {reason}")]
-    Unloadable {
-        /// The library.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The execution provider that was asked for cannot start.
-    #[error("worker.provider = \"{wanted}\" cannot be had: {reason}")]
-    Provider {
-        /// What was asked for.
-        wanted: String,
-        /// Why not, and what helps.
-        reason: String,
-    },
-    /// The library refuses the model's file.
-    #[error("ONNX Runtime cannot use {path}: {reason}")]
-    Model {
-        /// The model's file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The network is not of the shape its manifest says.
-    #[error("{path} does not fit its manifest: {problem}")]
-    Shape {
-        /// The model's file.
-        path: PathBuf,
-        /// What differs.
-        problem: String,
-    },
-    /// The network did not run; memory may have run out.
-    #[error("ONNX Runtime failed: {0}")]
-    Run(String),
-}
-
-impl RuntimeError {
-    /// Whether the same may succeed elsewhere or later. A file that is the one its manifest means may load on
-    /// another machine: one with more memory, or another ONNX Runtime.
-    pub fn retryable(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Model { .. })
-    }
-}
-
 impl Runtime {
     /// Loads the library at `explicit`, else at `ORT_DYLIB_PATH`, else the one of the wanted provider from
     /// `.runtime` under the working directory or a folder above the executable, else the system's; and finds
@@ -117,6 +53,11 @@ impl Runtime {
             return earlier.clone();
         }
         loaded.insert(Self::load_file(&chosen, wanted, machine)).clone()
+    }
+
+    /// The loaded library's environment, in which sessions are opened.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Version of the loaded library.
@@ -169,7 +110,7 @@ impl Runtime {
     /// Finds out whether the chosen provider works. If not, `auto` takes the processor, and nothing else does.
     fn try_provider(&mut self, wanted: Wanted) -> Result<(), RuntimeError> {
         let Candidate { provider, .. } = self.choice;
-        let Err(error) = session::probe(self, PROBE) else { return Ok(()) };
+        let Err(error) = session::probe(&self.environment, provider, PROBE) else { return Ok(()) };
         if wanted != Wanted::Auto || provider == Provider::Cpu {
             let reason = format!("it does not start: {error}");
             return Err(RuntimeError::Provider { wanted: wanted.to_string(), reason });

@@ -1,105 +1,18 @@
 //! A loaded network with its inputs and outputs, on a session that it may share.
 
-use super::hall::{Hall, Kind, Rack, Shared, Sharing};
-use super::session::{IoBinding, assign, zeros};
-use super::tuning::Division;
-use super::{Runtime, RuntimeError};
-use karaoke_core::Manifest;
-use karaoke_models::Weights;
+use super::RuntimeError;
+use super::session::{IoBinding, SharedSession, assign, zeros};
 use karaoke_stages::Stage;
 use ort::value::{DynValue, Tensor};
-use std::path::{Path, PathBuf};
+use std::any::Any;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
-
-/// What networks are opened with: the library, the machine's share, and who asks.
-#[derive(Clone)]
-pub struct Loader {
-    hall: Arc<Hall>,
-    /// The worker's number among those of its process.
-    seat: usize,
-    /// The model that is being opened.
-    model: Subject,
-}
-
-/// What of a model matters for how its networks are run.
-#[derive(Clone)]
-pub(super) struct Subject {
-    /// What tells it from every other.
-    pub(super) identity: Arc<str>,
-    /// Whether it must run in f32.
-    pub(super) exact: bool,
-    /// Seconds of a song that a run of one of its networks stands for.
-    pub(super) audio_s: f64,
-}
-
-impl Loader {
-    /// For a worker on its own: networks of `runtime` that run on `threads` threads each (at least 1), the
-    /// caller's included.
-    pub fn new(runtime: Runtime, threads: usize) -> Self {
-        let threads = threads.max(1);
-        let division = Some(Division { sessions: 1, threads });
-        Self::in_hall(runtime, Sharing { cores: threads, workers: 1, division, cache: None })
-    }
-
-    /// For `workers` workers of one process, which share `cores` cores and, of networks that are as fast with
-    /// all cores on one window, one session.
-    ///
-    /// With `threads` above 0, every worker has a session of its own on so many threads. What is found out,
-    /// and compiled networks, are kept in the folder `cache`.
-    pub fn shared(
-        runtime: Runtime,
-        workers: usize,
-        cores: usize,
-        threads: usize,
-        cache: Option<PathBuf>,
-    ) -> Self {
-        let (workers, cores) = (workers.max(1), cores.max(1));
-        let division = (threads > 0).then_some(Division { sessions: workers, threads });
-        Self::in_hall(runtime, Sharing { cores, workers, division, cache })
-    }
-
-    fn in_hall(runtime: Runtime, machine: Sharing) -> Self {
-        Self {
-            hall: Arc::new(Hall::new(runtime, machine)),
-            seat: 0,
-            model: Subject { identity: Arc::from(""), exact: false, audio_s: 0.0 },
-        }
-    }
-
-    /// The same for the worker in `seat`, counted from 0.
-    pub fn at(&self, seat: usize) -> Self {
-        Self { seat, ..self.clone() }
-    }
-
-    /// The same for the networks of one model.
-    pub fn of(&self, manifest: &Manifest) -> Self {
-        let step = manifest.windowing(manifest.overlap).step as f64 / f64::from(manifest.sample_rate.get());
-        let audio_s = step / manifest.networks.len().max(1) as f64;
-        let model = Subject { identity: Arc::from(manifest.identity()), exact: manifest.exact, audio_s };
-        Self { model, ..self.clone() }
-    }
-
-    /// Opens the network in `weights`, whose inputs and outputs are f32 tensors of the given fixed shapes.
-    ///
-    /// Refuses a network of another number of inputs or outputs, or of other shapes; they may stand in
-    /// another order, if the shapes tell which is which.
-    pub fn open(
-        &self,
-        weights: &Weights,
-        inputs: &[&[usize]],
-        outputs: &[&[usize]],
-    ) -> Result<Network, RuntimeError> {
-        let kind = Kind { model: &self.model, inputs, outputs };
-        let (session, rack) = self.hall.session(weights, kind, self.seat)?;
-        Network::on(session, Some(rack), inputs, outputs, weights.path())
-    }
-}
 
 /// A loaded network whose inputs and outputs are f32 tensors of fixed shape, and their buffers.
 pub struct Network {
-    session: Shared,
-    /// Keeps the network's other sessions for whoever comes next.
-    _rack: Option<Arc<Rack>>,
+    session: SharedSession,
+    /// Keeps alive what must live as long as the network: the sessions of the same network that others use next.
+    _kept: Option<Arc<dyn Any + Send + Sync>>,
     binding: IoBinding,
     /// Names and buffers, in the order in which [`Loader::open`] was asked for them.
     inputs: Vec<(String, Tensor<f32>)>,
@@ -111,8 +24,8 @@ pub struct Network {
 impl Network {
     /// Binds buffers to a session of the file `path`.
     pub(super) fn on(
-        session: Shared,
-        rack: Option<Arc<Rack>>,
+        session: SharedSession,
+        kept: Option<Arc<dyn Any + Send + Sync>>,
         inputs: &[&[usize]],
         outputs: &[&[usize]],
         path: &Path,
@@ -129,7 +42,7 @@ impl Network {
         }
         let tensors = inputs.iter().map(|shape| zeros(shape)).collect::<Result<Vec<_>, _>>()?;
         let inputs = input_names.into_iter().zip(tensors).collect();
-        Ok(Self { session, _rack: rack, binding, inputs, output_names, outputs: Vec::new() })
+        Ok(Self { session, _kept: kept, binding, inputs, output_names, outputs: Vec::new() })
     }
 
     /// Input `index`, to be filled before [`Network::run`]; keeps its values from run to run.

@@ -1,15 +1,20 @@
 //! ONNX Runtime's sessions: how they are opened for each execution provider, and what their tensors must be.
 
-use super::{Runtime, RuntimeError, graph};
+use super::{RuntimeError, graph};
 use crate::provider::Provider;
 use karaoke_models::Weights;
+use ort::environment::Environment;
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider};
 use ort::memory::Allocator;
 use ort::session::builder::SessionBuilder;
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 pub(super) use ort::session::{IoBinding, Session};
+
+/// A session, used by one worker at a time: ONNX Runtime's bound runs must not overlap.
+pub(super) type SharedSession = Arc<Mutex<Session>>;
 
 /// How a session is to run.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +33,13 @@ const CHANGED_UP_TO: u64 = 256 << 20;
 
 /// Opens a session of the network in `weights`.
 pub(super) fn open(
-    runtime: &Runtime,
+    environment: &Environment,
     weights: &Weights,
     setting: Setting<'_>,
 ) -> Result<Session, RuntimeError> {
     let refused =
         |e: ort::Error| RuntimeError::Model { path: weights.path().to_owned(), reason: e.to_string() };
-    let mut builder = builder(runtime, setting).map_err(refused)?;
+    let mut builder = builder(environment, setting).map_err(refused)?;
     let openvino = matches!(setting.provider, Provider::OpenVino { .. });
     let changed = (openvino && setting.planes).then(|| changed(weights)).flatten();
     let session = match (changed, weights) {
@@ -57,17 +62,17 @@ fn changed(weights: &Weights) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether the runtime's provider opens the network in `bytes`.
-pub(super) fn probe(runtime: &Runtime, bytes: &[u8]) -> ort::Result<()> {
-    let setting = Setting { provider: runtime.provider(), threads: 1, cache: None, planes: false };
-    builder(runtime, setting)?.commit_from_memory(bytes).map(drop)
+/// Whether `provider` opens the network in `bytes`.
+pub(super) fn probe(environment: &Environment, provider: Provider, bytes: &[u8]) -> ort::Result<()> {
+    let setting = Setting { provider, threads: 1, cache: None, planes: false };
+    builder(environment, setting)?.commit_from_memory(bytes).map(drop)
 }
 
-fn builder(runtime: &Runtime, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
+fn builder(environment: &Environment, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
     let Setting { provider, threads, cache, .. } = setting;
     // Nodes that another provider leaves over run on the caller's thread.
     let own = if provider == Provider::Cpu { threads.max(1) } else { 1 };
-    let builder = Session::builder(&runtime.environment)?
+    let builder = Session::builder(environment)?
         .with_intra_threads(own)?
         .with_inter_threads(1)?
         // Idle threads that spin would take the cores from the other workers.

@@ -1,7 +1,7 @@
 //! How the cores of a machine are divided among the sessions of one network: tried once, and remembered.
 //!
 //! A network that computes much per window is as fast with all cores on one window as with a window a core,
-//! and takes its memory once; a small one is nearly twice as fast with a window a core. The division never
+//! and takes its memory once; a small one is nearly twice as fast with a window a core. The layout never
 //! changes a bit of the result.
 
 use serde::{Deserialize, Serialize};
@@ -12,27 +12,28 @@ use std::path::Path;
 /// Seconds that a trial may be expected to take: then a machine's first song waits no longer for it.
 const PATIENCE_S: f64 = 3.0;
 
-/// A division must be so many times as fast as one with fewer sessions to be worth their memory.
+/// A layout must be so many times as fast as one with fewer sessions to be worth their memory.
 const WORTH: f64 = 1.05;
 
 /// How many sessions, and how many threads each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Division {
+pub struct SessionLayout {
     /// Sessions that run at the same time.
     pub sessions: usize,
     /// Threads of each.
     pub threads: usize,
 }
 
-/// What came of trying a division.
+/// What came of trying a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trial {
-    pub(super) division: Division,
+    #[serde(rename = "division")]
+    pub(super) layout: SessionLayout,
     /// Seconds a window with all sessions at work.
     pub(super) seconds: f64,
 }
 
-/// What bounds the divisions.
+/// What bounds the layouts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// Cores to divide.
@@ -45,24 +46,24 @@ pub(super) struct Bounds {
     pub(super) load_s: f64,
 }
 
-impl Division {
+impl SessionLayout {
     /// One session with everything.
     pub(super) fn whole(cores: usize) -> Self {
         Self { sessions: 1, threads: cores.max(1) }
     }
 }
 
-/// The division to try after `trials`, the last one last; none when another is not worth trying.
-pub(super) fn next(trials: &[Trial], bounds: Bounds) -> Option<Division> {
-    let Some(last) = trials.last() else { return Some(Division::whole(bounds.cores)) };
+/// The layout to try after `trials`, the last one last; none when another is not worth trying.
+pub(super) fn next(trials: &[Trial], bounds: Bounds) -> Option<SessionLayout> {
+    let Some(last) = trials.last() else { return Some(SessionLayout::whole(bounds.cores)) };
     if trials.len() > 1 && best(trials) != Some(*last) {
         return None;
     }
-    let sessions = (2 * last.division.sessions).min(bounds.workers).min(bounds.fit).min(bounds.cores);
+    let sessions = (2 * last.layout.sessions).min(bounds.workers).min(bounds.fit).min(bounds.cores);
     // Each session once to warm up and once to measure, at the speed so far.
     let cost_s = sessions as f64 * (bounds.load_s + 2.0 * last.seconds);
-    (sessions > last.division.sessions && cost_s <= PATIENCE_S)
-        .then_some(Division { sessions, threads: (bounds.cores / sessions).max(1) })
+    (sessions > last.layout.sessions && cost_s <= PATIENCE_S)
+        .then_some(SessionLayout { sessions, threads: (bounds.cores / sessions).max(1) })
 }
 
 /// The fastest, where more sessions must be clearly faster.
@@ -75,7 +76,7 @@ pub(super) fn best(trials: &[Trial]) -> Option<Trial> {
 
 /// What was found out earlier under this key; a file that cannot be read remembers nothing.
 pub(super) fn recall(file: &Path, key: &str) -> Option<Trial> {
-    read(file).remove(key).filter(|t| t.division.sessions > 0 && t.division.threads > 0)
+    read(file).remove(key).filter(|t| t.layout.sessions > 0 && t.layout.threads > 0)
 }
 
 /// Remembers what was found out. Another process may do the same at the same time: one of them is remembered.
@@ -101,37 +102,37 @@ mod tests {
     const BOUNDS: Bounds = Bounds { cores: 8, workers: 8, fit: 8, load_s: 0.01 };
 
     /// Tries until there is nothing left to try, where `seconds` says how fast a number of sessions is.
-    fn tried(bounds: Bounds, seconds: impl Fn(usize) -> f64) -> (Vec<usize>, Division) {
+    fn tried(bounds: Bounds, seconds: impl Fn(usize) -> f64) -> (Vec<usize>, SessionLayout) {
         let mut trials = Vec::new();
-        while let Some(division) = next(&trials, bounds) {
-            trials.push(Trial { division, seconds: seconds(division.sessions) });
+        while let Some(layout) = next(&trials, bounds) {
+            trials.push(Trial { layout, seconds: seconds(layout.sessions) });
         }
-        (trials.iter().map(|t| t.division.sessions).collect(), best(&trials).unwrap().division)
+        (trials.iter().map(|t| t.layout.sessions).collect(), best(&trials).unwrap().layout)
     }
 
     #[test]
     fn a_small_network_gets_a_session_a_core() {
         let (tried, best) = tried(BOUNDS, |sessions| 0.1 / sessions as f64);
-        assert_eq!((tried, best), (vec![1, 2, 4, 8], Division { sessions: 8, threads: 1 }));
+        assert_eq!((tried, best), (vec![1, 2, 4, 8], SessionLayout { sessions: 8, threads: 1 }));
     }
 
     #[test]
     fn what_gains_nothing_stays_with_one_session() {
         let (tried, best) = tried(BOUNDS, |_| 0.1);
-        assert_eq!((tried, best), (vec![1, 2], Division { sessions: 1, threads: 8 }));
+        assert_eq!((tried, best), (vec![1, 2], SessionLayout { sessions: 1, threads: 8 }));
     }
 
     #[test]
     fn a_large_network_is_tried_once() {
         let (tried, best) = tried(Bounds { cores: 2, workers: 2, ..BOUNDS }, |_| 0.8);
-        assert_eq!((tried, best), (vec![1], Division { sessions: 1, threads: 2 }));
+        assert_eq!((tried, best), (vec![1], SessionLayout { sessions: 1, threads: 2 }));
     }
 
     #[test]
     fn workers_and_memory_bound_the_sessions() {
         let gain = |sessions: usize| 0.1 / sessions as f64;
-        assert_eq!(tried(Bounds { workers: 3, ..BOUNDS }, gain).1, Division { sessions: 3, threads: 2 });
-        assert_eq!(tried(Bounds { fit: 1, ..BOUNDS }, gain).1, Division { sessions: 1, threads: 8 });
+        assert_eq!(tried(Bounds { workers: 3, ..BOUNDS }, gain).1, SessionLayout { sessions: 3, threads: 2 });
+        assert_eq!(tried(Bounds { fit: 1, ..BOUNDS }, gain).1, SessionLayout { sessions: 1, threads: 8 });
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("new/sessions.json");
         assert_eq!(recall(&file, "a"), None);
-        let trial = Trial { division: Division { sessions: 2, threads: 1 }, seconds: 0.25 };
+        let trial = Trial { layout: SessionLayout { sessions: 2, threads: 1 }, seconds: 0.25 };
         remember(&file, "a", trial).unwrap();
         remember(&file, "b", Trial { seconds: 1.0, ..trial }).unwrap();
         assert_eq!(recall(&file, "a"), Some(trial));

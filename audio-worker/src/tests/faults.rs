@@ -1,7 +1,7 @@
 //! Every fault that can be simulated, in one process.
 
 use super::fake::Fake;
-use super::stage::{announced, chunk, fakes, one_of_two, options, queue, reply, rest_of, said};
+use super::fixture::{announced, chunk, fakes, one_of_two, options, queue, reply, rest_of, said};
 use crate::{Fault, PoolOptions, SimulationConfig};
 use karaoke_core::audio::from_le_bytes;
 use karaoke_core::presence::WorkerState;

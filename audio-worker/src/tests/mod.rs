@@ -2,12 +2,12 @@
 
 pub(crate) mod fake;
 mod faults;
+mod fixture;
 mod kinds;
 mod models;
-mod outbox;
 mod pool;
 mod presence;
-mod stage;
+mod result_publisher;
 mod stft;
 
 use crate::provider::Wanted;

@@ -1,7 +1,7 @@
 //! Workers on the in-process queue.
 
 use super::fake::{Fake, job};
-use super::stage::{Gate, fakes, options, queue, reply, said};
+use super::fixture::{Gate, fakes, options, queue, reply, said};
 use super::{bits, catalogue, noise, runtime};
 use crate::runtime::RuntimeError;
 use crate::{Pool, PoolOptions, WorkerConfig};

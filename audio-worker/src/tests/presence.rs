@@ -1,7 +1,7 @@
 //! What workers announce of themselves.
 
 use super::fake::Fake;
-use super::stage::{Gate, announced, chunk, fakes, options, queue, reply};
+use super::fixture::{Gate, announced, chunk, fakes, options, queue, reply};
 use crate::runtime::RuntimeError;
 use crate::{PoolOptions, WorkerConfig};
 use karaoke_core::presence::{Notice, WorkerState};

@@ -16,7 +16,7 @@ pub const UP: &str = "up";
 pub const LEFT: &str = "left";
 
 /// How often a process that was asked to leave is looked at: a frozen one will never hear it.
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A living worker process.
 pub struct WorkerProcess {
@@ -63,7 +63,7 @@ impl WorkerProcess {
                     self.kill();
                 }
                 // Looked at again and again: it may be stopped long after it was asked.
-                () = tokio::time::sleep(GLANCE), if asked => {
+                () = tokio::time::sleep(POLL_INTERVAL), if asked => {
                     if process::is_frozen(self.pid) {
                         self.kill();
                     }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use child::WorkerProcess;
 use karaoke_queue::WorkerQueue;
 use karaoke_queue::rabbit::{BrokerConfig, RabbitWorker};
-use karaoke_worker::{Backoff, Fault, Identity, SimulationConfig, obituary};
+use karaoke_worker::{Backoff, Fault, Identity, SimulationConfig, crash_announcement};
 use policy::{Death, Next, Record};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long an obituary may take; a server that does not hear it misses the worker soon enough.
+/// How long an crash_announcement may take; a server that does not hear it misses the worker soon enough.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to run.
@@ -137,8 +137,8 @@ impl Pool {
         let pid = process.pid;
         tracing::debug!(worker = name, pid, "started");
         let death = process.until_death(&self.stop, up).await;
-        if death.needs_obituary() {
-            let said = obituary(&identity, pid, death.note(), death.lived);
+        if death.needs_crash_announcement() {
+            let said = crash_announcement(&identity, pid, death.note(), death.lived);
             match timeout(PATIENCE, self.herald.announce(said)).await {
                 Ok(Ok(())) => {}
                 _ => tracing::debug!(worker = name, "its death could not be announced"),

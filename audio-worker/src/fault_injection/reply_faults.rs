@@ -5,7 +5,7 @@ use karaoke_core::ChunkIndex;
 
 /// What becomes of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ReplyFate {
     /// It is sent.
     Sent,
     /// It is never sent, but its job is acked.
@@ -16,24 +16,24 @@ pub(crate) enum Fate {
 
 /// Decides the fate of replies.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lossy {
+pub(crate) struct ReplyFaults {
     drop: f64,
     double: f64,
     seed: u64,
 }
 
-impl Lossy {
+impl ReplyFaults {
     pub(crate) fn new(config: &SimulationConfig) -> Self {
         Self { drop: config.drop_replies, double: config.double_replies, seed: config.seed }
     }
 
     /// The fate of a part of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
     /// which is whoever was free, has a part in it: so a run can be repeated.
-    pub(crate) fn fate(&self, chunk: ChunkIndex, attempt: u32, part: usize) -> Fate {
+    pub(crate) fn fate(&self, chunk: ChunkIndex, attempt: u32, part: usize) -> ReplyFate {
         match uniform(self.seed, chunk, attempt, part) {
-            u if u < self.drop => Fate::Dropped,
-            u if u < self.drop + self.double => Fate::Doubled,
-            _ => Fate::Sent,
+            u if u < self.drop => ReplyFate::Dropped,
+            u if u < self.drop + self.double => ReplyFate::Doubled,
+            _ => ReplyFate::Sent,
         }
     }
 }
@@ -57,32 +57,34 @@ fn mix(x: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn fates(drop: f64, double: f64, seed: u64) -> Vec<Fate> {
-        let lossy = Lossy { drop, double, seed };
+    fn fates(drop: f64, double: f64, seed: u64) -> Vec<ReplyFate> {
+        let reply_faults = ReplyFaults { drop, double, seed };
         (0..500)
             .flat_map(|chunk| {
-                (1..=4).map(move |attempt| lossy.fate(ChunkIndex::new(chunk), attempt, attempt as usize % 2))
+                (1..=4).map(move |attempt| {
+                    reply_faults.fate(ChunkIndex::new(chunk), attempt, attempt as usize % 2)
+                })
             })
             .collect()
     }
 
-    fn share(fates: &[Fate], which: Fate) -> f64 {
+    fn share(fates: &[ReplyFate], which: ReplyFate) -> f64 {
         fates.iter().filter(|f| **f == which).count() as f64 / fates.len() as f64
     }
 
     #[test]
     fn as_many_as_asked_for_and_the_same_for_a_seed() {
         let some = fates(0.2, 0.3, 1);
-        assert!((share(&some, Fate::Dropped) - 0.2).abs() < 0.04);
-        assert!((share(&some, Fate::Doubled) - 0.3).abs() < 0.04);
+        assert!((share(&some, ReplyFate::Dropped) - 0.2).abs() < 0.04);
+        assert!((share(&some, ReplyFate::Doubled) - 0.3).abs() < 0.04);
         assert_eq!(some, fates(0.2, 0.3, 1));
         assert_ne!(some, fates(0.2, 0.3, 2));
     }
 
     #[test]
     fn none_and_all_are_exact() {
-        assert_eq!(share(&fates(0.0, 0.0, 3), Fate::Sent), 1.0);
-        assert_eq!(share(&fates(1.0, 0.0, 3), Fate::Dropped), 1.0);
-        assert_eq!(share(&fates(0.0, 1.0, 3), Fate::Doubled), 1.0);
+        assert_eq!(share(&fates(0.0, 0.0, 3), ReplyFate::Sent), 1.0);
+        assert_eq!(share(&fates(1.0, 0.0, 3), ReplyFate::Dropped), 1.0);
+        assert_eq!(share(&fates(0.0, 1.0, 3), ReplyFate::Doubled), 1.0);
     }
 }

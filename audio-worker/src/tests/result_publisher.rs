@@ -1,7 +1,7 @@
 //! Replies are sent while the next chunk is separated, one at a time, in parts where they are too large.
 
 use super::fake::Fake;
-use super::stage::{chunk, fakes, options, queue, reply, rest_of, said};
+use super::fixture::{chunk, fakes, options, queue, reply, rest_of, said};
 use async_trait::async_trait;
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::reply_part::ReplyPart;

@@ -1,11 +1,11 @@
 //! `[simulation]`: makes workers slow, faulty or forgetful on purpose, for demonstrations and tests.
 
-mod lossy;
-mod saboteur;
+mod injector;
+mod reply_faults;
 mod slow;
 
-pub(crate) use lossy::{Fate, Lossy};
-pub(crate) use saboteur::{Saboteur, Stage};
+pub(crate) use injector::{FaultInjector, FaultScope};
+pub(crate) use reply_faults::{ReplyFate, ReplyFaults};
 pub(crate) use slow::slowed;
 
 use karaoke_core::route::is_provider;

@@ -1,4 +1,4 @@
-//! The level of a window, which Demucs' networks are to see taken out.
+//! The normalisation of a window, which Demucs' networks are to see taken out.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ const LEAST_DEVIATION: f64 = 1e-8;
 
 /// Mean and deviation of a window's mono sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Level {
+pub(super) struct Normalisation {
     mean: f32,
     deviation: f32,
 }
 
-impl Level {
+impl Normalisation {
     /// Changes nothing: subtracting +0 and dividing or multiplying by 1 keep every bit.
     const NEUTRAL: Self = Self { mean: 0.0, deviation: 1.0 };
 
-    /// What is to be taken out of a window: its level, or nothing when it is not to be normalised.
+    /// What is to be taken out of a window: its normalisation, or nothing when it is not to be normalised.
     pub(super) fn of(input: [&[f32]; 2], gain: f32, normalise: bool) -> Self {
         if normalise { Self::measure(input, gain) } else { Self::NEUTRAL }
     }
@@ -31,7 +31,7 @@ impl Level {
     }
 
     /// Takes it out of a channel times `gain`. What is not `sound` becomes silence, as in Demucs, which puts
-    /// silence around a track after it has taken the level out: else that would be a step of the mean.
+    /// silence around a track after it has taken the normalisation out: else that would be a step of the mean.
     pub(super) fn remove(self, from: &[f32], sound: &Range<usize>, gain: f32, to: &mut [f32]) {
         to[..sound.start].fill(0.0);
         to[sound.end..].fill(0.0);
@@ -61,8 +61,8 @@ mod tests {
         fn without_normalisation_every_bit_stays(samples in proptest::collection::vec(-1e3f32..1e3, 1..50)) {
             let samples: Vec<f32> = samples.into_iter().chain([-0.0, 0.0, 1e-40]).collect();
             let mut back = samples.clone();
-            Level::NEUTRAL.remove(&samples, &(0..samples.len()), 1.0, &mut back);
-            Level::NEUTRAL.restore(1.0, &mut back);
+            Normalisation::NEUTRAL.remove(&samples, &(0..samples.len()), 1.0, &mut back);
+            Normalisation::NEUTRAL.restore(1.0, &mut back);
             let bits = |v: &[f32]| v.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&back), bits(&samples));
         }
@@ -71,10 +71,10 @@ mod tests {
         fn what_is_taken_out_is_put_back(
             samples in proptest::collection::vec(-1f32..1.0, 2..50), gain in 0.1f32..1.0,
         ) {
-            let level = Level::measure([&samples, &samples], gain);
+            let normalisation = Normalisation::measure([&samples, &samples], gain);
             let mut back = samples.clone();
-            level.remove(&samples, &(0..samples.len()), gain, &mut back);
-            level.restore(1.0 / gain, &mut back);
+            normalisation.remove(&samples, &(0..samples.len()), gain, &mut back);
+            normalisation.restore(1.0 / gain, &mut back);
             for (a, b) in back.iter().zip(&samples) {
                 prop_assert!((a - b).abs() < 1e-5);
             }
@@ -84,19 +84,24 @@ mod tests {
     #[test]
     fn around_the_sound_is_silence() {
         let mut out = [9.0; 5];
-        Level { mean: 1.0, deviation: 2.0 }.remove(&[0.0, 5.0, 7.0, 0.0, 0.0], &(1..3), 1.0, &mut out);
+        Normalisation { mean: 1.0, deviation: 2.0 }.remove(
+            &[0.0, 5.0, 7.0, 0.0, 0.0],
+            &(1..3),
+            1.0,
+            &mut out,
+        );
         assert_eq!(out, [0.0, 2.0, 3.0, 0.0, 0.0]);
     }
 
     #[test]
     fn silence_has_a_level() {
-        let level = Level::measure([&[0.0; 4], &[0.0; 4]], 1.0);
-        assert_eq!(level, Level { mean: 0.0, deviation: 1e-8 });
+        let normalisation = Normalisation::measure([&[0.0; 4], &[0.0; 4]], 1.0);
+        assert_eq!(normalisation, Normalisation { mean: 0.0, deviation: 1e-8 });
     }
 
     #[test]
     fn the_deviation_is_the_unbiased_one() {
-        let level = Level::measure([&[1.0, 3.0], &[1.0, 3.0]], 1.0);
-        assert_eq!((level.mean, level.deviation), (2.0, 2f32.sqrt()));
+        let normalisation = Normalisation::measure([&[1.0, 3.0], &[1.0, 3.0]], 1.0);
+        assert_eq!((normalisation.mean, normalisation.deviation), (2.0, 2f32.sqrt()));
     }
 }

@@ -1,6 +1,6 @@
 //! Models that take longer than they need.
 
-use super::{Saboteur, SimulationConfig};
+use super::{FaultInjector, SimulationConfig};
 use crate::kinds::{SeparateError, Separator};
 use crate::sessions::Open;
 use std::ops::Range;
@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Opens models as `open` does, but they are as slow as the simulation wants them.
-pub(crate) fn slowed(open: Open, config: &SimulationConfig, saboteur: Option<Arc<Saboteur>>) -> Open {
+pub(crate) fn slowed(open: Open, config: &SimulationConfig, injector: Option<Arc<FaultInjector>>) -> Open {
     let least = Duration::try_from_secs_f64(config.window_seconds).unwrap_or_default();
-    if least.is_zero() && saboteur.is_none() {
+    if least.is_zero() && injector.is_none() {
         return open;
     }
     Arc::new(move |job| {
-        let saboteur = saboteur.clone().filter(|s| s.acts_on(&job.model));
+        let injector = injector.clone().filter(|s| s.acts_on(&job.model));
         let model = open(job)?;
-        Ok(Box::new(Slow { model, least, saboteur }))
+        Ok(Box::new(Slow { model, least, injector }))
     })
 }
 
@@ -29,7 +29,7 @@ fn wait(took: Duration, least: Duration, slowness: f64) -> Duration {
 struct Slow {
     model: Box<dyn Separator>,
     least: Duration,
-    saboteur: Option<Arc<Saboteur>>,
+    injector: Option<Arc<FaultInjector>>,
 }
 
 impl Separator for Slow {
@@ -54,7 +54,7 @@ impl Separator for Slow {
     ) -> Result<(), SeparateError> {
         let began = Instant::now();
         self.model.separate_edge(input, sound, gain, out)?;
-        let slowness = self.saboteur.as_ref().map_or(1.0, |s| s.slowness());
+        let slowness = self.injector.as_ref().map_or(1.0, |s| s.slowness());
         // This is the worker's own thread for computing: nobody else waits here.
         std::thread::sleep(wait(began.elapsed(), self.least, slowness));
         Ok(())

@@ -44,8 +44,8 @@ pub(crate) struct About {
     pub(crate) providers: BTreeMap<ModelName, String>,
 }
 
-/// The board.
-pub(crate) struct Board {
+/// The status.
+pub(crate) struct WorkerStatus {
     about: About,
     born: Instant,
     now: Mutex<Now>,
@@ -62,7 +62,7 @@ struct Now {
     meter: Meter,
 }
 
-impl Board {
+impl WorkerStatus {
     pub(crate) fn new(about: About) -> Self {
         let now = Now {
             state: WorkerState::Idle,
@@ -158,7 +158,7 @@ impl Board {
 }
 
 /// What a pool says of a worker process, number `pid`, that died without a word of its own.
-pub fn obituary(identity: &Identity, pid: u32, note: String, uptime: Duration) -> Presence {
+pub fn crash_announcement(identity: &Identity, pid: u32, note: String, uptime: Duration) -> Presence {
     let mut last = Presence::new(identity.name.clone(), Vec::new(), "");
     (last.life, last.host, last.pid) = (identity.life, process::host(), pid);
     (last.state, last.note, last.uptime_s) = (WorkerState::Crashed, Some(note), uptime.as_secs_f64());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// What a crash takes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum FaultScope {
     /// The worker has this process for itself: the process is what crashes.
     Process,
     /// Others live in this process: the worker alone goes.
@@ -18,22 +18,22 @@ pub(crate) enum Stage {
 
 /// The fault of one worker in one life.
 #[derive(Debug)]
-pub(crate) struct Saboteur {
+pub(crate) struct FaultInjector {
     fault: Fault,
     model: String,
-    stage: Stage,
+    scope: FaultScope,
     born: Instant,
     after: Duration,
     slow_factor: f64,
     froze: AtomicBool,
 }
 
-impl Saboteur {
-    pub(crate) fn new(fault: Fault, stage: Stage, config: &SimulationConfig) -> Self {
+impl FaultInjector {
+    pub(crate) fn new(fault: Fault, scope: FaultScope, config: &SimulationConfig) -> Self {
         Self {
             fault,
             model: config.fault_model.clone(),
-            stage,
+            scope,
             born: Instant::now(),
             after: config.crash_after(),
             slow_factor: config.slow_factor,
@@ -51,14 +51,16 @@ impl Saboteur {
         if !is_middle(window, windows) || !self.is_due() {
             return Ok(());
         }
-        match (self.fault, self.stage) {
-            (Fault::Kill, Stage::Process) => process::die(),
+        match (self.fault, self.scope) {
+            (Fault::Kill, FaultScope::Process) => process::die(),
             // A process that was woken again by hand has had its fault.
-            (Fault::Hang, Stage::Process) if !self.froze.swap(true, Ordering::Relaxed) => process::freeze(),
-            (Fault::Kill | Fault::Hang, Stage::Task) | (Fault::Nack, _) => {
+            (Fault::Hang, FaultScope::Process) if !self.froze.swap(true, Ordering::Relaxed) => {
+                process::freeze()
+            }
+            (Fault::Kill | Fault::Hang, FaultScope::Task) | (Fault::Nack, _) => {
                 return Err(ChunkError::Simulated(self.fault));
             }
-            (Fault::Hang, Stage::Process) | (Fault::Corrupt | Fault::Slow, _) => {}
+            (Fault::Hang, FaultScope::Process) | (Fault::Corrupt | Fault::Slow, _) => {}
         }
         Ok(())
     }
@@ -104,9 +106,9 @@ mod tests {
     use karaoke_core::audio::{from_le_bytes, to_le_bytes};
     use karaoke_core::reply_part::ReplyPart;
 
-    fn saboteur(fault: Fault, after: f64) -> Saboteur {
+    fn injector(fault: Fault, after: f64) -> FaultInjector {
         let config = SimulationConfig { simulate_crash_after: after, ..Default::default() };
-        Saboteur::new(fault, Stage::Task, &config)
+        FaultInjector::new(fault, FaultScope::Task, &config)
     }
 
     fn chunk() -> Separated {
@@ -118,9 +120,9 @@ mod tests {
     fn it_strikes_when_it_is_time() {
         let second = Duration::from_secs(1);
         assert!(is_due(second, second) && is_due(second, Duration::ZERO) && !is_due(second, 2 * second));
-        assert!(saboteur(Fault::Nack, 3600.0).before_window(1, 2).is_ok());
-        assert_eq!(saboteur(Fault::Slow, 3600.0).slowness(), 1.0);
-        assert_eq!(saboteur(Fault::Corrupt, 3600.0).after_chunk(chunk()), chunk());
+        assert!(injector(Fault::Nack, 3600.0).before_window(1, 2).is_ok());
+        assert_eq!(injector(Fault::Slow, 3600.0).slowness(), 1.0);
+        assert_eq!(injector(Fault::Corrupt, 3600.0).after_chunk(chunk()), chunk());
     }
 
     #[test]
@@ -134,34 +136,34 @@ mod tests {
     #[test]
     fn faults_in_a_shared_process_are_the_workers_alone() {
         for fault in [Fault::Kill, Fault::Hang, Fault::Nack] {
-            let struck = saboteur(fault, 0.0).before_window(1, 2).unwrap_err();
+            let struck = injector(fault, 0.0).before_window(1, 2).unwrap_err();
             assert!(matches!(struck, ChunkError::Simulated(f) if f == fault));
-            assert!(saboteur(fault, 0.0).before_window(0, 2).is_ok());
+            assert!(injector(fault, 0.0).before_window(0, 2).is_ok());
         }
         for fault in [Fault::Corrupt, Fault::Slow] {
-            assert!(saboteur(fault, 0.0).before_window(1, 2).is_ok());
+            assert!(injector(fault, 0.0).before_window(1, 2).is_ok());
         }
     }
 
     #[test]
     fn a_corrupt_chunk_keeps_its_size_and_loses_one_sample() {
-        let body = saboteur(Fault::Corrupt, 0.0).after_chunk(chunk()).body;
+        let body = injector(Fault::Corrupt, 0.0).after_chunk(chunk()).body;
         assert_eq!(body.len(), chunk().body.len());
         assert_eq!(from_le_bytes(&body).iter().filter(|s| s.is_nan()).count(), 1);
-        assert_eq!(saboteur(Fault::Kill, 0.0).after_chunk(chunk()), chunk());
+        assert_eq!(injector(Fault::Kill, 0.0).after_chunk(chunk()), chunk());
     }
 
     #[test]
     fn a_fault_may_be_one_models() {
         let config = SimulationConfig { fault_model: "a".into(), ..Default::default() };
-        let saboteur = Saboteur::new(Fault::Kill, Stage::Task, &config);
-        assert!(saboteur.acts_on("a") && !saboteur.acts_on("b"));
-        assert!(self::saboteur(Fault::Kill, 0.0).acts_on("b"));
+        let injector = FaultInjector::new(Fault::Kill, FaultScope::Task, &config);
+        assert!(injector.acts_on("a") && !injector.acts_on("b"));
+        assert!(self::injector(Fault::Kill, 0.0).acts_on("b"));
     }
 
     #[test]
     fn slow_is_slower_by_its_factor() {
-        assert_eq!(saboteur(Fault::Slow, 0.0).slowness(), 10.0);
-        assert_eq!(saboteur(Fault::Kill, 0.0).slowness(), 1.0);
+        assert_eq!(injector(Fault::Slow, 0.0).slowness(), 10.0);
+        assert_eq!(injector(Fault::Kill, 0.0).slowness(), 1.0);
     }
 }

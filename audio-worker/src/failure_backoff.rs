@@ -11,14 +11,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 const CLEARED: u32 = 3;
 
 /// How a worker has fared lately.
-pub(crate) struct Streak {
+pub(crate) struct FailureBackoff {
     pause: Duration,
     troubles: u32,
     to_clear: u32,
     refusals: u64,
 }
 
-impl Streak {
+impl FailureBackoff {
     /// Rests begin with `pause`; `refusals` were heard before this life.
     pub(crate) fn new(pause: Duration, refusals: u64) -> Self {
         Self { pause, troubles: 0, to_clear: 0, refusals }
@@ -54,30 +54,30 @@ impl Streak {
 mod tests {
     use super::*;
 
-    fn streak() -> Streak {
-        Streak::new(Duration::from_millis(500), 7)
+    fn backoff() -> FailureBackoff {
+        FailureBackoff::new(Duration::from_millis(500), 7)
     }
 
     #[test]
     fn rests_double_until_a_success() {
-        let mut streak = streak();
-        let rests: Vec<u128> = (0..8).map(|_| streak.failed().as_millis()).collect();
+        let mut backoff = backoff();
+        let rests: Vec<u128> = (0..8).map(|_| backoff.failed().as_millis()).collect();
         assert_eq!(rests, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-        streak.succeeded();
-        assert_eq!(streak.failed().as_millis(), 500);
+        backoff.succeeded();
+        assert_eq!(backoff.failed().as_millis(), 500);
     }
 
     #[test]
     fn only_new_refusals_count_and_they_last_longer() {
-        let mut streak = streak();
-        assert_eq!(streak.heard(7), None);
-        assert_eq!(streak.heard(9), Some(Duration::from_millis(500)));
-        assert_eq!(streak.heard(9), None);
+        let mut backoff = backoff();
+        assert_eq!(backoff.heard(7), None);
+        assert_eq!(backoff.heard(9), Some(Duration::from_millis(500)));
+        assert_eq!(backoff.heard(9), None);
         // The chunk that was in hand meanwhile does not excuse it …
-        streak.succeeded();
-        assert_eq!(streak.heard(10), Some(Duration::from_millis(1000)));
+        backoff.succeeded();
+        assert_eq!(backoff.heard(10), Some(Duration::from_millis(1000)));
         // … three without a refusal do.
-        (0..CLEARED).for_each(|_| streak.succeeded());
-        assert_eq!(streak.heard(11), Some(Duration::from_millis(500)));
+        (0..CLEARED).for_each(|_| backoff.succeeded());
+        assert_eq!(backoff.heard(11), Some(Duration::from_millis(500)));
     }
 }

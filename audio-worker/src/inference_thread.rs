@@ -17,12 +17,12 @@ struct Order {
 }
 
 /// A worker's computing thread and its loaded models.
-pub(crate) struct Bench {
+pub(crate) struct InferenceThread {
     orders: mpsc::Sender<Order>,
     thread: JoinHandle<()>,
 }
 
-impl Bench {
+impl InferenceThread {
     /// Starts the thread, named `name`.
     pub(crate) fn start(name: &str, sessions: Sessions) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();

@@ -1,7 +1,7 @@
 //! Sends replies while the worker separates the next chunk, one at a time, and acks what they answer.
 
-use crate::board::Board;
-use crate::simulation::{Fate, Lossy};
+use crate::fault_injection::{ReplyFate, ReplyFaults};
+use crate::worker_status::WorkerStatus;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 const PARTING: Duration = Duration::from_secs(5);
 
 /// At most one reply under way. Dropping it hands back the job of that reply.
-pub(crate) struct Outbox {
+pub(crate) struct ResultPublisher {
     post: Arc<Post>,
     under_way: JoinSet<()>,
 }
@@ -26,13 +26,13 @@ pub(crate) struct Outbox {
 /// What it takes to send a reply.
 pub(crate) struct Post {
     pub(crate) queue: Arc<dyn WorkerQueue>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) lossy: Lossy,
+    pub(crate) status: Arc<WorkerStatus>,
+    pub(crate) reply_faults: ReplyFaults,
     pub(crate) pause: Duration,
     pub(crate) stop: CancellationToken,
 }
 
-impl Outbox {
+impl ResultPublisher {
     pub(crate) fn new(post: Post) -> Self {
         Self { post: Arc::new(post), under_way: JoinSet::new() }
     }
@@ -63,7 +63,7 @@ impl Post {
             Ok(()) => {
                 delivery.ack();
                 if is_done {
-                    self.board.count_done();
+                    self.status.count_done();
                 }
                 tracing::info!("chunk {chunk} acked, {seconds:.1} s");
             }
@@ -82,16 +82,16 @@ impl Post {
                 tracing::debug!(parts = n, "nobody wants the rest of the reply");
                 return Ok(());
             }
-            self.meet(self.lossy.fate(job.chunk, job.attempt, n), &job.reply_to, part).await?;
+            self.meet(self.reply_faults.fate(job.chunk, job.attempt, n), &job.reply_to, part).await?;
         }
         Ok(())
     }
 
-    async fn meet(&self, fate: Fate, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+    async fn meet(&self, fate: ReplyFate, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
         match fate {
-            Fate::Sent => self.send(reply_to, reply).await,
-            Fate::Dropped => Ok(()),
-            Fate::Doubled => {
+            ReplyFate::Sent => self.send(reply_to, reply).await,
+            ReplyFate::Dropped => Ok(()),
+            ReplyFate::Doubled => {
                 self.send(reply_to, reply.clone()).await?;
                 self.send(reply_to, reply).await
             }
