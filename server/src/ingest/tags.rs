@@ -1,8 +1,7 @@
 //! Title, artist, album, lyrics and cover of an upload, made safe to show.
 
-use super::{decode::read_tags, sniff};
+use super::sniff;
 use karaoke_core::lyrics::Lyrics;
-use std::path::Path;
 
 /// Longest line of text kept, in characters.
 const MAX_CHARS: usize = 300;
@@ -41,17 +40,6 @@ impl std::fmt::Debug for Cover {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Cover({}, {} bytes)", self.mime, self.bytes.len())
     }
-}
-
-/// Reads the tags of `source`. Never fails: what cannot be read is `None`.
-///
-/// `name` is the uploaded file's name, a hint.
-pub fn tags(source: &Path, name: &str) -> Tags {
-    let mut tags = read_tags(source, name);
-    if tags.artist.is_none() {
-        tags.artist.clone_from(&tags.album_artist);
-    }
-    tags
 }
 
 /// One line: control characters become spaces, runs of space one, at most 300 characters.

@@ -1,0 +1,87 @@
+//! Reads title, artist, album, lyrics and cover.
+
+use super::container::open;
+use crate::ingest::tags::{Tags, clean, cover};
+use crate::ingest::lyrics;
+use karaoke_core::lyrics::Lyrics;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::meta::{MetadataContainer, RawTag, RawValue, StandardTag, StandardVisualKey};
+
+/// Reads the tags of `source`. Never fails: what cannot be read is `None`.
+///
+/// `name` is the uploaded file's name, a hint.
+pub fn tags(source: &Path, name: &str) -> Tags {
+    let mut tags = read_tags(source, name);
+    if tags.artist.is_none() {
+        tags.artist.clone_from(&tags.album_artist);
+    }
+    tags
+}
+
+/// Reads the tags of `source`; what cannot be read is left out.
+fn read_tags(source: &Path, name: &str) -> Tags {
+    catch_unwind(AssertUnwindSafe(|| {
+        let Ok(mut reader) = open(source, name) else { return Tags::default() };
+        let mut tags = Tags::default();
+        let rate = sample_rate(reader.as_ref());
+        let mut metadata = reader.metadata();
+        // Oldest first; what is set stays, so that ID3v2 (read before the container) wins over ID3v1.
+        while let Some(revision) = metadata.current() {
+            collect(&revision.media, rate, &mut tags);
+            revision.per_track.iter().for_each(|track| collect(&track.metadata, rate, &mut tags));
+            if metadata.pop().is_none() {
+                break;
+            }
+        }
+        tags
+    }))
+    .unwrap_or_default()
+}
+
+/// Hz of the first track that is sound, as its header has it.
+fn sample_rate(reader: &dyn FormatReader) -> Option<u32> {
+    let track = reader.default_track(TrackType::Audio)?;
+    track.codec_params.as_ref()?.audio()?.sample_rate
+}
+
+/// Lyrics in a tag that symphonia does not map, or passes on as it stands in the file.
+fn lyrics_of(tag: &RawTag, sample_rate: Option<u32>) -> Option<Lyrics> {
+    let names = tag.sub_fields.iter().flatten().filter_map(|field| match &field.value {
+        RawValue::String(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let named = names.chain([tag.key.as_str()]).any(lyrics::is_name);
+    match &tag.value {
+        RawValue::Binary(body) if matches!(tag.key.as_str(), "SYLT" | "SLT") => {
+            lyrics::of_frame(body, sample_rate)
+        }
+        RawValue::String(text) if named => lyrics::of_text(text),
+        RawValue::StringList(texts) if named => lyrics::of_text(&texts.join("\n")),
+        _ => None,
+    }
+}
+
+fn collect(container: &MetadataContainer, sample_rate: Option<u32>, tags: &mut Tags) {
+    for tag in &container.tags {
+        match &tag.std {
+            Some(StandardTag::TrackTitle(s)) => set(&mut tags.title, clean(s)),
+            Some(StandardTag::Artist(s)) => set(&mut tags.artist, clean(s)),
+            Some(StandardTag::AlbumArtist(s)) => set(&mut tags.album_artist, clean(s)),
+            Some(StandardTag::Album(s)) => set(&mut tags.album, clean(s)),
+            Some(StandardTag::Lyrics(s)) => lyrics::keep(&mut tags.lyrics, lyrics::of_text(s)),
+            _ => lyrics::keep(&mut tags.lyrics, lyrics_of(&tag.raw, sample_rate)),
+        }
+    }
+    // The front cover if it is marked, else the first picture.
+    let front = container.visuals.iter().filter(|v| v.usage == Some(StandardVisualKey::FrontCover));
+    let found = front.chain(&container.visuals).find_map(|visual| cover(&visual.data));
+    set(&mut tags.cover, found);
+}
+
+fn set<T>(slot: &mut Option<T>, value: Option<T>) {
+    if slot.is_none() {
+        *slot = value;
+    }
+}
