@@ -28,9 +28,9 @@ mod worker_status;
 
 pub use backoff::Backoff;
 pub use config::WorkerConfig;
+pub use fault_injection::{Fault, SimulationConfig};
 pub use kinds::{SeparateError, Separator};
 pub use pool::{Pool, PoolOptions};
 pub use provider::{Provider, Wanted};
 pub use runtime::{Loader, Runtime, RuntimeError};
-pub use fault_injection::{Fault, SimulationConfig};
 pub use worker_status::{Identity, crash_announcement};

@@ -1,7 +1,8 @@
-//! The binary `karaoke`: reads the command line, wires the rooms of the house together, decides nothing.
+//! The binary `karaoke`: reads the command line, connects the crates, decides nothing.
 
 mod config;
-mod house;
+mod error_message;
+mod local_pipeline;
 mod log;
 mod models;
 mod pool;
@@ -14,6 +15,7 @@ mod up;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use error_message::one_sentence;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -66,31 +68,22 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("karaoke: {}", sentence(&error));
+            eprintln!("karaoke: {}", one_sentence(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// An error and its causes in one line; causes that an error already tells of are not told twice.
-fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
-        true => told,
-        false if told.is_empty() => cause,
-        false => format!("{told}: {cause}"),
-    })
-}
-
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let measured = stages::Measured::start(arguments.command.name())?;
-    let outcome = obey(arguments).await;
+    let outcome = run_command(arguments).await;
     if let Some(measured) = measured {
         measured.end().await;
     }
     outcome
 }
 
-async fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
+async fn run_command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = config::Config::read(arguments.config.as_deref())?;
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),

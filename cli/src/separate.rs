@@ -1,7 +1,7 @@
 //! `karaoke separate`: the same pipeline, without a server, from files to files.
 
 use crate::config::Config;
-use crate::house::House;
+use crate::local_pipeline::LocalPipeline;
 use crate::signals;
 use anyhow::{Context, anyhow, ensure};
 use futures::StreamExt;
@@ -70,13 +70,13 @@ pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<Exi
         .with_context(|| format!("cannot write to {}", arguments.output.display()))?;
     config.store.dir = store.path().to_owned();
     config.limits.active_tracks = AT_ONCE + 1;
-    let house = House::start(config).await?;
-    let work = Work { pipeline: house.pipeline.clone(), arguments: Arc::new(arguments), format };
+    let local = LocalPipeline::start(config).await?;
+    let work = Work { pipeline: local.pipeline.clone(), arguments: Arc::new(arguments), format };
     let outcome = tokio::select! {
         failed = work.all() => Some(failed),
         _ = signals::stop() => None,
     };
-    house.stop().await;
+    local.stop().await;
     store.close().context("cannot remove the temporary files")?;
     match outcome {
         Some(0) => Ok(ExitCode::SUCCESS),
@@ -132,7 +132,9 @@ impl Work {
                 false
             }
             Err(error) => {
-                bars.suspend(|| eprintln!("karaoke: {}: {}", song.display(), crate::sentence(&error)));
+                bars.suspend(|| {
+                    eprintln!("karaoke: {}: {}", song.display(), crate::error_message::one_sentence(&error))
+                });
                 true
             }
         }

@@ -1,15 +1,15 @@
 //! `karaoke up`: the page, the API and the workers in one process.
 
 use crate::config::Config;
-use crate::house::House;
+use crate::local_pipeline::LocalPipeline;
 use crate::serve::{self, Address};
 
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let listener = address.listen(&config.http).await?;
     let http_config = config.http.clone();
-    let house = House::start(config).await?;
-    serve::until_stopped(listener, &house.pipeline, http_config).await?;
-    house.stop().await;
+    let local = LocalPipeline::start(config).await?;
+    serve::until_stopped(listener, &local.pipeline, http_config).await?;
+    local.stop().await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `karaoke worker`: a pool of worker processes, each with its own connection to the broker.
 
 use crate::config::Config;
-use crate::pool::{Pool, Programme, name};
+use crate::pool::{Pool, PoolSettings, name};
 use anyhow::ensure;
 use karaoke_models::Catalogue;
 use karaoke_worker::{PoolOptions, Runtime};
@@ -34,7 +34,7 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
     );
     let claim = name::claim(arguments.id, &config.worker.id);
     let options = options(&config, &catalogue, None);
-    let programme = Programme {
+    let settings = PoolSettings {
         id: claim.name.clone(),
         faults: options.faults(),
         simulation: config.simulation,
@@ -42,7 +42,7 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
         program: std::env::current_exe()?,
         file,
     };
-    Pool::start(programme).await?.run().await
+    Pool::start(settings).await?.run().await
 }
 
 /// What the workers are to be like, wherever they run; `runtime` is not known to the process that only counts

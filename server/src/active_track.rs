@@ -1,6 +1,6 @@
 //! A track that is being worked on: what its database row does not hold, and who waits for what.
 
-use crate::events::EventLog;
+use crate::events::{EventLog, json};
 use crate::problem::Problem;
 use crate::store::{Audio, ChunkRecord, TrackRecord};
 use crate::view::{ChunkState, ChunkView, TrackView};
@@ -348,9 +348,4 @@ impl From<ChunkRecord> for Chunk {
             seconds: r.seconds,
         }
     }
-}
-
-/// Views are plain data: writing them as JSON cannot fail.
-pub(crate) fn json(view: &impl serde::Serialize) -> String {
-    serde_json::to_string(view).unwrap_or_else(|_| "null".into())
 }

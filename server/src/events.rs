@@ -62,6 +62,11 @@ impl EventLog {
     }
 }
 
+/// Views are plain data: writing them as JSON cannot fail.
+pub(crate) fn json(view: &impl serde::Serialize) -> String {
+    serde_json::to_string(view).unwrap_or_else(|_| "null".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

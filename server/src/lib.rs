@@ -4,6 +4,8 @@
 //! Workers are reached through [`karaoke_queue::ServerQueue`] alone.
 
 pub mod active_track;
+mod clock;
+mod concurrency;
 pub mod encode;
 pub mod events;
 pub mod files;

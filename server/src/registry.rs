@@ -3,8 +3,8 @@
 //! Fed by their announcements and by their replies; never asked whether work may be done, only which workers
 //! are free to do it. Times are durations since the registry began.
 
-use crate::active_track::json;
 use crate::events::EventLog;
+use crate::events::json;
 use crate::view::{Health, WorkerEvent, WorkerView};
 use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};

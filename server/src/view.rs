@@ -1,5 +1,6 @@
 //! Tracks and chunks as the API shows them.
 
+use crate::clock::{now_ms, rfc3339};
 use crate::problem::Problem;
 use crate::store::{LyricsMark, TrackRecord};
 use karaoke_core::presence::{HeldChunk, WorkerState};
@@ -7,8 +8,6 @@ use karaoke_core::state::Progress;
 use karaoke_core::{ChunkIndex, Frames, Manifest, ModelName, SampleRate, TrackId, TrackState, WorkerId};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// A track, for its owner.
 #[derive(Clone, Debug, Serialize)]
@@ -231,7 +230,7 @@ impl WorkerEvent {
         text: String,
     ) -> Self {
         Self {
-            at: rfc3339(crate::pipeline::now_ms()),
+            at: rfc3339(now_ms()),
             what,
             worker: worker.cloned(),
             track: chunk.map(|(track, _)| track.to_string()),
@@ -294,11 +293,4 @@ fn links(id: &str) -> BTreeMap<&'static str, String> {
         ["events", "chunks", "cancel", "cover", "lyrics"].map(|name| (name, format!("{base}/{name}"))).into();
     links.insert("self", base);
     links
-}
-
-fn rfc3339(unix_ms: i64) -> String {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
-        .ok()
-        .and_then(|t| t.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }

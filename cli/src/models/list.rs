@@ -3,7 +3,7 @@
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
 use karaoke_models::speeds::{self, Speed, Speeds};
-use karaoke_models::{Catalogue, Standing};
+use karaoke_models::{Availability, Catalogue};
 use serde::Serialize;
 use std::path::Path;
 
@@ -73,8 +73,8 @@ fn presets(catalogue: &Catalogue) -> Vec<PresetLine<'_>> {
     let line = |(preset, standing)| {
         let preset: &karaoke_models::Preset = preset;
         let (model, missing) = match standing {
-            Standing::Model(m) => (Some(m.name.as_str()), None),
-            Standing::Missing(m) => (None, Some(m.name.as_str())),
+            Availability::Model(m) => (Some(m.name.as_str()), None),
+            Availability::Missing(m) => (None, Some(m.name.as_str())),
         };
         let (title, description) = (preset.title.as_str(), preset.description.as_str());
         PresetLine { name: &preset.name, title, description, model, missing }

@@ -1,7 +1,7 @@
 //! One worker process, as its pool sees it: started, listened to, asked to leave, gone.
 
 use super::policy::Death;
-use super::{Programme, Stop};
+use super::{PoolSettings, Stop};
 use karaoke_worker::{Fault, Identity, process};
 use std::io;
 use std::process::Stdio;
@@ -30,9 +30,9 @@ pub struct WorkerProcess {
 
 impl WorkerProcess {
     /// Starts the process of a worker.
-    pub fn start(programme: &Programme, identity: &Identity, fault: Option<Fault>) -> io::Result<Self> {
-        let mut command = Command::new(&programme.program);
-        if let Some(file) = &programme.file {
+    pub fn start(settings: &PoolSettings, identity: &Identity, fault: Option<Fault>) -> io::Result<Self> {
+        let mut command = Command::new(&settings.program);
+        if let Some(file) = &settings.file {
             command.arg("--config").arg(file);
         }
         command.args(["worker-process", "--name", &identity.name, "--life", &identity.life.to_string()]);

@@ -4,14 +4,15 @@ mod child;
 pub mod name;
 mod policy;
 pub mod process;
+mod settings;
 
 use anyhow::{Context, bail};
 use child::WorkerProcess;
 use karaoke_queue::WorkerQueue;
-use karaoke_queue::rabbit::{BrokerConfig, RabbitWorker};
-use karaoke_worker::{Backoff, Fault, Identity, SimulationConfig, crash_announcement};
+use karaoke_queue::rabbit::RabbitWorker;
+use karaoke_worker::{Backoff, Fault, Identity, crash_announcement};
 use policy::{Death, Next, Record};
-use std::path::PathBuf;
+pub use settings::{PoolSettings, Stop};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,59 +20,36 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long an crash_announcement may take; a server that does not hear it misses the worker soon enough.
+/// How long a crash announcement may take; a server that does not hear it misses the worker soon enough.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What is to run.
-pub struct Programme {
-    /// The pool's name.
-    pub id: String,
-    /// The fault of each worker.
-    pub faults: Vec<Option<Fault>>,
-    pub simulation: SimulationConfig,
-    pub broker: BrokerConfig,
-    /// This program.
-    pub program: PathBuf,
-    /// The configuration file, if one was named.
-    pub file: Option<PathBuf>,
-}
-
-/// How the pool is told to end.
-#[derive(Clone, Default)]
-pub struct Stop {
-    /// Finish what is in hand, and leave.
-    pub ask: CancellationToken,
-    /// Leave now.
-    pub insist: CancellationToken,
-}
 
 /// A pool with a connection of its own to announce those that died.
 pub struct Pool {
-    programme: Programme,
-    herald: RabbitWorker,
+    settings: PoolSettings,
+    announcer: RabbitWorker,
     stop: Stop,
     record: Mutex<Record>,
 }
 
 impl Pool {
     /// Connects to the broker; one that cannot be reached yet is no error, one that refuses the login is.
-    pub async fn start(programme: Programme) -> anyhow::Result<Self> {
+    pub async fn start(settings: PoolSettings) -> anyhow::Result<Self> {
         let stop = Stop::default();
         listen(stop.clone()).context("cannot listen for signals")?;
-        let herald = tokio::select! {
-            connected = RabbitWorker::connect(&programme.broker, &programme.id, &[]) => connected.context("broker")?,
+        let announcer = tokio::select! {
+            connected = RabbitWorker::connect(&settings.broker, &settings.id, &[]) => connected.context("broker")?,
             () = stop.ask.cancelled() => bail!("stopped before the broker answered"),
         };
-        Ok(Self { programme, herald, stop, record: Mutex::default() })
+        Ok(Self { settings, announcer, stop, record: Mutex::default() })
     }
 
     /// Runs the workers until a signal comes.
     pub async fn run(self) -> anyhow::Result<()> {
         let pool = Arc::new(self);
-        let id = &pool.programme.id;
+        let id = &pool.settings.id;
         let mut seats = JoinSet::new();
         let mut ups = Vec::new();
-        for (index, fault) in pool.programme.faults.iter().enumerate() {
+        for (index, fault) in pool.settings.faults.iter().enumerate() {
             let (name, up) = (format!("{id}.{}", index + 1), CancellationToken::new());
             ups.push(up.clone());
             seats.spawn(pool.clone().keep(name, *fault, up));
@@ -89,7 +67,7 @@ impl Pool {
             pool.stop.ask.cancelled().await;
         }
         ready.abort();
-        pool.herald.leave().await;
+        pool.announcer.leave().await;
         if hopeless {
             bail!("the workers of pool {id} cannot start; what is wrong stands above");
         }
@@ -127,7 +105,7 @@ impl Pool {
 
     async fn one_life(&self, name: &str, fault: Option<Fault>, up: &CancellationToken) -> Death {
         let identity = Identity::new(name);
-        let process = match WorkerProcess::start(&self.programme, &identity, fault) {
+        let process = match WorkerProcess::start(&self.settings, &identity, fault) {
             Ok(process) => process,
             Err(error) => {
                 tracing::error!(worker = name, %error, "cannot start a worker process");
@@ -139,7 +117,7 @@ impl Pool {
         let death = process.until_death(&self.stop, up).await;
         if death.needs_crash_announcement() {
             let said = crash_announcement(&identity, pid, death.note(), death.lived);
-            match timeout(PATIENCE, self.herald.announce(said)).await {
+            match timeout(PATIENCE, self.announcer.announce(said)).await {
                 Ok(Ok(())) => {}
                 _ => tracing::debug!(worker = name, "its death could not be announced"),
             }
@@ -148,7 +126,7 @@ impl Pool {
     }
 
     fn next(&self, death: &Death, fault: Option<Fault>) -> Next {
-        let simulation = &self.programme.simulation;
+        let simulation = &self.settings.simulation;
         let own_doing = simulation.is_own_doing(fault, death.lived, death.signal);
         self.record().next(death, own_doing && !simulation.restart_crashed)
     }
@@ -169,7 +147,7 @@ async fn tell_when_ready(pool: Arc<Pool>, ups: Vec<CancellationToken>) {
         }
     };
     ups.iter().cloned().map(up).collect::<JoinSet<()>>().join_all().await;
-    let Programme { id, broker, .. } = &pool.programme;
+    let PoolSettings { id, broker, .. } = &pool.settings;
     println!(
         "{} workers of pool {id} are ready, broker {} (Ctrl-C stops them)",
         ups.len(),

@@ -122,7 +122,7 @@ mod tests {
     fn deaths_are_explained_and_announced_when_nobody_else_did() {
         assert_eq!(killed().note(), "killed by signal 9");
         assert_eq!(misstart().note(), "ended with exit status 1");
-        assert!(killed().needs_crash_announcement() && !misstart().needs_obituary());
+        assert!(killed().needs_crash_announcement() && !misstart().needs_crash_announcement());
         assert!(!Death { has_left: true, ..killed() }.needs_crash_announcement());
     }
 }

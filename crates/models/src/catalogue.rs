@@ -2,7 +2,7 @@
 
 use crate::presets::{self, Preset};
 use crate::weights::{Weights, unpack};
-use crate::{ModelError, Standing, digest, ensemble};
+use crate::{Availability, ModelError, digest, ensemble};
 use karaoke_core::{Manifest, ModelName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,8 +48,8 @@ impl Catalogue {
             return self.get(name);
         }
         match self.preset(name) {
-            Some(Standing::Model(manifest)) => Ok(manifest),
-            Some(Standing::Missing(_)) => Err(ModelError::PresetMissing { name: name.into() }),
+            Some(Availability::Model(manifest)) => Ok(manifest),
+            Some(Availability::Missing(_)) => Err(ModelError::PresetMissing { name: name.into() }),
             None => Err(self.unknown(name)),
         }
     }
@@ -62,7 +62,8 @@ impl Catalogue {
     /// The error for a name that nothing here has.
     pub fn unknown(&self, name: &str) -> ModelError {
         let models = self.installed().map(|m| m.name.as_str());
-        let presets = self.presets().filter(|(_, s)| matches!(s, Standing::Model(_))).map(|(p, _)| &*p.name);
+        let presets =
+            self.presets().filter(|(_, s)| matches!(s, Availability::Model(_))).map(|(p, _)| &*p.name);
         let installed = models.chain(presets).collect::<Vec<_>>().join(", ");
         ModelError::Unknown { name: name.into(), installed }
     }

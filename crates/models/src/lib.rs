@@ -7,6 +7,7 @@ pub mod digest;
 mod ensemble;
 mod error;
 pub mod inspect;
+mod preset_lookup;
 mod presets;
 pub mod speeds;
 mod weights;
@@ -14,7 +15,7 @@ mod weights;
 pub use catalogue::Catalogue;
 pub use digest::sha256;
 pub use error::ModelError;
-pub use presets::{Preset, Standing};
+pub use presets::{Availability, Preset};
 pub use weights::Weights;
 
 use serde::{Deserialize, Serialize};

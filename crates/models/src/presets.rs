@@ -1,6 +1,6 @@
 //! Presets: what people may ask for instead of a model, and which model keeps that promise here and now.
 
-use crate::{Catalogue, ModelError};
+use crate::ModelError;
 use karaoke_core::Manifest;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -25,7 +25,7 @@ pub struct Preset {
 
 /// What a preset is worth here.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Standing<'c> {
+pub enum Availability<'c> {
     /// It stands for this installed model.
     Model(&'c Manifest),
     /// Nothing that is installed keeps the promise; this model is to be pulled.
@@ -55,32 +55,4 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<Preset>, ModelError> {
         }
     }
     Ok(presets.preset)
-}
-
-impl Catalogue {
-    /// The presets and what each is worth here, in the order of the file; those of which no model is known in
-    /// this folder are left out.
-    pub fn presets(&self) -> impl Iterator<Item = (&Preset, Standing<'_>)> {
-        self.presets.iter().filter_map(|preset| Some((preset, self.standing(preset)?)))
-    }
-
-    /// What the preset of that name is worth here, if there is one.
-    pub fn preset(&self, name: &str) -> Option<Standing<'_>> {
-        self.presets.iter().find(|p| p.name == name).and_then(|p| self.standing(p))
-    }
-
-    /// What somebody wants who asks for `name` to be fetched: that model, or the preset's best one, installed or
-    /// not.
-    pub fn wanted(&self, name: &str) -> Result<&Manifest, ModelError> {
-        let preset =
-            || self.presets.iter().find(|p| p.name == name)?.models.iter().find_map(|m| self.known(m));
-        self.known(name).or_else(preset).ok_or_else(|| self.unknown(name))
-    }
-
-    fn standing(&self, preset: &Preset) -> Option<Standing<'_>> {
-        let mut known = preset.models.iter().filter_map(|name| self.known(name)).peekable();
-        let first = *known.peek()?;
-        let model = known.find(|m| self.is_installed(m));
-        Some(model.map_or(Standing::Missing(first), Standing::Model))
-    }
 }

@@ -6,10 +6,13 @@
 mod client;
 mod error;
 mod part;
+mod progress;
 mod pull;
+mod retry;
 mod source;
 mod transfer;
 
 pub use client::Options;
 pub use error::PullError;
-pub use pull::{Outcome, Progress, Puller};
+pub use progress::Progress;
+pub use pull::{Outcome, Puller};

@@ -3,25 +3,22 @@
 use crate::PullError;
 use crate::client::{Options, client};
 use crate::part::{Part, Record};
+use crate::progress::Progress;
+use crate::retry::RetryPolicy;
 use crate::source::{Mirror, Source, shown};
-use crate::transfer::{Trouble, Wanted, attempt, blocking};
+use crate::transfer::{AttemptError, Download, attempt, blocking};
 use karaoke_core::Manifest;
 use karaoke_models::digest::{self, Mismatch};
 use reqwest::{Client, Url};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 /// The largest file that is fetched when the manifest does not say how large it is, in bytes.
 const LARGEST: u64 = 1 << 34;
 /// Bytes copied at a time.
 const BLOCK: usize = 1 << 20;
-
-/// Is told the bytes that are there, and how many there will be if that is known.
-pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
 /// How a pull ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +90,7 @@ impl Puller {
             copied.and_then(|()| part.finish(&manifest))
         };
         let (_, proven) = blocking(part, work).await;
-        proven?.map_err(|wrong| other_file(of, wrong))?;
+        proven?.map_err(|wrong| wrong_file(of, wrong))?;
         Ok(Outcome::Fetched)
     }
 
@@ -104,25 +101,27 @@ impl Puller {
         url: Url,
         progress: Progress,
     ) -> Result<Outcome, PullError> {
-        let wanted = Wanted {
+        let download = Download {
             url: url.clone(),
             bytes: manifest.bytes,
             largest: LARGEST,
             stall: self.options.stall,
             progress,
         };
-        let mut patience = Patience::new(&self.options, part.length());
-        let mut anew = true;
+        let mut retry = RetryPolicy::new(&self.options, part.length());
+        let mut may_begin_again = true;
         loop {
             let outcome;
-            (part, outcome) = attempt(&self.client, &wanted, part).await;
+            (part, outcome) = attempt(&self.client, &download, part).await;
             match outcome {
                 Ok(()) => {}
-                Err(Trouble::Fatal(error)) => return Err(tidied(part, error).await),
-                Err(Trouble::Again { what, after }) => {
-                    let Some(pause) = patience.pause(part.length(), after) else {
+                Err(AttemptError::Fatal(error)) => return Err(without_empty_part(part, error).await),
+                Err(AttemptError::Again { what, after }) => {
+                    let Some(pause) = retry.pause(part.length(), after) else {
                         let (url, tries) = (shown(&url), self.options.tries);
-                        return Err(tidied(part, PullError::GaveUp { url, tries, last: what }).await);
+                        return Err(
+                            without_empty_part(part, PullError::GaveUp { url, tries, last: what }).await
+                        );
                     };
                     tokio::time::sleep(pause).await;
                     continue;
@@ -134,10 +133,12 @@ impl Puller {
             match proven? {
                 Ok(()) => return Ok(Outcome::Fetched),
                 // The pieces did not belong together; a file in one piece will show what the server has.
-                Err(_) if pieced && anew => (anew, patience) = (false, Patience::new(&self.options, 0)),
+                Err(_) if pieced && may_begin_again => {
+                    (may_begin_again, retry) = (false, RetryPolicy::new(&self.options, 0))
+                }
                 Err(wrong) => {
-                    let error = other_file(shown(&url), wrong);
-                    return Err(tidied(part, error).await);
+                    let error = wrong_file(shown(&url), wrong);
+                    return Err(without_empty_part(part, error).await);
                 }
             }
         }
@@ -167,7 +168,7 @@ fn copy(part: &mut Part, from: &Path, progress: &dyn Fn(u64, Option<u64>)) -> Re
 }
 
 /// An empty part is not worth keeping.
-async fn tidied(part: Part, error: PullError) -> PullError {
+async fn without_empty_part(part: Part, error: PullError) -> PullError {
     let tidy = |part: &mut Part| {
         if part.is_empty() {
             part.discard();
@@ -178,55 +179,6 @@ async fn tidied(part: Part, error: PullError) -> PullError {
     error
 }
 
-fn other_file(url: String, Mismatch { digest, got, want }: Mismatch) -> PullError {
+fn wrong_file(url: String, Mismatch { digest, got, want }: Mismatch) -> PullError {
     PullError::Wrong { url, digest, got, want }
-}
-
-/// How long to go on: as long as tries bring something new, and some more.
-struct Patience {
-    tries: u32,
-    first: Duration,
-    longest: Duration,
-    failures: u32,
-    best: u64,
-}
-
-impl Patience {
-    fn new(options: &Options, length: u64) -> Self {
-        let Options { tries, pause, longest_pause, .. } = *options;
-        Self { tries, first: pause, longest: longest_pause, failures: 0, best: length }
-    }
-
-    /// After a failure with `length` bytes there: the pause before the next try, or `None` when it is enough.
-    ///
-    /// Only what was never reached before counts as new: a server that begins anew each time and is cut off
-    /// each time is given up.
-    fn pause(&mut self, length: u64, after: Option<Duration>) -> Option<Duration> {
-        if length > self.best {
-            (self.best, self.failures) = (length, 0);
-        }
-        self.failures += 1;
-        if self.failures >= self.tries {
-            return None;
-        }
-        let grown = self.first.saturating_mul(1 << (self.failures - 1).min(16));
-        Some(grown.max(after.unwrap_or_default()).min(self.longest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_new_bytes_give_new_patience() {
-        let second = Duration::from_secs(1);
-        let mut patience = Patience::new(&Options { tries: 4, ..Options::default() }, 10);
-        assert_eq!(patience.pause(10, None), Some(second));
-        assert_eq!(patience.pause(9, None), Some(2 * second));
-        assert_eq!(patience.pause(11, None), Some(second));
-        assert_eq!(patience.pause(5, Some(7 * second)), Some(7 * second));
-        assert_eq!(patience.pause(11, Some(3600 * second)), Some(30 * second));
-        assert_eq!(patience.pause(11, None), None);
-    }
 }

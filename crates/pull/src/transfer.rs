@@ -2,7 +2,7 @@
 
 use crate::PullError;
 use crate::part::{Part, Record};
-use crate::pull::Progress;
+use crate::progress::Progress;
 use crate::source::shown;
 use bytes::Bytes;
 use reqwest::header::{
@@ -18,7 +18,7 @@ const WAITING: usize = 64;
 
 /// How a try ended.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum AttemptError {
     /// It may go better another time.
     Again {
         /// What went wrong.
@@ -30,19 +30,19 @@ pub(crate) enum Trouble {
     Fatal(PullError),
 }
 
-impl From<PullError> for Trouble {
+impl From<PullError> for AttemptError {
     fn from(error: PullError) -> Self {
         Self::Fatal(error)
     }
 }
 
-fn again(what: impl Into<String>) -> Trouble {
-    Trouble::Again { what: what.into(), after: None }
+fn again(what: impl Into<String>) -> AttemptError {
+    AttemptError::Again { what: what.into(), after: None }
 }
 
 /// What is fetched, and how large it is or may be.
 #[derive(Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct Download {
     pub(crate) url: Url,
     /// Bytes of the file, where the manifest says so.
     pub(crate) bytes: Option<u64>,
@@ -53,10 +53,14 @@ pub(crate) struct Wanted {
 }
 
 /// Fetches what is missing of `part`; gives it back in any case.
-pub(crate) async fn attempt(client: &Client, wanted: &Wanted, part: Part) -> (Part, Result<(), Trouble>) {
+pub(crate) async fn attempt(
+    client: &Client,
+    download: &Download,
+    part: Part,
+) -> (Part, Result<(), AttemptError>) {
     // Bytes of elsewhere say nothing about what this server has.
-    let from = if part.record().url == shown(&wanted.url) { part.length() } else { 0 };
-    let mut request = client.get(wanted.url.clone()).header(ACCEPT_ENCODING, "identity");
+    let from = if part.record().url == shown(&download.url) { part.length() } else { 0 };
+    let mut request = client.get(download.url.clone()).header(ACCEPT_ENCODING, "identity");
     if from > 0 {
         request = request.header(RANGE, format!("bytes={from}-"));
         if let Some(validator) = &part.record().validator {
@@ -64,16 +68,21 @@ pub(crate) async fn attempt(client: &Client, wanted: &Wanted, part: Part) -> (Pa
         }
     }
     match request.send().await {
-        Ok(response) => take(response, wanted, part, from).await,
-        Err(error) => (part, Err(of_error(&error, wanted))),
+        Ok(response) => take(response, download, part, from).await,
+        Err(error) => (part, Err(of_error(&error, download))),
     }
 }
 
-async fn take(response: Response, wanted: &Wanted, part: Part, from: u64) -> (Part, Result<(), Trouble>) {
-    let answer = Answer::of(&response, wanted);
+async fn take(
+    response: Response,
+    download: &Download,
+    part: Part,
+    from: u64,
+) -> (Part, Result<(), AttemptError>) {
+    let answer = Answer::of(&response, download);
     let (part, prepared) = blocking(part, move |part| answer.prepare(part, from)).await;
     match prepared {
-        Ok(Next::Body(total)) => store(response, wanted, part, total).await,
+        Ok(Next::Body(total)) => store(response, download, part, total).await,
         Ok(Next::Nothing) => (part, Ok(())),
         Err(trouble) => (part, Err(trouble)),
     }
@@ -100,7 +109,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(response: &Response, wanted: &Wanted) -> Self {
+    fn of(response: &Response, download: &Download) -> Self {
         let headers = response.headers();
         let range = text(headers, &CONTENT_RANGE).and_then(content_range);
         let whole = (response.status() == StatusCode::OK).then(|| response.content_length()).flatten();
@@ -110,15 +119,15 @@ impl Answer {
             status: response.status(),
             url: shown(response.url()),
             range,
-            record: Record { url: shown(&wanted.url), validator: validator(headers), total },
+            record: Record { url: shown(&download.url), validator: validator(headers), total },
             after,
-            bytes: wanted.bytes,
-            largest: wanted.largest,
+            bytes: download.bytes,
+            largest: download.largest,
         }
     }
 
     /// Makes the part ready for the body.
-    fn prepare(self, part: &mut Part, from: u64) -> Result<Next, Trouble> {
+    fn prepare(self, part: &mut Part, from: u64) -> Result<Next, AttemptError> {
         match self.status {
             StatusCode::OK => {
                 self.check_size(part)?;
@@ -135,13 +144,13 @@ impl Answer {
                 Err(again("the file there has become shorter"))
             }
             status if is_passing(status) => {
-                Err(Trouble::Again { what: format!("it answers {status}"), after: self.after })
+                Err(AttemptError::Again { what: format!("it answers {status}"), after: self.after })
             }
             status => Err(PullError::Refused { url: self.url, status: status.to_string() }.into()),
         }
     }
 
-    fn go_on(self, part: &mut Part, from: u64) -> Result<Next, Trouble> {
+    fn go_on(self, part: &mut Part, from: u64) -> Result<Next, AttemptError> {
         self.check_size(part)?;
         let known = part.record();
         let other = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
@@ -179,11 +188,11 @@ impl Answer {
 /// Writes the body, on a thread that may block, while more of it comes.
 async fn store(
     mut response: Response,
-    wanted: &Wanted,
+    download: &Download,
     part: Part,
     total: Option<u64>,
-) -> (Part, Result<(), Trouble>) {
-    let (limit, mut have) = (total.unwrap_or(wanted.largest), part.length());
+) -> (Part, Result<(), AttemptError>) {
+    let (limit, mut have) = (total.unwrap_or(download.largest), part.length());
     let (send, mut receive) = mpsc::channel::<Bytes>(WAITING);
     let writer = async {
         blocking(part, move |part| {
@@ -199,25 +208,25 @@ async fn store(
             let bytes = match response.chunk().await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => return Ok(have),
-                Err(error) => return Err(of_error(&error, wanted)),
+                Err(error) => return Err(of_error(&error, download)),
             };
             have += bytes.len() as u64;
             if have > limit {
-                let url = shown(&wanted.url);
+                let url = shown(&download.url);
                 return Err(PullError::Size { url, got: have, want: limit }.into());
             }
             if send.send(bytes).await.is_err() {
                 // The writer has ended, and says why.
                 return Ok(have);
             }
-            (wanted.progress)(have, total);
+            (download.progress)(have, total);
         }
     };
     let ((mut part, written), read) = tokio::join!(writer, reader);
     let outcome = match (written, read) {
         (Err(trouble), _) => Err(trouble),
         (Ok(()), Err(trouble)) => {
-            if matches!(trouble, Trouble::Fatal(PullError::Size { .. })) {
+            if matches!(trouble, AttemptError::Fatal(PullError::Size { .. })) {
                 part.discard();
             }
             Err(trouble)
@@ -248,14 +257,14 @@ fn is_passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
 }
 
-fn of_error(error: &reqwest::Error, wanted: &Wanted) -> Trouble {
+fn of_error(error: &reqwest::Error, download: &Download) -> AttemptError {
     let why = innermost(error);
     if error.is_redirect() {
-        let url = error.url().map_or_else(|| shown(&wanted.url), shown);
-        return Trouble::Fatal(PullError::Redirect { url, why });
+        let url = error.url().map_or_else(|| shown(&download.url), shown);
+        return AttemptError::Fatal(PullError::Redirect { url, why });
     }
     if error.is_timeout() {
-        return again(format!("nothing came for {:.0} s", wanted.stall.as_secs_f64()));
+        return again(format!("nothing came for {:.0} s", download.stall.as_secs_f64()));
     }
     if error.is_connect() {
         return again(format!("cannot connect: {why}"));

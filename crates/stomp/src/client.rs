@@ -128,7 +128,7 @@ impl Client {
         let shared = &self.0.shared;
         let _end = shared.end_on_drop();
         let receipt = shared.expect_receipt()?;
-        shared.say_goodbye(&receipt).await?;
+        shared.request_disconnect(&receipt).await?;
         let confirmed = self.wait(receipt).await;
         shared.end(confirmed.clone().err().unwrap_or(Error::Closed));
         confirmed

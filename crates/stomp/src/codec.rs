@@ -1,7 +1,7 @@
 //! Bytes to frames and back, without a socket; an incomplete frame is no error.
 
 use crate::escape::{escape, unescape};
-use crate::frame::quoted;
+use crate::quoted::quoted;
 use crate::{Command, Error, Frame, Headers};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use memchr::memchr;

@@ -50,7 +50,7 @@ pub(crate) fn unescape(text: &str) -> Result<String, Error> {
 }
 
 fn unknown(text: &str) -> Error {
-    Error::frame(format!("an unknown escape in {}", crate::frame::quoted(text.as_bytes())))
+    Error::frame(format!("an unknown escape in {}", crate::quoted::quoted(text.as_bytes())))
 }
 
 #[cfg(test)]

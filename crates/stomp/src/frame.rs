@@ -1,5 +1,6 @@
 //! A frame: what is said, its headers, its body.
 
+use crate::quoted::quoted;
 use crate::{Error, Headers};
 use bytes::Bytes;
 
@@ -76,10 +77,4 @@ impl Command {
     pub(crate) fn escapes(self) -> bool {
         !matches!(self, Self::Connect | Self::Connected)
     }
-}
-
-/// The beginning of what was received, fit for a message.
-pub(crate) fn quoted(bytes: &[u8]) -> String {
-    let shown = bytes.len().min(40);
-    format!("\"{}\"", bytes[..shown].escape_ascii())
 }

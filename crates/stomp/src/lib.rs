@@ -33,15 +33,18 @@
 //! reading from publishers when it runs short of memory), acks of a connection that has published wait behind the
 //! messages in the socket: publish and consume on separate connections.
 
+mod ack_mode;
 mod client;
 mod codec;
 mod error;
+mod error_frame;
 mod escape;
 mod frame;
 mod headers;
 mod login;
 mod message;
 mod options;
+mod quoted;
 mod reader;
 mod request;
 mod shared;
@@ -50,6 +53,7 @@ mod tls;
 mod transport;
 mod writer;
 
+pub use ack_mode::AckMode;
 pub use client::Client;
 pub use codec::{Codec, Event, Limits};
 pub use error::Error;
@@ -57,4 +61,4 @@ pub use frame::{Command, Frame};
 pub use headers::Headers;
 pub use message::Message;
 pub use options::{Options, Tls};
-pub use subscription::{AckMode, Subscription};
+pub use subscription::Subscription;

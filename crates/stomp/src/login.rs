@@ -1,7 +1,8 @@
 //! The first exchange: CONNECT, CONNECTED, and which heart-beats were agreed on.
 
+use crate::error_frame::login_error;
 use crate::transport::{Input, Output};
-use crate::{Codec, Command, Error, Event, Frame, Limits, Options, error, request};
+use crate::{Codec, Command, Error, Event, Frame, Limits, Options, request};
 use bytes::BytesMut;
 use std::io;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 pub(crate) struct Session {
     /// What the broker calls itself.
     pub server: String,
-    pub beats: Beats,
+    pub beats: HeartBeats,
     pub codec: Codec,
     /// Bytes that came after CONNECTED.
     pub buffer: BytesMut,
@@ -19,7 +20,7 @@ pub(crate) struct Session {
 
 /// The agreed heart-beats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Beats {
+pub(crate) struct HeartBeats {
     /// This side shows itself at least that often.
     pub send: Option<Duration>,
     /// The other side does.
@@ -61,14 +62,14 @@ fn not_stomp(error: Error) -> Error {
 }
 
 /// The broker's name and the agreed heart-beats, if it lets us in.
-fn welcome(frame: &Frame, wish: u32) -> Result<(String, Beats), Error> {
+fn welcome(frame: &Frame, wish: u32) -> Result<(String, HeartBeats), Error> {
     match frame.command {
         Command::Connected => {
             check_version(frame)?;
             let beats = agreed(wish, frame.headers.get("heart-beat"))?;
             Ok((frame.headers.get("server").unwrap_or_default().to_owned(), beats))
         }
-        Command::Error => Err(error::refusal(frame)),
+        Command::Error => Err(login_error(frame)),
         other => Err(Error::NotStomp(format!("{} instead of CONNECTED", other.as_str()))),
     }
 }
@@ -92,7 +93,7 @@ fn beat_ms(heartbeat: Duration) -> u32 {
 }
 
 /// Of what one side can do and the other one wants, the slower counts; either may say no by zero.
-fn agreed(wish: u32, answer: Option<&str>) -> Result<Beats, Error> {
+fn agreed(wish: u32, answer: Option<&str>) -> Result<HeartBeats, Error> {
     let answer = answer.unwrap_or("0,0");
     let parsed = answer.split_once(',').and_then(|(x, y)| {
         let number = |text: &str| text.trim().parse::<u32>().ok();
@@ -101,7 +102,7 @@ fn agreed(wish: u32, answer: Option<&str>) -> Result<Beats, Error> {
     let (can, wants) = parsed.ok_or_else(|| Error::NotStomp(format!("{answer:?} is no heart-beat")))?;
     let slower =
         |theirs: u32| (wish > 0 && theirs > 0).then(|| Duration::from_millis(u64::from(wish.max(theirs))));
-    Ok(Beats { send: slower(wants), expect: slower(can) })
+    Ok(HeartBeats { send: slower(wants), expect: slower(can) })
 }
 
 #[cfg(test)]
@@ -112,11 +113,11 @@ mod tests {
     fn the_slower_side_of_each_direction_counts() {
         let ms = |ms| Some(Duration::from_millis(ms));
         let beats = |wish, answer| agreed(wish, answer).unwrap();
-        assert_eq!(beats(100, Some("50,200")), Beats { send: ms(200), expect: ms(100) });
-        assert_eq!(beats(100, Some("0,100")), Beats { send: ms(100), expect: None });
-        assert_eq!(beats(100, Some("100,0")), Beats { send: None, expect: ms(100) });
-        assert_eq!(beats(0, Some("50,50")), Beats { send: None, expect: None });
-        assert_eq!(beats(100, None), Beats { send: None, expect: None });
+        assert_eq!(beats(100, Some("50,200")), HeartBeats { send: ms(200), expect: ms(100) });
+        assert_eq!(beats(100, Some("0,100")), HeartBeats { send: ms(100), expect: None });
+        assert_eq!(beats(100, Some("100,0")), HeartBeats { send: None, expect: ms(100) });
+        assert_eq!(beats(0, Some("50,50")), HeartBeats { send: None, expect: None });
+        assert_eq!(beats(100, None), HeartBeats { send: None, expect: None });
     }
 
     #[test]

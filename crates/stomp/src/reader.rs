@@ -1,10 +1,11 @@
 //! The task that reads: it gives messages to their subscriptions and receipts to who waits for them, and
 //! notices when the broker falls silent.
 
+use crate::error_frame::broker_error;
 use crate::login::end_of_stream;
 use crate::shared::Shared;
 use crate::transport::Input;
-use crate::{Codec, Command, Error, Event, Frame, error};
+use crate::{Codec, Command, Error, Event, Frame};
 use bytes::BytesMut;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Reader {
                 let id = frame.headers.get("receipt-id").unwrap_or_default();
                 if self.shared.receipt(id) { Err(Error::Closed) } else { Ok(()) }
             }
-            Command::Error => Err(error::report(&frame)),
+            Command::Error => Err(broker_error(&frame)),
             other => Err(Error::frame(format!("{} out of place", other.as_str()))),
         }
     }

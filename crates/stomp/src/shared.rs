@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// Hands over the last frame, which the receipt answers.
-    pub async fn say_goodbye(&self, receipt: &Receipt) -> Result<(), Error> {
+    pub async fn request_disconnect(&self, receipt: &Receipt) -> Result<(), Error> {
         self.goodbye.store(receipt.id, Ordering::Release);
         self.requests.send(request::disconnect(receipt.id)).await.map_err(|_| self.gone())
     }

@@ -1,21 +1,12 @@
 //! The messages of one destination, as they come.
 
 use crate::shared::Shared;
-use crate::{Command, Error, Headers, Message, request};
+use crate::{AckMode, Command, Error, Headers, Message, request};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Messages that may wait for a subscriber whose number the broker does not bound.
 const WAITING: usize = 16;
-
-/// Who acks the messages of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckMode {
-    /// The broker, as soon as it has sent them.
-    Auto,
-    /// The subscriber, each one, with [`Client::ack`](crate::Client::ack) or [`Client::nack`](crate::Client::nack).
-    ClientIndividual,
-}
 
 /// The messages of one subscription.
 ///

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a broken write leaves the reader to find out why: the broker may have said so before it closed.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long closing may take once the connection is over.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -42,7 +42,7 @@ impl Writer {
         tokio::select! {
             Err(why) = self.write_all() => {
                 if let Error::Io(_) = why {
-                    let _ = timeout(LAST_WORDS, shared.over()).await;
+                    let _ = timeout(FLUSH_TIMEOUT, shared.over()).await;
                 }
                 shared.end(why);
             }

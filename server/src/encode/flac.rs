@@ -1,6 +1,8 @@
 //! FLAC, frame by frame, with a STREAMINFO block that is filled in at the end.
 
-use super::{BLOCK, EncodeError, Format, each_block, wav::quantise};
+use super::blocks::{BLOCK, each_block};
+use super::wav::quantise;
+use super::{EncodeError, Format};
 use crate::ingest::{FrameSource, Tags};
 use flacenc::{
     bitsink::ByteSink,

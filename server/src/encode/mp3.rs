@@ -1,6 +1,7 @@
 //! MP3 through the pure-Rust encoder `rusty_mp3`, with a LAME tag, so that its exact length can be restored.
 
-use super::{EncodeError, each_block};
+use super::EncodeError;
+use super::blocks::each_block;
 use crate::{
     encode::Format,
     ingest::{FrameSource, Resampled, Tags},

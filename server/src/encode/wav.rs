@@ -4,7 +4,8 @@
 //! from a 16-bit file are exact multiples of 2^−15, so they come back bit for bit, which dither would
 //! spoil; and a separated stem's own noise lies far above the last bit.
 
-use super::{EncodeError, Format, each_block};
+use super::blocks::each_block;
+use super::{EncodeError, Format};
 use crate::ingest::FrameSource;
 use std::io::Write;
 

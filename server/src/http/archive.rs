@@ -4,10 +4,12 @@
 //! address, and passcodes have no place in one.
 
 use super::stems::{Wav, encoded};
+use super::tickets::{Entry, VALID_MS, issue};
 use super::{App, auth, tracks};
-use crate::active_track::ActiveTrack;
+use crate::clock::now_ms;
+use crate::concurrency::lock;
 use crate::encode::Format;
-use crate::pipeline::{download_name, lock, now_ms};
+use crate::pipeline::download_name;
 use crate::problem::Problem;
 use axum::Json;
 use axum::body::Body;
@@ -20,7 +22,7 @@ use futures::{Stream, StreamExt};
 use karaoke_core::{TrackId, TrackState};
 use serde::Deserialize;
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -31,35 +33,14 @@ use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 /// Songs in one archive.
 const MOST: usize = 500;
-/// Archives that are asked for and not fetched yet; the oldest goes first.
-const TICKETS: usize = 100;
-/// How long one may wait, in milliseconds.
-const VALID_MS: i64 = 600_000;
 /// Blocks that wait for a slow client.
 const AHEAD: usize = 4;
-
-/// Archives that were asked for.
-pub(super) type Tickets = Mutex<HashMap<String, Ticket>>;
-
-/// What is to be in an archive, and until when it may be fetched.
-pub(super) struct Ticket {
-    files: Vec<Entry>,
-    valid_until_ms: i64,
-}
-
-#[derive(Clone)]
-struct Entry {
-    track: Arc<ActiveTrack>,
-    stem: String,
-    format: Format,
-    name: String,
-}
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wish {
-    tracks: Vec<Wanted>,
+pub(super) struct ArchiveRequest {
+    tracks: Vec<WantedTrack>,
     /// The stems, by name; without it all of each track.
     stems: Option<Vec<String>>,
     /// `mp3` (default), `flac` or `wav`.
@@ -68,7 +49,7 @@ pub(super) struct Wish {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct WantedTrack {
     id: TrackId,
     passcode: String,
 }
@@ -76,39 +57,29 @@ struct Wanted {
 pub(super) async fn ask(
     State(app): State<App>,
     headers: HeaderMap,
-    wish: Result<Json<Wish>, JsonRejection>,
+    request: Result<Json<ArchiveRequest>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let Json(wish) = wish.map_err(|e| Problem::new(422, "Unreadable wish", e.body_text()))?;
-    let files = choose(&app, &headers, wish).await?;
+    let Json(request) = request.map_err(|e| Problem::new(422, "Unreadable wish", e.body_text()))?;
+    let files = choose(&app, &headers, request).await?;
     let ticket: String = format!("{:032x}", rand::random::<u128>());
     let place = format!("/api/v1/archive/{ticket}");
     let answer = json!({ "url": place, "files": files.len(), "valid_s": VALID_MS / 1000 });
-    issue(&app, ticket, Ticket { files, valid_until_ms: now_ms() + VALID_MS });
+    issue(&app.tickets, ticket, files);
     Ok(tracks::no_store((StatusCode::CREATED, [(header::LOCATION, place)], Json(answer)).into_response()))
 }
 
-fn issue(app: &App, name: String, ticket: Ticket) {
-    let mut tickets = lock(&app.tickets);
-    tickets.retain(|_, t| t.valid_until_ms > now_ms());
-    if tickets.len() >= TICKETS {
-        let oldest = tickets.iter().min_by_key(|(_, t)| t.valid_until_ms).map(|(name, _)| name.clone());
-        oldest.and_then(|name| tickets.remove(&name));
-    }
-    tickets.insert(name, ticket);
-}
-
-async fn choose(app: &App, headers: &HeaderMap, wish: Wish) -> Result<Vec<Entry>, Problem> {
-    if wish.tracks.is_empty() || wish.tracks.len() > MOST {
+async fn choose(app: &App, headers: &HeaderMap, request: ArchiveRequest) -> Result<Vec<Entry>, Problem> {
+    if request.tracks.is_empty() || request.tracks.len() > MOST {
         return Err(Problem::new(422, "How many?", format!("Ask for 1 to {MOST} songs at a time.")));
     }
-    let format = match wish.format.as_deref() {
+    let format = match request.format.as_deref() {
         None | Some("mp3") => Format::Mp3,
         Some("flac") => Format::Flac16,
         Some("wav") => Format::Wav16,
         Some(_) => return Err(Problem::new(422, "No such format", "format is mp3, flac or wav.")),
     };
     let (mut files, mut names) = (Vec::new(), HashSet::new());
-    for wanted in &wish.tracks {
+    for wanted in &request.tracks {
         let track = app.pipeline.find(&wanted.id).await?.ok_or_else(Problem::no_such_track)?;
         let record = track.record();
         if !auth::opens(&wanted.passcode, &record) && !auth::is_admin(app, headers) {
@@ -120,7 +91,7 @@ async fn choose(app: &App, headers: &HeaderMap, wish: Wish) -> Result<Vec<Entry>
             return Err(Problem::new(409, "Not finished", detail));
         }
         let has: Vec<&str> = record.manifest.all_stems().collect();
-        for stem in has.iter().filter(|s| wish.stems.as_ref().is_none_or(|w| w.iter().any(|w| w == *s))) {
+        for stem in has.iter().filter(|s| request.stems.as_ref().is_none_or(|w| w.iter().any(|w| w == *s))) {
             let name = unique(&mut names, &download_name(&song, stem, format.extension()));
             files.push(Entry { track: track.clone(), stem: (*stem).to_owned(), format, name });
         }

@@ -3,7 +3,7 @@
 use super::App;
 use super::auth::Owned;
 use super::tracks::no_store;
-use crate::pipeline::now_ms;
+use crate::clock::now_ms;
 use crate::problem::Problem;
 use crate::store::LyricsSource;
 use axum::Json;

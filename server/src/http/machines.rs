@@ -3,8 +3,8 @@
 use super::auth::is_admin;
 use super::events::{Source, stream};
 use super::{App, tracks};
-use crate::active_track::json;
 use crate::events::EventLog;
+use crate::events::json;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use axum::Json;

@@ -1,5 +1,6 @@
 //! The REST API and the page: thin handlers around the pipeline.
 
+mod app;
 mod archive;
 mod auth;
 mod events;
@@ -11,12 +12,15 @@ mod range;
 mod respond;
 mod stems;
 mod system;
+mod tickets;
 mod tracks;
 mod upload;
 mod uploads;
 
+pub(crate) use app::App;
+pub use app::HttpConfig;
+
 use crate::pipeline::Pipeline;
-use crate::uploads::Uploads;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -24,7 +28,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use karaoke_stages::Stage;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -33,47 +36,13 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use tracing::Instrument;
 
-/// `[http]`: the web page and the API.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HttpConfig {
-    /// Address to listen on; `0.0.0.0` lets other machines in.
-    pub host: String,
-    /// Port to listen on; 0 takes any free one.
-    pub port: u16,
-    /// Key (header `X-Admin-Key`) that opens every track and the list of all; empty: there is none.
-    pub admin_key: String,
-    /// Anyone may see the workers and the queue; otherwise only who has the admin key.
-    pub public_workers: bool,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new(), public_workers: true }
-    }
-}
-
-/// What handlers share.
-#[derive(Clone)]
-pub(crate) struct App {
-    pipeline: Arc<Pipeline>,
-    config: Arc<HttpConfig>,
-    /// Distinguishes event ids of this life from those of a former one.
-    boot: u64,
-    encodings: Arc<stems::Encodings>,
-    uploads: Arc<Uploads>,
-    tickets: Arc<archive::Tickets>,
-}
-
 // The library for key and tempo is WebAssembly.
 const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
                    script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// All routes.
 pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
-    let uploads = Arc::new(Uploads::new(pipeline.clone()));
-    let (config, encodings, tickets) = (Arc::new(config), Arc::default(), Arc::default());
-    let app = App { pipeline, config, boot: rand::random(), encodings, uploads, tickets };
+    let app = App::new(pipeline, config);
     let api = Router::new()
         .route("/tracks", post(upload::upload).get(tracks::list))
         .route("/uploads", any(uploads::uploads))

@@ -3,7 +3,8 @@
 use super::auth::Owned;
 use super::stems::multitrack;
 use super::{App, respond};
-use crate::pipeline::{StemReader, blocking};
+use crate::concurrency::blocking;
+use crate::pipeline::StemReader;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Query, State};

@@ -3,8 +3,9 @@
 use super::auth::Owned;
 use super::range::{Asked, parse};
 use super::{App, respond};
+use crate::concurrency::{blocking, lock};
 use crate::encode::{Format, wav};
-use crate::pipeline::{StemReader, blocking, download_name, lock};
+use crate::pipeline::{StemReader, download_name};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use axum::body::Body;
@@ -16,18 +17,14 @@ use futures::stream::{self, Stream};
 use karaoke_core::manifest::MULTITRACK;
 use karaoke_stages::Stage;
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 /// Frames sent at a time: small enough that the first sound leaves early.
 const BLOCK: u64 = 1 << 14;
-
-/// Encodings that are being made, so that two requests for one share it.
-pub(super) type Encodings = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

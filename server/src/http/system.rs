@@ -1,14 +1,15 @@
 //! What there is to choose from, and whether the server is well.
 
 use super::App;
-use crate::pipeline::{Pipeline, blocking};
+use crate::concurrency::blocking;
+use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use karaoke_core::Manifest;
-use karaoke_models::{Preset, Standing};
+use karaoke_models::{Availability, Preset};
 use serde_json::{Value, json};
 
 pub(super) async fn models(State(app): State<App>) -> Result<Response, Problem> {
@@ -42,10 +43,10 @@ fn model(m: &Manifest, bytes: Option<u64>) -> Value {
 }
 
 /// A preset, with the model that it stands for or the one that is missing.
-fn preset((preset, standing): (&Preset, Standing<'_>)) -> Value {
+fn preset((preset, standing): (&Preset, Availability<'_>)) -> Value {
     let (key, model) = match standing {
-        Standing::Model(m) => ("model", m),
-        Standing::Missing(m) => ("missing", m),
+        Availability::Model(m) => ("model", m),
+        Availability::Missing(m) => ("missing", m),
     };
     json!({
         "name": preset.name, "title": preset.title, "description": preset.description, key: model.name,

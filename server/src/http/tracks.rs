@@ -2,7 +2,7 @@
 
 use super::auth::{Owned, is_admin};
 use super::{App, respond};
-use crate::pipeline::blocking;
+use crate::concurrency::blocking;
 use crate::problem::Problem;
 use axum::Json;
 use axum::body::Body;

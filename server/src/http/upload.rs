@@ -3,7 +3,9 @@
 use super::App;
 use super::auth;
 use crate::active_track::ActiveTrack;
-use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
+use crate::clock::now_ms;
+use crate::concurrency::blocking;
+use crate::pipeline::{Pipeline, Submission};
 use crate::problem::Problem;
 use crate::uploads::metadata::{bad_deadline, display_name};
 use axum::Json;

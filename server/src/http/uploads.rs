@@ -5,7 +5,7 @@ use super::{App, auth, respond, tracks, upload};
 use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::store::UploadRecord;
-use crate::uploads::{ALGORITHMS, Checksum, Key, Piece, Secret, Standing, Uploads};
+use crate::uploads::{ALGORITHMS, Checksum, Key, Piece, Secret, UploadStatus, Uploads};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -112,7 +112,7 @@ async fn create(app: &App, request: Request) -> Result<Response, Problem> {
     let secret = Secret::new();
     let begun = begin(app, secret, request.headers()).await;
     let mut standing = match begun {
-        Ok(record) => Standing::Unfinished(record),
+        Ok(record) => UploadStatus::Unfinished(record),
         Err(problem) => {
             upload::drain(request.into_body().into_data_stream()).await;
             return Err(problem);
@@ -151,7 +151,7 @@ fn key(secret: Secret) -> Key {
 }
 
 /// Takes in a part in a task of its own: one that is cut off still has to be made safe.
-async fn append(app: &App, secret: Secret, request: Request) -> Result<Standing, Problem> {
+async fn append(app: &App, secret: Secret, request: Request) -> Result<UploadStatus, Problem> {
     let read = |headers: &HeaderMap| {
         if text(headers, "content-type") != Some("application/offset+octet-stream") {
             let detail = "A part of an upload is sent as application/offset+octet-stream.";
@@ -178,7 +178,11 @@ async fn append(app: &App, secret: Secret, request: Request) -> Result<Standing,
     task.await.map_err(|e| Problem::internal(&e))?
 }
 
-async fn append_apart<B>(uploads: Arc<Uploads>, key: Key, mut piece: Piece<B>) -> Result<Standing, Problem>
+async fn append_apart<B>(
+    uploads: Arc<Uploads>,
+    key: Key,
+    mut piece: Piece<B>,
+) -> Result<UploadStatus, Problem>
 where
     B: futures::Stream<Item = Result<bytes::Bytes, Problem>> + Unpin,
 {
@@ -195,9 +199,9 @@ async fn remove(app: &App, secret: Secret) -> Result<Response, Problem> {
 }
 
 /// An answer without a body that says where the upload stands.
-fn stand(secret: Secret, status: StatusCode, standing: Standing) -> Response {
+fn stand(secret: Secret, status: StatusCode, standing: UploadStatus) -> Response {
     match standing {
-        Standing::Unfinished(record) => {
+        UploadStatus::Unfinished(record) => {
             let (at, length) = (record.received.to_string(), record.length.to_string());
             let expires = UNIX_EPOCH + Duration::from_millis(record.expires_ms.max(0) as u64);
             let expires = httpdate::fmt_http_date(expires);
@@ -209,7 +213,7 @@ fn stand(secret: Secret, status: StatusCode, standing: Standing) -> Response {
                 with(response, &[("upload-metadata", &record.metadata)])
             }
         }
-        Standing::Track(track) => {
+        UploadStatus::Track(track) => {
             let (size, id) = (track.record().size_bytes.to_string(), track.id.to_string());
             let passcode = auth::passcode(secret.passcode_bits());
             let pairs = [
@@ -226,11 +230,11 @@ fn stand(secret: Secret, status: StatusCode, standing: Standing) -> Response {
 /// Where the upload stands; once it is a track, what `POST /tracks` would have answered.
 async fn show(app: &App, secret: Secret) -> Result<Response, Problem> {
     match app.uploads.settled(&secret.track_id()).await? {
-        Standing::Unfinished(record) => {
+        UploadStatus::Unfinished(record) => {
             let body = json!({ "state": "uploading", "offset": record.received, "length": record.length });
             Ok(Json(body).into_response())
         }
-        Standing::Track(track) => {
+        UploadStatus::Track(track) => {
             let passcode = auth::passcode(secret.passcode_bits());
             let body = upload::accepted(&track, &passcode);
             Ok(with_cookie(Json(body).into_response(), &track, &passcode))

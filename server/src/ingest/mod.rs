@@ -19,7 +19,7 @@ pub mod tags;
 pub use decode::{Decoded, decode, tags};
 pub use error::IngestError;
 pub use file::{FrameFile, FrameWriter};
+pub use limits::Limits;
 pub use resample::{FrameSource, Resampled};
 pub(crate) use sniff::refuse;
-pub use limits::Limits;
 pub use tags::Tags;

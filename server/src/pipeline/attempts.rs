@@ -213,6 +213,6 @@ impl Pipeline {
     }
 
     fn schedule<T>(&self, f: impl FnOnce(&mut Schedule) -> T) -> T {
-        f(&mut super::lock(&self.schedule))
+        f(&mut crate::concurrency::lock(&self.schedule))
     }
 }

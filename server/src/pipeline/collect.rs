@@ -1,7 +1,8 @@
 //! Takes replies: checks them, writes their samples, records the chunk, acks, in that order.
 
-use super::{Pipeline, lock};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::concurrency::lock;
 use crate::layers::{self, LayerError};
 use crate::problem::Problem;
 use crate::view::ChunkState;

@@ -1,7 +1,8 @@
 //! Hands chunks to the queue: a bounded number at a time, in the order the schedule says.
 
-use super::{Pipeline, lock};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::concurrency::lock;
 use crate::ingest::{FrameFile, FrameSource};
 use crate::problem::Problem;
 use crate::view::ChunkState;
@@ -198,6 +199,6 @@ impl Pipeline {
             deinterleave(&interleaved, &mut planar);
             Ok(Bytes::from(to_le_bytes(&planar)))
         };
-        super::blocking(read).await.map_err(|e| Problem::disk(&e))
+        crate::concurrency::blocking(read).await.map_err(|e| Problem::disk(&e))
     }
 }

@@ -1,6 +1,7 @@
 //! Removes tracks that ended longer ago than the operator keeps them, and uploads that nobody went on with.
 
-use super::{Pipeline, now_ms};
+use super::Pipeline;
+use crate::clock::now_ms;
 use crate::problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! Writes the finished stems of a track and removes what only the work needed.
 
-use super::{Pipeline, lock, now_ms};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::clock::now_ms;
+use crate::concurrency::lock;
 use crate::ingest::FrameWriter;
 use crate::problem::Problem;
 use karaoke_core::TrackState;
@@ -43,7 +45,7 @@ impl Pipeline {
         lock(&self.schedule).remove(&track.id);
         let (me, live) = (self.clone(), track.clone());
         let work = move || live.manifest.stems.iter().try_for_each(|stem| me.write_stem(&live, stem));
-        super::blocking(work).await.map_err(|e| Problem::disk(&e))?;
+        crate::concurrency::blocking(work).await.map_err(|e| Problem::disk(&e))?;
         if !self.store.set_state(&track.id, TrackState::Done, now_ms()).await? {
             return Ok(());
         }
@@ -54,7 +56,7 @@ impl Pipeline {
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
         tracing::info!(track = %track.id, seconds = format!("{took_s:.1}"), "track done");
         let (files, id) = (self.files.clone(), track.id.clone());
-        super::blocking(move || files.remove_working(&id)).await.map_err(|e| Problem::disk(&e))
+        crate::concurrency::blocking(move || files.remove_working(&id)).await.map_err(|e| Problem::disk(&e))
     }
 
     /// Blocking: blends a predicted stem, at the source's rate, into its final file.

@@ -1,6 +1,6 @@
 //! The chunks that are out, and room for more.
 
-use super::lock;
+use crate::concurrency::lock;
 use karaoke_core::in_flight::InFlightChunk;
 use karaoke_core::route::choose;
 use karaoke_core::{ChunkIndex, Route, TrackId};

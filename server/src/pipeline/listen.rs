@@ -1,7 +1,8 @@
 //! Reads stems at the source's rate, finished or not.
 
-use super::{Pipeline, lock};
+use super::Pipeline;
 use crate::active_track::{ActiveAudio, ActiveTrack};
+use crate::concurrency::lock;
 use crate::ingest::FrameFile;
 use crate::ingest::resample::needed;
 use crate::ingest::{FrameSource, Resampled};
@@ -57,7 +58,8 @@ impl Pipeline {
         };
         let (me, live, manifest, id, stem) =
             (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
-        let source = super::blocking(move || me.open_stem(live.as_deref(), &manifest, &id, &stem)).await;
+        let source =
+            crate::concurrency::blocking(move || me.open_stem(live.as_deref(), &manifest, &id, &stem)).await;
         let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
         Ok(StemReader {
             pipeline: self.clone(),
@@ -133,7 +135,7 @@ impl StemReader {
             lock(&source).read(range.start as i64, &mut out)?;
             Ok(out)
         };
-        super::blocking(read).await.map_err(|e| Problem::disk(&e))
+        crate::concurrency::blocking(read).await.map_err(|e| Problem::disk(&e))
     }
 
     /// Whether frames are final; whoever asks waits for nothing and changes nobody's turn.

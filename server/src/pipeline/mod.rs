@@ -21,6 +21,8 @@ pub use export::download_name;
 pub use listen::StemReader;
 
 use crate::active_track::ActiveTrack;
+use crate::clock::now_ms;
+use crate::concurrency::{blocking, lock};
 use crate::files::Files;
 use crate::problem::Problem;
 use crate::registry::WorkerRegistry;
@@ -35,7 +37,7 @@ use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -359,21 +361,4 @@ impl Pipeline {
         tracing::info!(track = %id, "track deleted");
         Ok(deleted)
     }
-}
-
-/// Runs blocking work off the async threads; a panic in it comes back as an error.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(std::io::Error::other(e)))
-}
-
-/// Now, in Unix milliseconds.
-pub(crate) fn now_ms() -> i64 {
-    (time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64
-}
-
-/// Plain data stays whole when a thread panics while it holds the lock.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,9 @@
 //! Decodes an upload, brings it to the model's rate, plans its chunks and puts them on the schedule.
 
-use super::{Pipeline, lock, now_ms};
+use super::Pipeline;
 use crate::active_track::{ActiveAudio, ActiveTrack};
+use crate::clock::now_ms;
+use crate::concurrency::lock;
 use crate::files::Files;
 use crate::ingest::{self, Decoded, FrameFile, FrameSource, FrameWriter, IngestError, Limits, Resampled};
 use crate::layers;
@@ -78,7 +80,7 @@ impl Pipeline {
 
     async fn read_tags(&self, track: &ActiveTrack) -> Result<(), Problem> {
         let (files, id, name) = (self.files.clone(), track.id.clone(), track.record().file_name);
-        let (mut tags, cover) = super::blocking(move || {
+        let (mut tags, cover) = crate::concurrency::blocking(move || {
             let mut tags = Stage::Decode.of(|| ingest::tags(&files.upload(&id), &name));
             let cover = tags.cover.take();
             if let Some(cover) = &cover {

@@ -4,8 +4,9 @@
 //! it all. So a track stays with the provider that began it, through deaths and restarts of its workers, of the
 //! broker and of the server, unless no worker of it is left.
 
-use super::{Pipeline, lock};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::concurrency::lock;
 use karaoke_core::{Route, TrackState};
 use std::sync::Arc;
 

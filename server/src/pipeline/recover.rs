@@ -1,7 +1,8 @@
 //! Takes up the tracks that a former life of the server left unfinished, and clears what nobody owns.
 
-use super::{Pipeline, blocking, lock};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::concurrency::{blocking, lock};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use karaoke_core::TrackState;
@@ -56,7 +57,7 @@ impl Pipeline {
         match state {
             TrackState::Queued => self.enqueue_decoding(track),
             TrackState::Decoding => {
-                self.store.set_state(&id, TrackState::Queued, super::now_ms()).await?;
+                self.store.set_state(&id, TrackState::Queued, crate::clock::now_ms()).await?;
                 track.update(|r| r.state = TrackState::Queued);
                 self.enqueue_decoding(track);
             }

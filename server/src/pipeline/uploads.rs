@@ -1,7 +1,9 @@
 //! Unfinished uploads between the lives of the server, and at the end of their time.
 
-use super::{Pipeline, blocking, now_ms};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::clock::now_ms;
+use crate::concurrency::blocking;
 use crate::problem::Problem;
 use crate::store::Failure;
 use karaoke_core::{TrackId, TrackState};

@@ -1,7 +1,8 @@
 //! Watches over what is out: leases that run out, stragglers, workers that fall silent.
 
-use super::{Pipeline, lock};
+use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::concurrency::lock;
 use crate::registry::Heard;
 use crate::view::{Health, QueueView};
 use karaoke_core::in_flight::{InFlightChunk, LeasePolicy};
@@ -99,7 +100,7 @@ impl Pipeline {
             }
             let view = self.queue_view();
             if shown.as_ref() != Some(&view) {
-                self.registry.events.push("queue", crate::active_track::json(&view));
+                self.registry.events.push("queue", crate::events::json(&view));
                 shown = Some(view);
             }
         }

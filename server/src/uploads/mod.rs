@@ -1,32 +1,37 @@
 //! Uploads that can go on after their connection was lost, and after the server's death, until they become tracks.
 
 mod checksum;
-mod intake;
-mod line;
 pub(crate) mod metadata;
 mod part;
+mod refusals;
 mod secret;
+mod write_lock;
+mod writer;
 
 pub(crate) use checksum::{ALGORITHMS, Checksum};
-pub(crate) use intake::Piece;
+pub(crate) use refusals::no_such_upload;
 pub use secret::Secret;
+pub(crate) use writer::Piece;
 
 use crate::active_track::ActiveTrack;
-use crate::pipeline::{Pipeline, Submission, blocking, now_ms};
+use crate::clock::now_ms;
+use crate::concurrency::blocking;
+use crate::pipeline::{Pipeline, Submission};
 use crate::problem::Problem;
 use crate::store::UploadRecord;
 use bytes::Bytes;
 use futures::Stream;
-use intake::Intake;
 use karaoke_core::TrackId;
-use line::{Held, Lines};
 use metadata::Metadata;
+use refusals::{elsewhere, in_use, longer_than_said};
 use std::sync::Arc;
+use write_lock::{WriteGuard, WriteLocks};
+use writer::UploadWriter;
 
 /// The uploads of a server.
 pub(crate) struct Uploads {
     pipeline: Arc<Pipeline>,
-    lines: Lines,
+    locks: WriteLocks,
 }
 
 /// What an upload is about to become: chosen by its [`Secret`].
@@ -39,7 +44,7 @@ pub(crate) struct Key {
 }
 
 /// How far an upload is.
-pub(crate) enum Standing {
+pub(crate) enum UploadStatus {
     /// Some of it is here.
     Unfinished(UploadRecord),
     /// All of it is here.
@@ -48,7 +53,7 @@ pub(crate) enum Standing {
 
 impl Uploads {
     pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
-        Self { pipeline, lines: Lines::default() }
+        Self { pipeline, locks: WriteLocks::default() }
     }
 
     /// Begins an upload of `length` bytes; refuses at once what can be known to fail.
@@ -84,9 +89,9 @@ impl Uploads {
     }
 
     /// Where an upload stands. A refused one answers with the reason, as often as it is asked.
-    pub(crate) async fn find(&self, id: &TrackId) -> Result<Standing, Problem> {
+    pub(crate) async fn find(&self, id: &TrackId) -> Result<UploadStatus, Problem> {
         if let Some(track) = self.pipeline.find(id).await? {
-            return Ok(Standing::Track(track));
+            return Ok(UploadStatus::Track(track));
         }
         let record = self.pipeline.store.upload(id).await?.ok_or_else(no_such_upload)?;
         if record.expires_ms <= now_ms() {
@@ -94,54 +99,54 @@ impl Uploads {
         }
         match record.failure {
             Some(failure) => Err(failure.into()),
-            None => Ok(Standing::Unfinished(record)),
+            None => Ok(UploadStatus::Unfinished(record)),
         }
     }
 
     /// Where an upload stands once nobody writes to it or makes a track of it any more.
-    pub(crate) async fn settled(&self, id: &TrackId) -> Result<Standing, Problem> {
-        let _held = self.lines.take(id).await.ok_or_else(in_use)?;
+    pub(crate) async fn settled(&self, id: &TrackId) -> Result<UploadStatus, Problem> {
+        let _guard = self.locks.take(id).await.ok_or_else(in_use)?;
         self.find(id).await
     }
 
     /// Takes in a part; with the last one the upload becomes a track. An empty part at the end tries that again.
     ///
     /// Must run in a task of its own: what has come is made safe also when the connection is lost.
-    pub(crate) async fn append<B>(&self, key: &Key, piece: &mut Piece<B>) -> Result<Standing, Problem>
+    pub(crate) async fn append<B>(&self, key: &Key, piece: &mut Piece<B>) -> Result<UploadStatus, Problem>
     where
         B: Stream<Item = Result<Bytes, Problem>> + Unpin,
     {
-        let held = self.lines.take(&key.id).await.ok_or_else(in_use)?;
+        let held = self.locks.take(&key.id).await.ok_or_else(in_use)?;
         let record = match self.find(&key.id).await? {
-            Standing::Unfinished(record) => record,
-            Standing::Track(track) if piece.offset == track.record().size_bytes => {
-                return Ok(Standing::Track(track));
+            UploadStatus::Unfinished(record) => record,
+            UploadStatus::Track(track) if piece.offset == track.record().size_bytes => {
+                return Ok(UploadStatus::Track(track));
             }
-            Standing::Track(_) => return Err(elsewhere()),
+            UploadStatus::Track(_) => return Err(elsewhere()),
         };
         if piece.offset != record.received {
             return Err(elsewhere());
         }
         if piece.length.is_some_and(|n| n > record.length - record.received) {
-            return Err(intake::longer_than_said());
+            return Err(longer_than_said());
         }
         let record = self.write(&held, record, piece).await?;
         if record.received < record.length {
-            return Ok(Standing::Unfinished(record));
+            return Ok(UploadStatus::Unfinished(record));
         }
-        self.finish(key, &record).await.map(Standing::Track)
+        self.finish(key, &record).await.map(UploadStatus::Track)
     }
 
     async fn write<B>(
         &self,
-        held: &Held,
+        held: &WriteGuard,
         record: UploadRecord,
         piece: &mut Piece<B>,
     ) -> Result<UploadRecord, Problem>
     where
         B: Stream<Item = Result<Bytes, Problem>> + Unpin,
     {
-        let intake = Intake::open(&self.pipeline, record, piece.checksum.take()).await?;
+        let intake = UploadWriter::open(&self.pipeline, record, piece.checksum.take()).await?;
         let (record, outcome) = intake.take_in(held, &mut piece.body).await;
         match outcome {
             Ok(()) => Ok(record),
@@ -198,27 +203,9 @@ impl Uploads {
 
     /// Calls an upload off, or removes the track that it has become.
     pub(crate) async fn remove(&self, id: &TrackId) -> Result<(), Problem> {
-        let _held = self.lines.take(id).await.ok_or_else(in_use)?;
+        let _guard = self.locks.take(id).await.ok_or_else(in_use)?;
         let upload = self.pipeline.remove_upload(id).await?;
         let track = self.pipeline.store.track(id).await?.is_some() && self.pipeline.delete(id).await?;
         (upload || track).then_some(()).ok_or_else(no_such_upload)
     }
-}
-
-/// 404: also what a forgotten one answers.
-pub(crate) fn no_such_upload() -> Problem {
-    Problem::new(
-        404,
-        "No such upload",
-        "There is no upload of that name, or it was given up; begin a new one.",
-    )
-}
-
-fn in_use() -> Problem {
-    Problem::new(423, "Upload in use", "Another connection is writing to this upload; try again in a moment.")
-}
-
-fn elsewhere() -> Problem {
-    let detail = "The upload does not stand where Upload-Offset says; ask with HEAD where it stands.";
-    Problem::new(409, "Wrong offset", detail)
 }

@@ -169,7 +169,7 @@ fn a_preset_whose_promise_nothing_keeps_says_what_to_pull() {
     let error = catalogue.resolve("good").unwrap_err().to_string();
     assert!(error.contains("karaoke models pull good"), "{error}");
     let (_, standing) = catalogue.presets().next().unwrap();
-    assert!(matches!(standing, Standing::Missing(m) if m.name == "y"));
+    assert!(matches!(standing, Availability::Missing(m) if m.name == "y"));
 }
 
 #[test]

@@ -1,31 +1,9 @@
 //! The shapes of everything that flows through a network, as far as they can be told without running it.
 
-use super::onnx::{LIST, MOST, Model};
+use super::onnx::{MOST, Model};
 use super::rules;
+use super::shape::{Known, Shape, bounded};
 use std::collections::HashMap;
-
-/// A shape; a size that is not known is `None`.
-pub(super) type Shape = Vec<Option<u64>>;
-
-/// What is known of a tensor.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Known {
-    pub(super) shape: Option<Shape>,
-    /// Its numbers, where they are a short list of integers that is the same in every run.
-    pub(super) value: Option<Vec<i64>>,
-}
-
-impl Known {
-    pub(super) fn shaped(shape: Shape) -> Self {
-        Self { shape: Some(shape), value: None }
-    }
-
-    /// Nothing longer than shapes are.
-    fn bounded(self) -> Self {
-        let shape = self.shape.filter(|s| s.len() <= LIST);
-        Self { shape, value: self.value.filter(|v| v.len() <= LIST) }
-    }
-}
 
 /// What is known of every tensor of a model, by name.
 pub(super) struct Shapes<'m>(HashMap<&'m str, Known>);
@@ -69,5 +47,5 @@ impl<'m> Shapes<'m> {
 
 /// The sizes that a port says and that can be.
 fn sizes(port: &super::Port) -> Option<Shape> {
-    port.fixed().map(|shape| shape.into_iter().map(|size| size.and_then(rules::bounded)).collect())
+    port.fixed().map(|shape| shape.into_iter().map(|size| size.and_then(bounded)).collect())
 }

@@ -3,6 +3,8 @@
 //! Pure: bytes in, facts out. Nothing of the weights is copied, and nothing is believed that the bytes do not
 //! show: a hostile file ends in [`NotOnnx`] or in "unknown", never in a panic or a large allocation.
 
+mod arithmetic;
+mod arrangement;
 mod cost;
 mod draft;
 mod family;
@@ -10,6 +12,7 @@ mod infer;
 mod onnx;
 mod protobuf;
 mod rules;
+mod shape;
 mod sliding;
 
 pub use cost::Cost;

@@ -1,7 +1,7 @@
 //! Shapes that come of windows sliding over others: convolutions and pools.
 
-use super::infer::Shape;
-use super::rules::{Rule, bounded, size};
+use super::rules::Rule;
+use super::shape::{Shape, bounded, size};
 
 impl Rule<'_, '_> {
     /// Strides or dilations: 1 where the node says nothing.

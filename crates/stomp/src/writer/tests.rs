@@ -74,7 +74,7 @@ async fn after_the_last_frame_there_are_only_beats() {
     let (shared, mut broker) = writing(1000, Some(BEAT));
     let receipt = shared.expect_receipt().unwrap();
     shared.urgent(ack()).unwrap();
-    shared.say_goodbye(&receipt).await.unwrap();
+    shared.request_disconnect(&receipt).await.unwrap();
     let mut said = [0; 11 + 23];
     broker.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"ACK\nid:1\n\n\0DISCONNECT\nreceipt:1\n\n\0");
@@ -89,9 +89,9 @@ async fn a_broken_write_leaves_the_reader_time_to_learn_why() {
     let (shared, broker) = writing(100, None);
     drop(broker);
     shared.urgent(ack()).unwrap();
-    sleep(LAST_WORDS / 2).await;
+    sleep(FLUSH_TIMEOUT / 2).await;
     assert!(shared.reason().is_none());
     shared.end(Error::Broker { message: "why".into(), detail: String::new() });
-    sleep(LAST_WORDS).await;
+    sleep(FLUSH_TIMEOUT).await;
     assert!(matches!(shared.reason(), Some(Error::Broker { .. })));
 }

@@ -1,8 +1,8 @@
 //! Reads title, artist, album, lyrics and cover.
 
 use super::container::open;
-use crate::ingest::tags::{Tags, clean, cover};
 use crate::ingest::lyrics;
+use crate::ingest::tags::{Tags, clean, cover};
 use karaoke_core::lyrics::Lyrics;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -69,7 +69,13 @@ pub(super) struct TrackDecoder<'a> {
 }
 
 impl<'a> TrackDecoder<'a> {
-    pub(super) fn new(source: &Path, reader: &dyn FormatReader, track: &Track, mix: &'a Path, limits: Limits) -> Self {
+    pub(super) fn new(
+        source: &Path,
+        reader: &dyn FormatReader,
+        track: &Track,
+        mix: &'a Path,
+        limits: Limits,
+    ) -> Self {
         let container = reader.format_info().format;
         let (span, span_rate) = span(source, reader, track);
         Self {

@@ -1,6 +1,6 @@
 //! One writer at a time for an upload; one whose connection has fallen silent makes room for the next.
 
-use crate::pipeline::lock;
+use crate::concurrency::lock;
 use karaoke_core::TrackId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,66 +18,66 @@ const LEAVING: Duration = Duration::from_secs(10);
 
 /// The uploads that are being written.
 #[derive(Default)]
-pub(super) struct Lines(Mutex<HashMap<TrackId, Arc<Line>>>);
+pub(super) struct WriteLocks(Mutex<HashMap<TrackId, Arc<WriteLock>>>);
 
-struct Line {
+struct WriteLock {
     busy: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<(CancellationToken, Instant)>,
 }
 
 /// The right to write, until it is dropped.
-pub(super) struct Held {
-    line: Arc<Line>,
-    hung_up: CancellationToken,
+pub(super) struct WriteGuard {
+    line: Arc<WriteLock>,
+    ended: CancellationToken,
     _busy: OwnedMutexGuard<()>,
 }
 
-impl Lines {
+impl WriteLocks {
     /// Takes the right to write; `None` while somebody else writes.
-    pub(super) async fn take(&self, id: &TrackId) -> Option<Held> {
+    pub(super) async fn take(&self, id: &TrackId) -> Option<WriteGuard> {
         let line = self.line(id);
         let busy = match timeout(PATIENCE, line.busy.clone().lock_owned()).await {
             Ok(busy) => busy,
             Err(_) => {
-                line.hang_up_if_silent()?;
+                line.end_if_silent()?;
                 timeout(LEAVING, line.busy.clone().lock_owned()).await.ok()?
             }
         };
-        let hung_up = CancellationToken::new();
-        *lock(&line.state) = (hung_up.clone(), Instant::now());
-        Some(Held { line, hung_up, _busy: busy })
+        let ended = CancellationToken::new();
+        *lock(&line.state) = (ended.clone(), Instant::now());
+        Some(WriteGuard { line, ended, _busy: busy })
     }
 
-    fn line(&self, id: &TrackId) -> Arc<Line> {
-        let mut lines = lock(&self.0);
+    fn line(&self, id: &TrackId) -> Arc<WriteLock> {
+        let mut locks = lock(&self.0);
         // Those that nobody holds or waits for.
-        lines.retain(|_, line| Arc::strong_count(line) > 1);
+        locks.retain(|_, line| Arc::strong_count(line) > 1);
         let new = || {
-            Arc::new(Line {
+            Arc::new(WriteLock {
                 busy: Arc::default(),
                 state: Mutex::new((CancellationToken::new(), Instant::now())),
             })
         };
-        lines.entry(id.clone()).or_insert_with(new).clone()
+        locks.entry(id.clone()).or_insert_with(new).clone()
     }
 }
 
-impl Line {
-    fn hang_up_if_silent(&self) -> Option<()> {
+impl WriteLock {
+    fn end_if_silent(&self) -> Option<()> {
         let state = lock(&self.state);
         (state.1.elapsed() >= SILENT).then(|| state.0.cancel())
     }
 }
 
-impl Held {
+impl WriteGuard {
     /// Something has come.
     pub(super) fn heard(&self) {
         lock(&self.line.state).1 = Instant::now();
     }
 
     /// Done when somebody else goes on with the upload.
-    pub(super) async fn hung_up(&self) {
-        self.hung_up.cancelled().await;
+    pub(super) async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 }
 
@@ -91,24 +91,24 @@ mod tests {
 
     #[tokio::test]
     async fn who_writes_keeps_others_out() {
-        let lines = Lines::default();
-        let first = lines.take(&id()).await.unwrap();
-        assert!(lines.take(&id()).await.is_none());
-        assert!(lines.take(&TrackId::from_random(6)).await.is_some(), "another upload is another line");
+        let locks = WriteLocks::default();
+        let first = locks.take(&id()).await.unwrap();
+        assert!(locks.take(&id()).await.is_none());
+        assert!(locks.take(&TrackId::from_random(6)).await.is_some(), "another upload is another line");
         drop(first);
-        assert!(lines.take(&id()).await.is_some());
+        assert!(locks.take(&id()).await.is_some());
     }
 
     #[tokio::test]
     async fn who_has_fallen_silent_is_told_to_go() {
-        let lines = Arc::new(Lines::default());
-        let first = lines.take(&id()).await.unwrap();
+        let locks = Arc::new(WriteLocks::default());
+        let first = locks.take(&id()).await.unwrap();
         lock(&first.line.state).1 = Instant::now() - SILENT;
         let second = tokio::spawn({
-            let lines = lines.clone();
-            async move { lines.take(&id()).await.is_some() }
+            let locks = locks.clone();
+            async move { locks.take(&id()).await.is_some() }
         });
-        first.hung_up().await;
+        first.ended().await;
         drop(first);
         assert!(second.await.unwrap());
     }

@@ -1,10 +1,13 @@
 //! Takes in one part of an upload: batches go to disk, and count once they are synced and the row says so.
 
 use super::checksum::Checksum;
-use super::line::Held;
 use super::part::Part;
+use super::refusals::{longer_than_said, no_such_upload, overtaken, silent};
+use super::write_lock::WriteGuard;
+use crate::clock::now_ms;
+use crate::concurrency::blocking;
 use crate::ingest;
-use crate::pipeline::{Pipeline, blocking, now_ms};
+use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use crate::store::UploadRecord;
 use bytes::Bytes;
@@ -36,7 +39,7 @@ pub(crate) struct Piece<B> {
 }
 
 /// An upload that is being written.
-pub(super) struct Intake {
+pub(super) struct UploadWriter {
     pipeline: Arc<Pipeline>,
     record: UploadRecord,
     part: Option<Part>,
@@ -46,7 +49,7 @@ pub(super) struct Intake {
     synced: Instant,
 }
 
-impl Intake {
+impl UploadWriter {
     pub(super) async fn open(
         pipeline: &Arc<Pipeline>,
         record: UploadRecord,
@@ -62,7 +65,7 @@ impl Intake {
     /// Takes in the body as far as it comes; gives the upload as it is then, and what went wrong.
     pub(super) async fn take_in(
         mut self,
-        held: &Held,
+        held: &WriteGuard,
         mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     ) -> (UploadRecord, Result<(), Problem>) {
         let mut outcome = self.read(held, &mut body).await;
@@ -83,13 +86,13 @@ impl Intake {
 
     async fn read(
         &mut self,
-        held: &Held,
+        held: &WriteGuard,
         body: &mut (impl Stream<Item = Result<Bytes, Problem>> + Unpin),
     ) -> Result<(), Problem> {
         loop {
             let next = tokio::select! {
                 next = tokio::time::timeout(SILENCE, body.next()) => next.map_err(|_| silent())?.transpose()?,
-                () = held.hung_up() => return Err(overtaken()),
+                () = held.ended() => return Err(overtaken()),
             };
             let Some(bytes) = next else { break };
             held.heard();
@@ -134,7 +137,7 @@ impl Intake {
         let expires_ms = self.pipeline.limits.upload_expires_ms(now_ms());
         let (id, written) = (&self.record.id, self.written);
         if !self.pipeline.store.upload_received(id, written, expires_ms).await? {
-            return Err(super::no_such_upload());
+            return Err(no_such_upload());
         }
         (self.record.received, self.record.expires_ms, self.synced) = (written, expires_ms, Instant::now());
         Ok(())
@@ -159,18 +162,4 @@ impl Intake {
         self.part = Some(part);
         done.map_err(|e| Problem::disk(&e))
     }
-}
-
-fn silent() -> Problem {
-    Problem::new(408, "Upload stalled", "Nothing of the file came for a minute; go on with the upload.")
-}
-
-fn overtaken() -> Problem {
-    let detail = "Another connection goes on with this upload.";
-    Problem::new(423, "Upload in use", detail)
-}
-
-pub(super) fn longer_than_said() -> Problem {
-    let detail = "More came than Upload-Length says; begin a new upload with the file's true length.";
-    Problem::new(413, "Longer than announced", detail)
 }

@@ -16,13 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SPARE: usize = 8;
 
 /// The rooms that work, without HTTP.
-pub struct House {
+pub struct LocalPipeline {
     pub pipeline: Arc<Pipeline>,
     queue: MemoryQueue,
     pool: Pool,
 }
 
-impl House {
+impl LocalPipeline {
     /// Starts queue, workers and pipeline.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let catalogue = Catalogue::open(&config.models.dir)?;

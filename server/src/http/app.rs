@@ -1,0 +1,59 @@
+//! What the handlers share, and the settings of `[http]`.
+
+use super::tickets::Tickets;
+use crate::pipeline::Pipeline;
+use crate::uploads::Uploads;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// A lock for each file that is being encoded.
+pub(super) type Encodings = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>;
+
+/// `[http]`: the web page and the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address to listen on; `0.0.0.0` lets other machines in.
+    pub host: String,
+    /// Port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Key (header `X-Admin-Key`) that opens every track and the list of all; empty: there is none.
+    pub admin_key: String,
+    /// Anyone may see the workers and the queue; otherwise only who has the admin key.
+    pub public_workers: bool,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new(), public_workers: true }
+    }
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) config: Arc<HttpConfig>,
+    /// Distinguishes event ids of this life from those of a former one.
+    pub(super) boot: u64,
+    /// Files that are being encoded, each by one request at a time.
+    pub(super) encodings: Arc<Encodings>,
+    pub(super) uploads: Arc<Uploads>,
+    pub(super) tickets: Arc<Tickets>,
+}
+
+impl App {
+    /// The state of a server's handlers.
+    pub(super) fn new(pipeline: Arc<Pipeline>, config: HttpConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+            boot: rand::random(),
+            encodings: Arc::default(),
+            uploads: Arc::new(Uploads::new(pipeline.clone())),
+            tickets: Arc::default(),
+            pipeline,
+        }
+    }
+}
