@@ -14,7 +14,7 @@ pub mod ingest;
 mod layers;
 pub mod pipeline;
 pub mod problem;
-pub mod registry;
 pub mod store;
 pub mod uploads;
 pub mod view;
+pub mod worker_registry;

@@ -19,8 +19,8 @@ impl Source for Pipeline {
     }
 
     fn snapshot(&self) -> String {
-        let (workers, story) = (self.registry.views(), self.registry.story());
-        json(&object!({ "workers": workers, "queue": self.queue_view(), "story": story }))
+        let (workers, events) = (self.registry.views(), self.registry.recent_events());
+        json(&object!({ "workers": workers, "queue": self.queue_view(), "story": events }))
     }
 
     fn is_over(&self) -> bool {

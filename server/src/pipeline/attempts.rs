@@ -209,7 +209,7 @@ impl Pipeline {
         text: String,
     ) {
         let chunk = chunk.map(|(track, chunk)| (&track.id, chunk));
-        self.registry.happened(WorkerEvent::now(what, worker, chunk, text));
+        self.registry.record_event(WorkerEvent::now(what, worker, chunk, text));
     }
 
     fn schedule<T>(&self, f: impl FnOnce(&mut Schedule) -> T) -> T {

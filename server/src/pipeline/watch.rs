@@ -3,8 +3,8 @@
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
 use crate::concurrency::lock;
-use crate::registry::Heard;
 use crate::view::{Health, QueueView};
+use crate::worker_registry::AnnouncementEffect;
 use karaoke_core::in_flight::{InFlightChunk, LeasePolicy};
 use karaoke_core::presence::{Notice, Presence};
 use karaoke_core::{ChunkIndex, TrackId};
@@ -16,13 +16,13 @@ use std::time::Duration;
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
 /// This server itself stood still (frozen, or a machine that slept) when it did not look for so long.
-const STOOD_STILL: Duration = Duration::from_secs(2);
+const STANDSTILL: Duration = Duration::from_secs(2);
 /// How many chunks' time a job may wait in the queue before it counts as lost.
 const TURNS: u32 = 8;
 
 /// Why a chunk is sent again.
 #[derive(Clone, Copy, PartialEq)]
-enum Again {
+enum ResendReason {
     /// Its lease has run out.
     Overdue,
     /// Its worker has fallen silent.
@@ -41,31 +41,31 @@ impl Pipeline {
 
     async fn heard(self: &Arc<Self>, presence: Presence) {
         let (name, note) = (presence.worker.clone(), presence.note.clone());
-        let (hand, had) = (presence.current.clone(), self.registry.hand_of(&name));
-        let heard = self.registry.hear(presence);
+        let (held, before) = (presence.current.clone(), self.registry.held_chunk_of(&name));
+        let effect = self.registry.record_presence(presence);
         let told = |what, text| self.tell(what, Some(&name), None, text);
-        match heard {
-            Heard::Again | Heard::Late => {}
-            Heard::Joined => {
+        match effect {
+            AnnouncementEffect::Again | AnnouncementEffect::Late => {}
+            AnnouncementEffect::Joined => {
                 tracing::info!(worker = name.as_str(), "worker joined");
                 told("joined", format!("{name} has joined."));
                 self.tell_cancelled();
             }
-            Heard::Left => {
+            AnnouncementEffect::Left => {
                 tracing::info!(worker = name.as_str(), "worker left");
                 told("left", format!("{name} has left."));
             }
-            Heard::Crashed => {
+            AnnouncementEffect::Crashed => {
                 let why = note.unwrap_or_else(|| "it died".into());
                 tracing::warn!(worker = name.as_str(), why, "worker crashed");
                 told("crashed", format!("{name} has crashed: {why}."));
-                if let Some(had) = had {
-                    self.died_with(&had, &name).await;
+                if let Some(lost) = before {
+                    self.died_with(&lost, &name).await;
                 }
             }
         }
-        if let (Heard::Again, Some(hand), now) = (heard, hand, self.registry.now()) {
-            self.in_flight.with(&hand.track, hand.chunk, |in_flight| in_flight.seen(&name, now));
+        if let (AnnouncementEffect::Again, Some(held), now) = (effect, held, self.registry.now()) {
+            self.in_flight.with(&held.track, held.chunk, |chunk| chunk.seen(&name, now));
         }
         self.follow_workers();
     }
@@ -87,9 +87,9 @@ impl Pipeline {
         loop {
             tokio::time::sleep(EVERY).await;
             let now = self.registry.now();
-            if now.saturating_sub(looked) > STOOD_STILL {
+            if now.saturating_sub(looked) > STANDSTILL {
                 // Who was not heard meanwhile may have spoken all the same.
-                self.registry.pardon();
+                self.registry.reset_silence();
             }
             looked = now;
             self.follow_connection();
@@ -112,14 +112,14 @@ impl Pipeline {
         let now = self.queue.connection();
         if now != 0 && self.connection.swap(now, Ordering::Relaxed) != now {
             let at = self.registry.now();
-            self.in_flight.each(|_, in_flight| in_flight.forget_holders(at));
-            self.registry.pardon();
+            self.in_flight.each(|_, chunk| chunk.forget_holders(at));
+            self.registry.reset_silence();
             self.tell_cancelled();
         }
     }
 
     fn look_at_workers(&self) {
-        for (worker, health) in self.registry.look() {
+        for (worker, health) in self.registry.check_silence() {
             let (what, text) = match health {
                 Health::Suspect => ("suspect", format!("{worker} has fallen silent.")),
                 Health::Gone => ("gone", format!("{worker} is gone.")),
@@ -134,13 +134,13 @@ impl Pipeline {
     /// Sends copies of chunks that are lost, or that spare workers would bring back sooner.
     fn send_again(self: &Arc<Self>) {
         let mut tracks: HashMap<TrackId, Option<Watched>> = HashMap::new();
-        let mut again: Vec<(Arc<ActiveTrack>, ChunkIndex, Again)> = Vec::new();
+        let mut again: Vec<(Arc<ActiveTrack>, ChunkIndex, ResendReason)> = Vec::new();
         let (lease_policy, now) = (self.dispatch.lease_policy(), self.registry.now());
         self.in_flight.each(|(id, chunk), in_flight| {
             let watched = tracks.entry(id.clone()).or_insert_with(|| self.watched(id));
             let Some(watched) = watched else { return };
-            if let Some(why) = watched.why_again(in_flight, now, &lease_policy, &self.registry) {
-                if why == Again::Straggler {
+            if let Some(why) = watched.resend_reason(in_flight, now, &lease_policy, &self.registry) {
+                if why == ResendReason::Straggler {
                     watched.idle -= 1;
                 }
                 again.push((watched.track.clone(), *chunk, why));
@@ -148,11 +148,15 @@ impl Pipeline {
         });
         for (track, chunk, why) in again {
             let (what, text) = match why {
-                Again::Overdue => ("resent", format!("Nothing is heard of chunk {chunk}; it is sent again.")),
-                Again::Silent => {
+                ResendReason::Overdue => {
+                    ("resent", format!("Nothing is heard of chunk {chunk}; it is sent again."))
+                }
+                ResendReason::Silent => {
                     ("spare", format!("Chunk {chunk} is with a worker that is silent; a spare copy is sent."))
                 }
-                Again::Straggler => ("spare", format!("Chunk {chunk} takes long; a spare copy is sent.")),
+                ResendReason::Straggler => {
+                    ("spare", format!("Chunk {chunk} takes long; a spare copy is sent."))
+                }
             };
             tracing::info!(track = %track.id, %chunk, "{text}");
             self.tell(what, None, Some((&track, chunk)), text);
@@ -190,28 +194,29 @@ struct Watched {
 }
 
 impl Watched {
-    fn why_again(
+    fn resend_reason(
         &self,
         in_flight: &mut InFlightChunk,
         now: Duration,
         lease_policy: &LeasePolicy,
-        registry: &crate::registry::WorkerRegistry,
-    ) -> Option<Again> {
+        registry: &crate::worker_registry::WorkerRegistry,
+    ) -> Option<ResendReason> {
         if self.idle == 0 {
             // It waits its turn behind others: a few chunks' time, for no more are out than the workers hold.
             let turns = self.typical.unwrap_or(lease_policy.lease).saturating_mul(TURNS);
             in_flight.waits(now, turns.max(lease_policy.lease));
         }
         if in_flight.is_overdue(now, lease_policy) {
-            return Some(Again::Overdue);
+            return Some(ResendReason::Overdue);
         }
         if in_flight.copies() > 0 {
             return None;
         }
         // Also while all others are busy: whoever is free next takes it before what waits.
         if in_flight.is_begun() && in_flight.workers().all(|w| registry.health(w) != Some(Health::Alive)) {
-            return Some(Again::Silent);
+            return Some(ResendReason::Silent);
         }
-        (self.idle > 0 && in_flight.is_straggler(now, self.typical, lease_policy)).then_some(Again::Straggler)
+        (self.idle > 0 && in_flight.is_straggler(now, self.typical, lease_policy))
+            .then_some(ResendReason::Straggler)
     }
 }

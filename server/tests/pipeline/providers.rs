@@ -78,7 +78,8 @@ async fn a_track_whose_provider_is_gone_goes_on_with_another_and_stays_there() {
     stage.do_the_rest_on("cpu", &track).await;
     stage.check_stems(&track).await;
     assert_eq!(providers(&track), ["cuda", "cpu"]);
-    let moved: Vec<_> = stage.pipeline.registry.story().into_iter().filter(|h| h.what == "moved").collect();
+    let moved: Vec<_> =
+        stage.pipeline.registry.recent_events().into_iter().filter(|h| h.what == "moved").collect();
     assert_eq!(moved.len(), 1, "{moved:?}");
     drop(lost);
 }

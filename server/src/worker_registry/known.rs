@@ -1,0 +1,105 @@
+//! What is known of one worker.
+
+use crate::view::{Health, WorkerView};
+use karaoke_core::Route;
+use karaoke_core::presence::{Presence, WorkerState};
+use std::time::Duration;
+
+/// Announcements that a worker may miss before it is suspected, and before it is taken for gone.
+const SUSPECT_AFTER: f64 = 3.0;
+pub(super) const GONE_AFTER: f64 = 10.0;
+
+pub(super) struct Known {
+    pub(super) presence: Presence,
+    pub(super) health: Health,
+    pub(super) heard: Duration,
+    /// When it became idle or gone.
+    pub(super) since: Duration,
+    pub(super) served: u64,
+    pub(super) refused: u64,
+    pub(super) lost: u64,
+}
+
+/// Announcements that are missing, of somebody who was last heard at `heard`.
+pub(super) fn missed(now: Duration, heard: Duration, every_s: f64) -> f64 {
+    now.saturating_sub(heard).as_secs_f64() / every_s.max(0.01)
+}
+
+/// The last word on a worker, with what it could do as it was known before.
+pub(super) fn presence_of(last: Presence, known: &Known) -> Presence {
+    let p = known.presence.clone();
+    let Presence { models, provider, provider_why, providers, threads, prefetch, .. } = p;
+    Presence { models, provider, provider_why, providers, threads, prefetch, ..last }
+}
+
+impl Known {
+    pub(super) fn routes(&self) -> impl Iterator<Item = Route> {
+        self.presence.routes()
+    }
+
+    pub(super) fn serves(&self, route: &Route) -> bool {
+        self.routes().any(|own| own == *route)
+    }
+
+    pub(super) fn is_free(&self) -> bool {
+        self.presence.state == WorkerState::Idle && self.presence.current.is_none()
+    }
+
+    /// A word of it has come. That of a worker that is known to be dead is from before.
+    pub(super) fn is_back(&mut self, now: Duration) -> bool {
+        let over = matches!(self.health, Health::Crashed | Health::Left);
+        if !over {
+            (self.heard, self.health) = (now, Health::Alive);
+        }
+        !over
+    }
+
+    pub(super) fn aged(&self, now: Duration) -> Health {
+        match missed(now, self.heard, self.presence.every_s) {
+            m if m > GONE_AFTER => Health::Gone,
+            m if m > SUSPECT_AFTER => Health::Suspect,
+            _ => Health::Alive,
+        }
+    }
+
+    pub(super) fn view(&self, now: Duration) -> WorkerView {
+        let p = &self.presence;
+        WorkerView {
+            id: p.worker.clone(),
+            host: p.host.clone(),
+            pid: p.pid,
+            health: self.health,
+            state: p.state,
+            note: p.note.clone(),
+            models: p.models.clone(),
+            provider: p.provider.clone(),
+            provider_why: p.provider_why.clone(),
+            providers: p.providers.clone(),
+            threads: p.threads,
+            cpu_load: p.cpu_load,
+            served: self.served,
+            done: p.done,
+            failures: p.failures,
+            refused: self.refused,
+            lost: self.lost,
+            current: p.current.clone().filter(|_| self.health.is_here()),
+            heard_s_ago: now.saturating_sub(self.heard).as_secs_f64(),
+            uptime_s: p.uptime_s,
+        }
+    }
+}
+
+impl Health {
+    pub(super) fn of(state: WorkerState) -> Self {
+        match state {
+            WorkerState::Left => Self::Left,
+            WorkerState::Crashed => Self::Crashed,
+            _ => Self::Alive,
+        }
+    }
+
+    /// It may still do something.
+    pub fn is_here(self) -> bool {
+        matches!(self, Self::Alive | Self::Suspect)
+    }
+}
