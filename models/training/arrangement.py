@@ -1,5 +1,7 @@
 """Composes a backing track: a genre, its form and harmony, and the parts that play it.
 
+One module: the tables of genres and the composer that draws from them in one fixed order of random numbers.
+
 A part is a dictionary: role, group (0 rhythm, 1 tonal), instrument (kind, name), notes (start s, length s, pitch, velocity).
 """
 

@@ -1,5 +1,7 @@
 """The instruments that backing tracks are played on: a General MIDI soundfont, recorded samples and synthesisers.
 
+One module: every player shares the note format and the sample cache.
+
 Every player takes notes, (start s, length s, MIDI pitch, velocity 0..1) each, and gives float32 [frames, 2]. What is random
 about an instrument comes from the generator that it is handed.
 """

@@ -1,5 +1,7 @@
 """Makes the voices a separation network learns from: sung, rapped, spoken, whispered, doubled, stacked, with effects.
 
+One module: an item is made by all of it in one worker process, in one fixed order of random numbers.
+
 Recorded notes, syllables, phrases and text-to-speech are analysed once (WORK/voices/banks) and re-sung as new
 singers. Item i of a split and a seed depends on these three alone, so a run can stop and go on at any time.
 """

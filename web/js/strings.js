@@ -1,4 +1,4 @@
-// Every English text on the page, and how times, sizes and names are written.
+// Every English text on the page, and how times, sizes and names are written. One file: a translation is one file, too.
 
 const WORD_FOR_STEM = { instrumental: "Instrumental", vocals: "Vocals" };
 

@@ -2,24 +2,23 @@
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
+import { CardAnnouncements } from "./card-announcements.js";
+import { onCardKey } from "./card-keys.js";
+import { troubleOf } from "./card-trouble.js";
 import { buildCard, showCover, showNames, showProgress, showTime, showTrouble } from "./card-view.js";
 import { ChunkMap } from "./chunk-map.js";
 import { confirmed } from "./confirm-button.js";
 import { watch } from "./events.js";
 import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
-import { adviceFor, percent, text, timeLeft } from "./strings.js";
+import { percent, text, timeLeft } from "./strings.js";
 import { Tools } from "./tools.js";
 import { Waveform } from "./waveform.js";
 
 const FIRST_PLAYABLE_S = 1;
 // A player stops a little before the sound it has runs out.
 const AUDIBLE_AHEAD_S = 0.5;
-const SEEK_STEP_S = 5;
-const SEEK_LEAP_S = 30;
-const SAY_EVERY = 0.25;
 const PLAN_GRACE_MS = 150;
-const LOCKED = [401, 403];
 const ENDED = ["done", "failed", "cancelled"];
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name, i) => ({ name, formats: ["wav", "flac", "mp3"], multitrack: i }));
 
@@ -47,8 +46,7 @@ export class TrackCard extends EventTarget {
   #words = "";
   #offline = false;
   #scrubbing = false;
-  #saidShare = 0;
-  #saidPlayable = false;
+  #spoken = new CardAnnouncements(() => this.title);
   #begun = false;
   #problem = null;
   #nameButtons = [];
@@ -211,28 +209,11 @@ export class TrackCard extends EventTarget {
       this.#scrubbing = false;
       this.seek(Number(scrubber.value));
     });
-    article.addEventListener("keydown", (event) => this.#onKey(event));
+    article.addEventListener("keydown", (event) => onCardKey(event, this));
     this.#nameButtons = [
       confirmed(stop, { label: text.stop, sure: text.stopSure, of: (words) => text.of(words, this.title), act: () => this.#stop() }),
       confirmed(remove, { label: text.remove, sure: text.removeSure, of: (words) => text.of(words, this.title), act: () => this.#remove() }),
     ];
-  }
-
-  #onKey(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const onScrubber = event.target === this.#parts.scrubber;
-    const onPlay = event.target === this.#parts.play;
-    if (!onScrubber && !onPlay) return;
-    if (onScrubber && event.key === " ") this.toggle();
-    else if (["ArrowLeft", "ArrowDown"].includes(event.key)) this.seekBy(-SEEK_STEP_S);
-    else if (["ArrowRight", "ArrowUp"].includes(event.key)) this.seekBy(SEEK_STEP_S);
-    else if (event.key === "PageDown") this.seekBy(-SEEK_LEAP_S);
-    else if (event.key === "PageUp") this.seekBy(SEEK_LEAP_S);
-    else if (event.key === "Home") this.seek(0);
-    else if (event.key === "End") this.seek(Math.max(0, this.track?.duration_s - SEEK_STEP_S));
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   #take(track) {
@@ -250,7 +231,7 @@ export class TrackCard extends EventTarget {
       .filter(Boolean)
       .join(" · ");
     this.#fillMap();
-    this.#sayProgress();
+    if (this.state === "separating") this.#spoken.progress(this.track.progress, this.playable);
     this.#render();
   }
 
@@ -284,25 +265,7 @@ export class TrackCard extends EventTarget {
     this.#words = text.state[state] ?? state;
     this.#fraction = null;
     if (state === "failed" || state === "cancelled") this.#player.leave();
-    if (before === "opening") return;
-    if (state === "uploading" && before !== "busy") announce(text.say.added(this.title));
-    if (state === "arrived") announce(text.say.decoding(this.title));
-    if (state === "done") announce(text.say.done(this.title));
-    if (state === "cancelled") announce(text.say.cancelled(this.title));
-    if (state === "failed") queueMicrotask(() => announce(text.say.failed(this.title, this.#problem?.title ?? text.state.failed)));
-  }
-
-  #sayProgress() {
-    if (this.state !== "separating") return;
-    if (this.playable && !this.#saidPlayable) {
-      this.#saidPlayable = true;
-      announce(text.say.playable(this.title));
-    }
-    const step = Math.floor(this.track.progress / SAY_EVERY) * SAY_EVERY;
-    if (step > this.#saidShare && step < 1) {
-      this.#saidShare = step;
-      announce(text.say.percent(this.title, step * 100));
-    }
+    if (before !== "opening") this.#spoken.entered(state, before, () => this.#problem?.title);
   }
 
   #setOffline(offline) {
@@ -367,7 +330,7 @@ export class TrackCard extends EventTarget {
     showProgress(parts, { active: running, fraction: state === "done" ? 1 : this.#fraction, words: this.#words });
     const known = this.#has("stems");
     this.#mixer.show(known ? track.stems : STANDARD_STEMS, { id: known ? track.id : null, ready: state === "done" });
-    showTrouble(parts, this.#shownTrouble);
+    showTrouble(parts, troubleOf(state, this.#problem, Boolean(this.#retry)));
     this.#renderPlay();
     this.#renderTime();
     this.#attachExtras();
@@ -386,18 +349,6 @@ export class TrackCard extends EventTarget {
     if (!this.track) return this.state === "failed" ? this.#name : "";
     const { title, artist, album, file_name } = this.track;
     return [artist, album].filter(Boolean).join(" · ") || (title ? file_name : "");
-  }
-
-  get #shownTrouble() {
-    if (this.state === "cancelled") {
-      return { title: text.trouble.cancelled, detail: text.trouble.cancelledDetail, advice: text.advice.cancelled };
-    }
-    if (this.state !== "failed") return null;
-    const problem = this.#problem ?? { title: text.trouble.unknown };
-    if (LOCKED.includes(problem.status)) return { title: text.trouble.locked, advice: adviceFor(problem.status) };
-    // What the server says in its own words says also what to do.
-    const advice = problem.status && problem.detail ? "" : adviceFor(problem.status);
-    return { title: problem.title, detail: problem.detail, advice, retry: Boolean(this.#retry) };
   }
 
   #renderPlay() {
