@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos lint bench clean help
+.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos lint metrics bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,6 +14,7 @@ run: build ## Gets everything, builds, and serves the karaoke page on http://loc
 
 build: runtime web ## Builds the program.
 	$(CARGO) build --release --locked --bin karaoke
+	@scripts/split_symbols.sh $(TARGET)/release/karaoke
 
 runtime: ## Gets ONNX Runtime's library into .runtime/, unless it is there.
 	@$(PYTHON) scripts/fetch_onnxruntime.py
@@ -53,16 +54,21 @@ test-tools: ## Installs what only the tests need: a browser, an independent deco
 	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2
 	@$(PYTHON) scripts/fetch_web_libraries.py --tests
 
-lint: ## Formatting, clippy, docs, and the dependency rules.
+lint: ## Formatting, clippy, docs, who may depend on what, licences and advisories.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(PYTHON) scripts/check_dependencies.py
+	$(PYTHON) -m unittest discover -s scripts -p 'test_*.py'
+	@CARGO=$(CARGO) scripts/deny.sh
 
 bench: build ## Measures; see benches/README.md.
 	$(PYTHON) benches/pipeline.py overhead
 	$(PYTHON) benches/pipeline.py first-sound
 	$(PYTHON) benches/pipeline.py memory
+
+metrics: ## Counts long files and functions, import circles, private words, public items without docs.
+	$(PYTHON) scripts/code_metrics.py
 
 clean: ## Removes what was built. Songs (data/) stay.
 	$(CARGO) clean

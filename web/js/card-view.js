@@ -67,7 +67,7 @@ export function showTime(parts, { now, length, ready }) {
 
 export function showTrouble(parts, problem) {
   parts.trouble.hidden = !problem;
-  parts.desk.hidden = Boolean(problem);
+  parts.mixer.hidden = Boolean(problem);
   if (!problem) return;
   parts.troubleTitle.textContent = problem.title;
   parts.troubleDetail.textContent = problem.detail ?? "";

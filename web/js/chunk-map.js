@@ -1,6 +1,6 @@
 // Shows a song's parts as a row of lamps that light up as workers finish them; choosing a lamp seeks there.
 
-import { gelOf } from "./gels.js";
+import { colourOf } from "./worker-colours.js";
 import { text } from "./strings.js";
 
 // Beyond this many, neighbours share a lamp, so that a ten-hour file stays quick.
@@ -92,8 +92,8 @@ export class ChunkMap {
     item.dataset.state = state;
     item.toggleAttribute("data-retried", group.some(retried));
     item.toggleAttribute("data-failed-once", group.some(failed));
-    if (by) item.dataset.gel = gelOf(by);
-    else delete item.dataset.gel;
+    if (by) item.dataset.colour = colourOf(by);
+    else delete item.dataset.colour;
     item.firstChild.setAttribute("aria-label", this.#describe(group, state));
     if (this.#tip.dataset.lamp === String(lamp) && !this.#tip.hidden) this.#tip.textContent = this.#describe(group, state);
   }

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Ground, then three gels: picked by hand so that every mixture is one that a lighting designer would hang.
+// Ground, then three colours: picked by hand so that every mixture is one that a lighting designer would hang.
 const RIGS = [
   ["#2a1410", "#ffb347", "#ff6f4e", "#ffd98a"],
   ["#1c1430", "#ff8a5c", "#a06bff", "#ffcf7a"],
@@ -18,7 +18,7 @@ let painted = 0;
 
 export function paintCover(title) {
   const random = dice(title);
-  const [ground, ...gels] = RIGS[Math.floor(random() * RIGS.length)];
+  const [ground, ...colours] = RIGS[Math.floor(random() * RIGS.length)];
   const id = `cover-${(painted += 1)}`;
   const svg = element("svg", { viewBox: "0 0 100 100", "aria-hidden": "true", focusable: "false" });
   const defs = svg.appendChild(element("defs"));
@@ -26,9 +26,9 @@ export function paintCover(title) {
 
   const lamps = 2 + Math.floor(random() * 3);
   for (let i = 0; i < lamps; i += 1) {
-    const gel = gels[i % gels.length];
+    const colour = colours[i % colours.length];
     const gradient = `${id}-${i}`;
-    defs.append(beamGradient(gradient, gel));
+    defs.append(beamGradient(gradient, colour));
     const from = 8 + ((i + random()) / lamps) * 84;
     const to = 14 + random() * 72;
     const half = 9 + random() * 15;
@@ -38,7 +38,7 @@ export function paintCover(title) {
         points: `${from - 1.5},-4 ${from + 1.5},-4 ${to + half},88 ${to - half},88`,
         fill: `url(#${gradient})`,
       }),
-      element("ellipse", { class: "beam", cx: to, cy: 88, rx: half, ry: 3.5 + random() * 2, fill: gel, opacity: 0.75 }),
+      element("ellipse", { class: "beam", cx: to, cy: 88, rx: half, ry: 3.5 + random() * 2, fill: colour, opacity: 0.75 }),
     );
   }
   const letter = element("text", { x: 50, y: 71, "text-anchor": "middle", class: "initial" });
@@ -47,11 +47,11 @@ export function paintCover(title) {
   return svg;
 }
 
-function beamGradient(id, gel) {
+function beamGradient(id, colour) {
   const gradient = element("linearGradient", { id, x1: 0, y1: 0, x2: 0, y2: 1 });
   gradient.append(
-    element("stop", { offset: 0, "stop-color": gel, "stop-opacity": 0.95 }),
-    element("stop", { offset: 1, "stop-color": gel, "stop-opacity": 0.16 }),
+    element("stop", { offset: 0, "stop-color": colour, "stop-opacity": 0.95 }),
+    element("stop", { offset: 1, "stop-color": colour, "stop-opacity": 0.16 }),
   );
   return gradient;
 }

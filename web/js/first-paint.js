@@ -4,7 +4,7 @@
   page.songs = "none";
   try {
     if (JSON.parse(localStorage.getItem("karaoke.tracks") || "[]").length) page.songs = "some";
-    if (localStorage.getItem("karaoke.room") === "open") page.room = "open";
+    if (localStorage.getItem("karaoke.room") === "open") page.workers = "open";
   } catch {
     // Storage is forbidden or holds nonsense: as on a first visit.
   }

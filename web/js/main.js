@@ -1,4 +1,4 @@
-// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it, the machine room last of all.
+// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it, the workers panel last of all.
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
@@ -93,9 +93,9 @@ async function recallUploads() {
   sentences.forEach(refuse);
 }
 
-async function openMachineRoom() {
-  const { MachineRoom } = await import("./machine-room.js");
-  new MachineRoom({ titleOf: (id) => songs?.titleOf(id) });
+async function openWorkersPanel() {
+  const { WorkersPanel } = await import("./workers-panel.js");
+  new WorkersPanel({ titleOf: (id) => songs?.titleOf(id) });
 }
 
 fillWords();
@@ -116,6 +116,6 @@ addEventListener("hashchange", takeSharedSong);
 if (library.saved().length) await setlist();
 await Promise.race([Promise.all([offered, recalled]), new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
-openMachineRoom();
+openWorkersPanel();
 // Last of all, for the next visit: the page opens without the server then.
 if (isSecureContext) navigator.serviceWorker?.register("/sw.js").catch(() => {});

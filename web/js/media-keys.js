@@ -6,7 +6,7 @@ import { onPlaying, playerOnStage } from "./player.js";
 const STEP_S = 10;
 let silence = null;
 
-/** Browsers give media keys to media elements only: one that plays nothing stands in for the desk. */
+/** Browsers give media keys to media elements only: one that plays nothing stands in for the mixing graph. */
 function standIn() {
   if (silence) return silence;
   const [rate, seconds] = [8000, 10];

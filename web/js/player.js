@@ -1,9 +1,9 @@
 // Plays all stems of one song together, also while it is still being separated: faders, key, tempo, loop, jumps.
 
-import { Desk, gains } from "./audio/desk.js";
+import { MixGraph, gains } from "./audio/mix-graph.js";
 import { Run } from "./audio/engine.js";
 import { Feed } from "./audio/feed.js";
-import { loadStretcher } from "./audio/stretched-tape.js";
+import { loadStretcher } from "./audio/stretched-playback.js";
 
 const TICK_MS = 50;
 /** Who is so near a loop's end when it is made begins it anew. */
@@ -32,7 +32,7 @@ export class Player extends EventTarget {
   #song = null;
   #strips = [];
   #feed = null;
-  #desk = null;
+  #graph = null;
   #run = null;
   #time = 0;
   #ended = false;
@@ -75,7 +75,7 @@ export class Player extends EventTarget {
 
   /** Everything that sounds goes through here; null while nothing has been played. */
   get masterNode() {
-    return this.#desk?.master ?? null;
+    return this.#graph?.master ?? null;
   }
 
   /** Tells what there is to play: names of stems, sample rate and length in samples. */
@@ -186,16 +186,16 @@ export class Player extends EventTarget {
   #open() {
     if (this.context) return;
     this.context = new AudioContext({ sampleRate: this.#feed.rate, latencyHint: "interactive" });
-    this.#desk = new Desk(this.context, this.#strips.length);
+    this.#graph = new MixGraph(this.context, this.#strips.length);
     this.#applyGains(false);
   }
 
   #unload() {
     this.#end();
     this.#feed?.clear();
-    this.#desk?.close();
+    this.#graph?.close();
     this.context?.close();
-    this.context = this.#desk = null;
+    this.context = this.#graph = null;
   }
 
   #begin(from) {
@@ -203,7 +203,7 @@ export class Player extends EventTarget {
     const run = new Run({
       feed: this.#feed,
       context: this.context,
-      into: this.#desk.input,
+      into: this.#graph.input,
       from,
       settings: this.#tuning,
       onState: (state, problem) => run === this.#run && this.#hear(state, problem),
@@ -241,7 +241,7 @@ export class Player extends EventTarget {
   }
 
   #applyGains(glide) {
-    gains(this.#strips).forEach((gain, stem) => this.#desk?.setGain(stem, gain, glide));
+    gains(this.#strips).forEach((gain, stem) => this.#graph?.setGain(stem, gain, glide));
   }
 
   #changed() {

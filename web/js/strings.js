@@ -162,12 +162,12 @@ export const text = {
   partCount: (done, all) => `${done} of ${all} done`,
   partsRetried: (n) => `, ${n} tried again`,
 
-  machineRoom: "Machine room",
+  workersPanel: "Workers",
   workers: "Workers",
-  story: "What happened",
+  whatHappened: "What happened",
   banner: "The broker is not connected. Songs are accepted all the same, and wait until it is back.",
   nothingYet: "Nothing has happened yet.",
-  room: {
+  workersPanelTexts: {
     nobody: "No workers",
     nobodyComes: "No workers: songs wait until one joins",
     count: (n, word) => (n ? `${n} ${word}` : ""),
@@ -212,14 +212,14 @@ export const text = {
     },
     ofAtMost: (n, bound) => `${n} of ${bound}`,
     broker: (connected) => (connected ? "connected" : "not connected"),
-    many: (n) => `${n} things went wrong in the machine room.`,
+    many: (n) => `${n} things went wrong among the workers.`,
     brokerLost: "The broker is not connected. Songs wait.",
     brokerBack: "The broker is connected again.",
   },
 
   record: {
     open: "Record yourself",
-    booth: (title) => `Record yourself to ${title}`,
+    recorder: (title) => `Record yourself to ${title}`,
     record: "Record",
     stop: "Stop recording",
     again: "Record again",

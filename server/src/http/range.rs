@@ -1,5 +1,6 @@
 //! The `Range` header (RFC 9110, section 14), as far as a player needs it: one range of bytes.
 
+use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 use std::ops::Range;
 
 /// What a `Range` header asks of a body of `length` bytes.
@@ -13,22 +14,13 @@ pub(super) enum Asked {
     Unsatisfiable,
 }
 
-/// Reads a `Range` header. Several ranges at once are ignored, as the RFC allows.
+/// Reads a `Range` header. What is malformed, and several ranges at once, is ignored, as the RFC allows.
 pub(super) fn parse(header: Option<&str>, length: u64) -> Asked {
-    let Some(spec) = header.and_then(|h| h.trim().strip_prefix("bytes=")) else { return Asked::All };
-    let Some((first, last)) = spec.trim().split_once('-') else { return Asked::All };
-    let range = match (first.trim(), last.trim()) {
-        ("", suffix) => suffix.parse().ok().map(|n: u64| length.saturating_sub(n)..length),
-        (first, "") => first.parse().ok().map(|first| first..length),
-        (first, last) => match (first.parse::<u64>(), last.parse::<u64>()) {
-            (Ok(first), Ok(last)) if first <= last => Some(first..last.saturating_add(1).min(length)),
-            _ => None,
-        },
-    };
-    match range {
-        None => Asked::All,
-        Some(range) if range.start >= range.end => Asked::Unsatisfiable,
-        Some(range) => Asked::Part(range),
+    let Some(Ok(parsed)) = header.map(|header| parse_range_header(header.trim())) else { return Asked::All };
+    match parsed.validate(length).as_deref() {
+        Ok([range]) => Asked::Part(*range.start()..range.end() + 1),
+        Err(RangeUnsatisfiableError::Unsatisfiable) => Asked::Unsatisfiable,
+        _ => Asked::All,
     }
 }
 

@@ -21,12 +21,12 @@ const LOOK: &str = "(async () => {
     }));
 })()";
 
-/// What sticks out of the recording booth, which is then brought into the picture.
+/// What sticks out of the recorder, which is then brought into the picture.
 const OUTSIDE: &str = "(() => {
-    const booth = document.querySelector('.booth:not([hidden])');
-    booth?.scrollIntoView({ block: 'center' });
-    const edge = booth?.getBoundingClientRect().right + 0.5;
-    return [...(booth?.querySelectorAll('*') ?? [])]
+    const recorder = document.querySelector('.recorder:not([hidden])');
+    recorder?.scrollIntoView({ block: 'center' });
+    const edge = recorder?.getBoundingClientRect().right + 0.5;
+    return [...(recorder?.querySelectorAll('*') ?? [])]
         .filter((node) => node.getBoundingClientRect().right > edge).map((node) => node.outerHTML.slice(0, 120));
 })()";
 
@@ -53,7 +53,7 @@ fn look(browser: &Browser, view: &str, findings: &mut String) {
                 write(findings, &format!("{view}, {}, {width} px", theme.name()), rule);
             }
             let outside = browser.js(OUTSIDE);
-            assert_eq!(outside, serde_json::json!([]), "{view} at {width} px: this sticks out of the booth");
+            assert_eq!(outside, serde_json::json!([]), "{view} at {width} px: this sticks out of the recorder");
             browser.picture(&format!("axe-{view}-{}-{width}", theme.name()));
         }
     }
@@ -82,34 +82,34 @@ fn axe_finds_nothing_before_and_after_a_song() {
     let browser = &stage.browser;
     let mut findings = String::new();
     look(browser, "empty", &mut findings);
-    browser.find("button", "Machine room").click();
+    browser.find("button", "Workers").click();
     stage.hand_in("My Song.wav", &short_song().wav_16());
     stage.hand_in("broken.wav", b"this is not a song");
     stage.hand_in("notes.txt", b"this is not a song");
     stage.until_card("My Song", "Ready to sing");
     stage.until_card("broken", "Did not work");
-    look(browser, "ready-room", &mut findings);
-    browser.find("button", "Machine room").click();
+    look(browser, "ready-workers", &mut findings);
+    browser.find("button", "Workers").click();
     browser.find("button", "Remove My Song").click();
     browser.find("button", "Remove for good? My Song");
     look(browser, "ready", &mut findings);
-    booth(&stage, &mut findings);
+    recorder(&stage, &mut findings);
     assert_clean(&findings);
 }
 
-/// The recording booth: before, while and after singing.
-fn booth(stage: &Stage, findings: &mut String) {
+/// The recorder: before, while and after singing.
+fn recorder(stage: &Stage, findings: &mut String) {
     let browser = &stage.browser;
     browser.find("button", "Record yourself My Song").click();
     browser.until("document.body.innerText.includes('Ready when you are')");
-    look(browser, "booth", findings);
+    look(browser, "recorder", findings);
     browser.find("button", "Record").click();
     browser.until("document.body.innerText.includes('On air')");
-    look(browser, "booth-recording", findings);
+    look(browser, "recorder-recording", findings);
     // The song may have come to its end meanwhile.
     browser.look_for("button", "Stop recording").iter().for_each(karaoke_tests::Node::click);
     browser.find("button", "Download the mix");
-    look(browser, "booth-review", findings);
+    look(browser, "recorder-review", findings);
 }
 
 #[test]

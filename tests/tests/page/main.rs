@@ -9,7 +9,7 @@ mod leaving;
 mod library;
 mod looks;
 mod lyrics;
-mod machine_room;
+mod workers;
 mod mixing;
 mod offline;
 mod recording;

@@ -1,4 +1,4 @@
-//! The desk: faders, mute and solo, key and tempo, loops, and how exactly the stems stay together.
+//! The mixer: faders, mute and solo, key and tempo, loops, and how exactly the stems stay together.
 
 use crate::stage::{Stage, short_song};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The recording booth: a voice over the song, brought together again, and taken home.
+//! The recorder: a voice over the song, brought together again, and taken home.
 
 use crate::stage::{Stage, short_song};
 use karaoke_tests::sound::Sound;
@@ -80,7 +80,7 @@ fn record(stage: &Stage, title: &str, seconds: u32) {
     let browser = &stage.browser;
     browser.find("button", "Record").click();
     browser.find("button", "Stop recording");
-    browser.until(&format!("document.querySelector('.booth-clock').textContent >= '0:{seconds:02}'"));
+    browser.until(&format!("document.querySelector('.recorder-clock').textContent >= '0:{seconds:02}'"));
     browser.find("button", "Stop recording").click();
     browser.find("button", "Download the mix");
     browser.find("button", &format!("Play {title}"));
@@ -115,7 +115,7 @@ fn one_records_oneself_listens_back_and_takes_the_mix_home() {
     browser.until("document.body.innerText.includes('Ready when you are')");
     browser.until("Number(document.querySelector('[role=meter]').ariaValueNow) > -20");
     record(&stage, "My Song", 3);
-    browser.picture("booth-review");
+    browser.picture("recorder-review");
 
     // Listening back: both are heard, then the song alone, then nothing.
     browser.find("button", "Listen to the recording").click();
@@ -236,9 +236,9 @@ fn the_delay_is_measured_and_a_voice_in_time_is_in_time_in_the_mix() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-/// The delay that the booth tells.
+/// The delay that the recorder tells.
 fn delay_ms(stage: &Stage) -> f64 {
-    let words = stage.browser.js("document.querySelector('.booth-delay').textContent");
+    let words = stage.browser.js("document.querySelector('.recorder-delay').textContent");
     let number = words.as_str().and_then(|w| w.split(' ').nth(1)).and_then(|n| n.parse().ok());
     number.unwrap_or_else(|| panic!("no delay in {words}"))
 }
@@ -266,7 +266,7 @@ fn a_refused_microphone_says_what_to_do() {
     stage.until_card("My Song", "Ready to sing");
     browser.find("button", "Record yourself My Song").click();
     browser.until(
-        "document.querySelector('.booth-note').textContent.includes('allow it for this page in the browser')",
+        "document.querySelector('.recorder-note').textContent.includes('allow it for this page in the browser')",
     );
     browser.until(
         "document.querySelector('[role=status]').textContent.includes('The microphone is not allowed')",
@@ -274,7 +274,7 @@ fn a_refused_microphone_says_what_to_do() {
 }
 
 #[test]
-fn the_booth_is_run_with_the_keyboard_and_closes_the_microphone() {
+fn the_recorder_is_run_with_the_keyboard_and_closes_the_microphone() {
     let stage = quick_stage(&microphone_flags(None));
     let browser = &stage.browser;
     browser.js("(() => {

@@ -1,12 +1,12 @@
-// Plays a song's stems together: brings blocks, lays them on a tape, and says where it is. One run lasts from a start or
+// Plays a song's stems together: brings blocks, lays them on a playback, and says where it is. One run lasts from a start or
 // a jump to the next stop.
 
 import { floats } from "./feed.js";
 import { loopFrames, pieceAt } from "./pieces.js";
-import { StretchedTape, loadStretcher } from "./stretched-tape.js";
-import { Tape } from "./tape.js";
+import { StretchedPlayback, loadStretcher } from "./stretched-playback.js";
+import { BufferPlayback } from "./buffer-playback.js";
 
-/** So much is laid on the tape ahead of what is heard. */
+/** So much is laid on the playback ahead of what is heard. */
 const AHEAD_S = 2.5;
 const LOOK_EVERY_MS = 40;
 const FADE_S = 0.05;
@@ -14,12 +14,12 @@ const FADE_S = 0.05;
 const RETRY_MS = 400;
 const RETRY_AT_MOST_MS = 5000;
 
-/** Runs one tape from `from` seconds on; `onState` is told of `waiting` and `ended`, and of a `problem`. */
+/** Runs one playback from `from` seconds on; `onState` is told of `waiting` and `ended`, and of a `problem`. */
 export class Run {
   #feed;
   #context;
   #fade;
-  #tape = null;
+  #playback = null;
   #stopped = false;
   #state = "waiting";
   #onState;
@@ -44,17 +44,17 @@ export class Run {
 
   /** Seconds in the song. */
   get position() {
-    return this.#tape?.position ?? this.#from;
+    return this.#playback?.position ?? this.#from;
   }
 
   /** Whether key and tempo can be tuned without a new run. */
   get stretched() {
-    return this.#tape instanceof StretchedTape;
+    return this.#playback instanceof StretchedPlayback;
   }
 
   tune(settings) {
     this.#settings = { ...this.#settings, ...settings };
-    this.#tape?.tune(this.#settings);
+    this.#playback?.tune(this.#settings);
   }
 
   stop() {
@@ -63,18 +63,18 @@ export class Run {
     this.#from = this.position;
     this.#stopped = true;
     clearInterval(this.#looking);
-    this.#fadeOut(this.#tape);
-    this.#tape = null;
+    this.#fadeOut(this.#playback);
+    this.#playback = null;
     this.#feed.abandonAllBut([]);
     this.#wake();
   }
 
   /** Without a click; what comes next may begin meanwhile. */
-  #fadeOut(tape) {
+  #fadeOut(playback) {
     const fade = this.#fade;
     fade.gain.setTargetAtTime(0, this.#context.currentTime, FADE_S / 5);
     setTimeout(() => {
-      tape?.stop();
+      playback?.stop();
       fade.disconnect();
     }, FADE_S * 1000);
   }
@@ -85,21 +85,21 @@ export class Run {
     const stretched = key !== 0 || tempo !== 1;
     if (stretched) await loadStretcher(this.#context);
     if (this.#stopped) return;
-    this.#tape = stretched
-      ? new StretchedTape(this.#context, this.#fade, { rate, channels, key, tempo })
-      : new Tape(this.#context, this.#fade, { rate });
+    this.#playback = stretched
+      ? new StretchedPlayback(this.#context, this.#fade, { rate, channels, key, tempo })
+      : new BufferPlayback(this.#context, this.#fade, { rate });
     const plan = { total, blockFrames, loop: loopFrames(loop, { total, rate }) };
     let frame = Math.min(total, Math.round(this.#from * rate));
     for (let piece = pieceAt(frame, plan); piece; piece = pieceAt(frame, plan)) {
       const samples = await this.#block(piece.block);
       if (this.#stopped) return;
       const following = pieceAt(piece.next, plan);
-      this.#tape.append(floats(samples, channels, piece.offset, piece.frames), frame, !following);
+      this.#playback.append(floats(samples, channels, piece.offset, piece.frames), frame, !following);
       frame = piece.next;
       // The next one is on its way while this one is heard.
       if (following) this.#feed.block(following.block).catch(() => {});
       this.#look();
-      while (!this.#stopped && this.#tape.ahead > AHEAD_S) await this.#nap();
+      while (!this.#stopped && this.#playback.ahead > AHEAD_S) await this.#nap();
       if (this.#stopped) return;
     }
     this.#allLaid = true;
@@ -124,10 +124,10 @@ export class Run {
   }
 
   #look() {
-    if (this.#stopped || !this.#tape) return;
+    if (this.#stopped || !this.#playback) return;
     this.#wake();
-    const dry = this.#tape.dry;
-    if (this.#allLaid && this.#tape.ahead <= 0) this.#tell("ended");
+    const dry = this.#playback.dry;
+    if (this.#allLaid && this.#playback.ahead <= 0) this.#tell("ended");
     else this.#tell(dry ? "waiting" : "sounding");
   }
 

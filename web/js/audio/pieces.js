@@ -1,4 +1,4 @@
-// What comes next on the tape: the song cut at block borders, and turned back at the end of a loop. Pure.
+// What comes next on the playback: the song cut at block borders, and turned back at the end of a loop. Pure.
 
 /**
  * The piece that begins at `frame`: `{ block, offset, frames, next }`, where `offset` and `frames` lie in `block`

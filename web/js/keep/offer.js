@@ -3,7 +3,7 @@
 import { announce } from "../announcer.js";
 import * as library from "../library.js";
 import { bytes, text } from "../strings.js";
-import { canKeep, drop, dropAllBut, hasRoom, keep, keptBytes } from "./shelf.js";
+import { canKeep, drop, dropAllBut, hasRoom, keep, keptBytes } from "./offline-songs.js";
 
 const words = text.keep;
 let tidied = false;

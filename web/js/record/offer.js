@@ -1,4 +1,4 @@
-// The way into the recording booth: a button on the song's card. The booth itself is loaded when it is pressed.
+// The way into the recorder: a button on the song's card. The recorder itself is loaded when it is pressed.
 
 import { announce } from "../announcer.js";
 import { text } from "../strings.js";
@@ -8,14 +8,14 @@ export function attach(card) {
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "quiet", textContent: text.record.open });
   button.setAttribute("aria-expanded", "false");
-  let booth = null;
+  let recorder = null;
   button.addEventListener("click", async () => {
-    const loading = (booth ??= load(card));
+    const loading = (recorder ??= load(card));
     try {
       const open = (await loading).toggle();
       button.setAttribute("aria-expanded", open);
     } catch {
-      booth = null;
+      recorder = null;
       announce(text.trouble.actionFailed(text.record.open));
     }
   });
@@ -26,8 +26,8 @@ export function attach(card) {
 }
 
 async function load(card) {
-  const [{ Booth }] = await Promise.all([import("./booth.js"), style()]);
-  return new Booth(card);
+  const [{ Recorder }] = await Promise.all([import("./recorder.js"), style()]);
+  return new Recorder(card);
 }
 
 let styled = null;

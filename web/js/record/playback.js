@@ -1,6 +1,6 @@
-// Plays a take: song and voice together, a fader for each, the voice where it belongs. The player's own tape carries it.
+// Plays a take: song and voice together, a fader for each, the voice where it belongs. The player's own playback carries it.
 
-import { Desk } from "../audio/desk.js";
+import { MixGraph } from "../audio/mix-graph.js";
 import { Run } from "../audio/engine.js";
 
 const BLOCK_S = 0.5;
@@ -13,7 +13,7 @@ export class Playback extends EventTarget {
   playing = false;
   #take;
   #context = null;
-  #desk = null;
+  #graph = null;
   #run = null;
   #time = 0;
   #ticking = 0;
@@ -45,9 +45,9 @@ export class Playback extends EventTarget {
   play() {
     if (!this.#context) {
       this.#context = new AudioContext({ sampleRate: this.#take.rate });
-      this.#desk = new Desk(this.#context, 2);
-      this.#desk.setGain(SONG, this.#gains.song, false);
-      this.#desk.setGain(VOICE, this.#gains.voice, false);
+      this.#graph = new MixGraph(this.#context, 2);
+      this.#graph.setGain(SONG, this.#gains.song, false);
+      this.#graph.setGain(VOICE, this.#gains.voice, false);
     }
     this.#context.resume();
     if (this.#time >= this.length - 0.05) this.#time = 0;
@@ -72,7 +72,7 @@ export class Playback extends EventTarget {
   /** Moves the fader of `song` or `voice`: 0 to 1.5. */
   setGain(what, gain) {
     this.#gains[what] = gain;
-    this.#desk?.setGain(what === "song" ? SONG : VOICE, gain);
+    this.#graph?.setGain(what === "song" ? SONG : VOICE, gain);
   }
 
   /** Lets the voice come so many seconds later, or earlier. */
@@ -84,14 +84,14 @@ export class Playback extends EventTarget {
   close() {
     this.pause();
     this.#context?.close();
-    this.#context = this.#desk = null;
+    this.#context = this.#graph = null;
   }
 
   #begin() {
     const run = new Run({
       feed: feed(this.#take, this.#shift),
       context: this.#context,
-      into: this.#desk.input,
+      into: this.#graph.input,
       from: this.#time,
       settings: NEUTRAL,
       onState: (state) => run === this.#run && (state === "ended" || state === "problem") && this.#stop(state),
@@ -113,7 +113,7 @@ export class Playback extends EventTarget {
   }
 }
 
-/** A take as the player's tape wants to be fed: song and voice side by side, two channels each. */
+/** A take as the player's playback wants to be fed: song and voice side by side, two channels each. */
 function feed(take, shift) {
   const blockFrames = Math.round(BLOCK_S * take.rate);
   return {

@@ -8,7 +8,7 @@ const SETBACKS = ["returned", "refused", "lost", "resent", "spare"];
 
 const sameChunk = (a, b) => a.chunk === b.chunk && a.track === b.track && a.chunk != null;
 
-export class Story {
+export class EventList {
   #kept = [];
   #rows = [];
 

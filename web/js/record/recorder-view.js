@@ -1,40 +1,40 @@
-// The booth's elements: a lamp and a meter while one sings, faders and downloads afterwards.
+// The recorder's elements: a lamp and a meter while one sings, faders and downloads afterwards.
 
 import { text } from "../strings.js";
 
 const MARKUP = `
-  <div class="booth-live" data-part="live">
+  <div class="recorder-live" data-part="live">
     <button type="button" class="record" data-part="record"><span class="record-lamp" aria-hidden="true"></span><span data-part="recordWord"></span></button>
-    <span class="booth-clock" data-part="clock" aria-hidden="true"></span>
+    <span class="recorder-clock" data-part="clock" aria-hidden="true"></span>
     <div class="vu" data-part="meter" role="meter" aria-valuemin="-60" aria-valuemax="0" aria-valuenow="-60"><i></i></div>
-    <p class="booth-note" data-part="note"></p>
-    <div class="booth-options">
+    <p class="recorder-note" data-part="note"></p>
+    <div class="recorder-options">
       <label><input type="checkbox" data-part="countIn" checked><span data-text="countIn"></span></label>
       <label><input type="checkbox" data-part="monitor"><span data-text="monitor"></span></label>
-      <span class="booth-delay"><span data-part="delay"></span> <button type="button" class="press" data-part="measure" data-text="measure"></button></span>
+      <span class="recorder-delay"><span data-part="delay"></span> <button type="button" class="press" data-part="measure" data-text="measure"></button></span>
     </div>
   </div>
-  <div class="booth-review" data-part="review" hidden>
-    <div class="booth-back">
+  <div class="recorder-review" data-part="review" hidden>
+    <div class="recorder-back">
       <button type="button" class="play" data-part="listen"><svg viewBox="0 0 24 24" aria-hidden="true"><use class="when-stopped" href="#play"/><use class="when-sounding" href="#pause"/></svg></button>
       <input type="range" class="fader" data-part="position" min="0" step="any" value="0">
       <span class="value" data-part="times"></span>
     </div>
-    <div class="booth-faders">
+    <div class="recorder-faders">
       <label><span data-text="voice"></span><input type="range" class="fader" data-part="voice" min="0" max="150" value="100"></label>
       <label><span data-text="song"></span><input type="range" class="fader" data-part="song" min="0" max="150" value="100"></label>
       <label><span data-text="shift"></span><input type="range" class="fader" data-part="shift" min="-500" max="500" step="5" value="0"><span class="value" data-part="shiftValue"></span></label>
     </div>
-    <div class="booth-take-away">
+    <div class="recorder-take-away">
       <button type="button" class="quiet" data-part="mix" data-text="mix"></button>
       <button type="button" class="quiet" data-part="alone" data-text="alone"></button>
     </div>
   </div>`;
 
-/** Builds a booth; returns the element and its parts by their `data-part` names. */
-export function buildBooth() {
+/** Builds a recorder; returns the element and its parts by their `data-part` names. */
+export function buildRecorder() {
   const root = document.createElement("section");
-  root.className = "booth";
+  root.className = "recorder";
   root.hidden = true;
   root.innerHTML = MARKUP;
   const parts = Object.fromEntries([...root.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]));

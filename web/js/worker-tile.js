@@ -1,6 +1,6 @@
-// One worker in the machine room: its lamp in its colour, and beside it in words how it is and what it does.
+// One worker in the workers panel: its lamp in its colour, and beside it in words how it is and what it does.
 
-import { gelOf } from "./gels.js";
+import { colourOf } from "./worker-colours.js";
 import { capital, text } from "./strings.js";
 
 /** How a worker is, in one word: its health comes before what it says of itself. */
@@ -9,15 +9,15 @@ export function lookOf({ health, state, current }) {
   return current ? "working" : state;
 }
 
-export class WorkerSeat {
+export class WorkerTile {
   root;
   #parts;
 
   constructor(id) {
-    this.root = document.getElementById("seat-template").content.firstElementChild.cloneNode(true);
+    this.root = document.getElementById("tile-template").content.firstElementChild.cloneNode(true);
     this.#parts = Object.fromEntries([...this.root.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]));
     this.#parts.name.textContent = id;
-    this.root.dataset.gel = gelOf(id);
+    this.root.dataset.colour = colourOf(id);
   }
 
   /** `doing` is a sentence about its part, `again` whether somebody had that part before. */
@@ -30,19 +30,19 @@ export class WorkerSeat {
       this.root.toggleAttribute("data-struck", before !== undefined && look === "crashed");
     }
     this.root.toggleAttribute("data-again", again);
-    const about = text.room.about(worker);
+    const about = text.workersPanelTexts.about(worker);
     if (this.root.title !== about) this.root.title = about;
-    write(this.#parts.look, text.room.look[look] ?? capital(look));
+    write(this.#parts.look, text.workersPanelTexts.look[look] ?? capital(look));
     write(this.#parts.doing, capital(doing));
     write(this.#parts.counts, counts(worker));
-    write(this.#parts.cpu, ownProcess && worker.health === "alive" ? ` · ${text.room.cpu(worker.cpu_load)}` : "");
+    write(this.#parts.cpu, ownProcess && worker.health === "alive" ? ` · ${text.workersPanelTexts.cpu(worker.cpu_load)}` : "");
   }
 }
 
 /** How many parts are done, of what went wrong only what did, and on what it computes. */
 function counts(worker) {
-  const told = Object.entries(text.room.counts).map(([key, word]) =>
-    key === "served" ? `${worker.served} ${word}` : text.room.count(worker[key], word),
+  const told = Object.entries(text.workersPanelTexts.counts).map(([key, word]) =>
+    key === "served" ? `${worker.served} ${word}` : text.workersPanelTexts.count(worker[key], word),
   );
   return [...told, worker.provider].filter(Boolean).join(" · ");
 }

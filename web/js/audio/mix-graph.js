@@ -1,9 +1,9 @@
-// The mixing desk: a fader a stem, and one way out. Everything that comes in has all stems side by side.
+// The mixing graph: a fader a stem, and one way out. Everything that comes in has all stems side by side.
 
 /** Time constant of a fader's movement: quick, and without a click. */
 const GLIDE_S = 0.012;
 
-export class Desk {
+export class MixGraph {
   #context;
   #splitter;
   #strips;

@@ -3,10 +3,10 @@
 import * as api from "./api.js";
 
 const MAX_BACKOFF_MS = 20000;
-/** The operator keeps it to himself, or the server knows of no machine room. */
+/** The operator keeps it to himself, or the server knows of no workers panel. */
 const FORBIDDEN = [401, 403, 404];
 
-export class RoomFeed {
+export class WorkersFeed {
   #handlers;
   #source = null;
   #timer = 0;

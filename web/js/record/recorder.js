@@ -1,8 +1,8 @@
-// The recording booth on a song's card: what its buttons do, and what it says.
+// The recorder on a song's card: what its buttons do, and what it says.
 
 import { announce } from "../announcer.js";
 import { clock, spokenTime, text } from "../strings.js";
-import { buildBooth, Meter } from "./booth-view.js";
+import { buildRecorder, Meter } from "./recorder-view.js";
 import { Review } from "./review.js";
 import { Session } from "./session.js";
 
@@ -10,7 +10,7 @@ const words = text.record;
 const BUSY = ["counting", "starting", "recording"];
 const LOOK_MS = 200;
 
-export class Booth {
+export class Recorder {
   #card;
   #parts;
   #root;
@@ -22,7 +22,7 @@ export class Booth {
 
   constructor(card) {
     this.#card = card;
-    const { root, parts } = buildBooth();
+    const { root, parts } = buildRecorder();
     [this.#root, this.#parts] = [root, parts];
     this.#session = new Session(card);
     this.#meter = new Meter(parts.meter);
@@ -31,7 +31,7 @@ export class Booth {
     this.#render();
   }
 
-  /** Opens the booth and its microphone, or closes both; says whether it is open now. */
+  /** Opens the recorder and its microphone, or closes both; says whether it is open now. */
   toggle() {
     if (!this.#root.hidden) {
       this.close();
@@ -67,7 +67,7 @@ export class Booth {
 
   #name() {
     const { title, track } = this.#card;
-    this.#root.setAttribute("aria-label", words.booth(title));
+    this.#root.setAttribute("aria-label", words.recorder(title));
     if (["failed", "cancelled"].includes(track?.state) && !this.#root.hidden) this.close();
   }
 

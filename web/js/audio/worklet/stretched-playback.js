@@ -1,7 +1,7 @@
-// Runs on the audio thread: a tape of pieces, played in another key and at another speed by the stretching library.
+// Runs on the audio thread: a playback of pieces, played in another key and at another speed by the stretching library.
 //
 // The library's own processor (1.3.2) reads the wrong place where what it needs crosses from one buffer into the next,
-// and goes on when its buffers have run out. This one keeps its own tape, and waits.
+// and goes on when its buffers have run out. This one keeps its own playback, and waits.
 
 import "./catch-stretcher.js";
 import "/lib/signalsmith-stretch.mjs";
@@ -10,7 +10,7 @@ const TELL_EVERY_S = 0.05;
 /** So much of what was heard is kept: the stretcher looks back. */
 const BEHIND_S = 1;
 
-class StretchedTape extends globalThis.CaughtStretcher {
+class StretchedPlayback extends globalThis.CaughtStretcher {
   #pieces = [];
   #end = 0;
   #heard = 0;
@@ -41,7 +41,7 @@ class StretchedTape extends globalThis.CaughtStretcher {
     this.#tell();
   }
 
-  /** Frames of tape between what goes into the stretcher's output and what is heard of it. */
+  /** Frames of playback between what goes into the stretcher's output and what is heard of it. */
   get #lead() {
     return (this.outputLatencySeconds ?? 0) * sampleRate * this.#tempo;
   }
@@ -76,7 +76,7 @@ class StretchedTape extends globalThis.CaughtStretcher {
     return true;
   }
 
-  /** Copies frames of the tape into the stretcher's input; silence where there is no tape. */
+  /** Copies frames of the playback into the stretcher's input; silence where there is no playback. */
   #fill(from, to) {
     const memory = this.wasmModule.HEAP8.buffer;
     this.buffersIn.forEach((pointer, c) => {
@@ -95,4 +95,4 @@ class StretchedTape extends globalThis.CaughtStretcher {
   }
 }
 
-registerProcessor("stretched-tape", StretchedTape);
+registerProcessor("stretched-playback", StretchedPlayback);

@@ -3,7 +3,7 @@
 /** From scheduling to sounding. */
 const START_S = 0.06;
 
-export class Tape {
+export class BufferPlayback {
   #context;
   #into;
   #rate;
@@ -24,7 +24,7 @@ export class Tape {
     channels.forEach((samples, channel) => buffer.copyToChannel(samples, channel));
     const node = new AudioBufferSourceNode(this.#context, { buffer });
     node.connect(this.#into);
-    // When the tape has run out, it begins anew, on a sample.
+    // When the playback has run out, it begins anew, on a sample.
     if (this.#end < currentTime + START_S / 2) this.#end = Math.ceil((currentTime + START_S) * sampleRate) / sampleRate;
     node.start(this.#end);
     const piece = { node, at: this.#end, frame, seconds: frames / this.#rate };

@@ -1,7 +1,7 @@
 // Plays pieces of a song in another key or at another speed, through the time-stretching library. All stems go through
 // one stretcher, so that they stay together to the sample.
 
-const MODULE = new URL("./worklet/stretched-tape.js", import.meta.url);
+const MODULE = new URL("./worklet/stretched-playback.js", import.meta.url);
 const loaded = new WeakMap();
 
 /** Loads the library into a context; rejects when it is not installed. */
@@ -14,7 +14,7 @@ export function loadStretcher(context) {
   return loaded.get(context);
 }
 
-export class StretchedTape {
+export class StretchedPlayback {
   #context;
   #node;
   #rate;
@@ -28,7 +28,7 @@ export class StretchedTape {
     this.#context = context;
     this.#rate = rate;
     this.#tempo = tempo;
-    this.#node = new AudioWorkletNode(context, "stretched-tape", {
+    this.#node = new AudioWorkletNode(context, "stretched-playback", {
       numberOfInputs: 0,
       outputChannelCount: [channels],
       processorOptions: { key, tempo },
@@ -51,7 +51,7 @@ export class StretchedTape {
     while (this.#pieces.length > 1 && this.#pieces[0].at + this.#pieces[0].frames < this.#heard) this.#pieces.shift();
   }
 
-  /** Frames of tape that were heard, as far as is known. */
+  /** Frames of playback that were heard, as far as is known. */
   get #heard() {
     const { heard, at, runs } = this.#told;
     const since = runs ? Math.max(0, this.#context.currentTime - at) * this.#rate * this.#tempo : 0;

@@ -1,9 +1,9 @@
-// The machine room: who separates which part, and what happens to them; folded away to one line unless it is wanted.
+// The workers panel: who separates which part, and what happens to them; folded away to one line unless it is wanted.
 
 import { announce } from "./announcer.js";
-import { RoomFeed } from "./room-feed.js";
-import { RoomView } from "./room-view.js";
-import { Story } from "./story.js";
+import { WorkersFeed } from "./workers-feed.js";
+import { WorkersView } from "./workers-view.js";
+import { EventList } from "./event-list.js";
 import { text } from "./strings.js";
 
 const REMEMBERED = "karaoke.room";
@@ -13,10 +13,10 @@ const GATHER_MS = 1000;
 const MOST_SAID = 3;
 const page = document.documentElement;
 
-export class MachineRoom {
+export class WorkersPanel {
   #workers = new Map();
   #queue = null;
-  #story = new Story();
+  #events = new EventList();
   #view;
   #offline = false;
   #frame = 0;
@@ -25,14 +25,14 @@ export class MachineRoom {
 
   /** `titleOf(id)` gives the title of a song on this page. */
   constructor({ titleOf }) {
-    this.#view = new RoomView({ titleOf, onToggle: () => this.#toggle() });
-    new RoomFeed({
-      snapshot: ({ workers, queue, story }) => {
-        this.#story.tell(story);
+    this.#view = new WorkersView({ titleOf, onToggle: () => this.#toggle() });
+    new WorkersFeed({
+      snapshot: ({ workers, queue, story: events }) => {
+        this.#events.tell(events);
         this.#know(workers, queue);
       },
       worker: (worker) => {
-        this.#seat(worker);
+        this.#keepWorker(worker);
         this.#draw();
       },
       queue: (queue) => this.#takeQueue(queue),
@@ -45,43 +45,43 @@ export class MachineRoom {
   }
 
   get #isOpen() {
-    return page.dataset.room === "open";
+    return page.dataset.workers === "open";
   }
 
   #toggle() {
-    if (this.#isOpen) delete page.dataset.room;
-    else page.dataset.room = "open";
+    if (this.#isOpen) delete page.dataset.workers;
+    else page.dataset.workers = "open";
     remember(this.#isOpen);
     this.#draw();
   }
 
   /** Nothing of it is shown to who may not see it. */
   #close() {
-    delete page.dataset.room;
+    delete page.dataset.workers;
     remember(false);
     this.#view.hide();
   }
 
   #know(workers, queue) {
     this.#workers.clear();
-    for (const worker of workers) this.#seat(worker);
+    for (const worker of workers) this.#keepWorker(worker);
     this.#takeQueue(queue);
   }
 
-  #seat(worker) {
+  #keepWorker(worker) {
     this.#workers.set(worker.id, { worker, heard: Date.now() - worker.heard_s_ago * 1000 });
   }
 
   #takeQueue(queue) {
     if (this.#queue && this.#isOpen && queue.connected !== this.#queue.connected) {
-      announce(queue.connected ? text.room.brokerBack : text.room.brokerLost);
+      announce(queue.connected ? text.workersPanelTexts.brokerBack : text.workersPanelTexts.brokerLost);
     }
     this.#queue = queue;
     this.#draw();
   }
 
   #happened(happening) {
-    const weight = this.#story.add(happening);
+    const weight = this.#events.add(happening);
     const comesBack = weight === "news" && happening.what === "began";
     if (comesBack || ["crashed", "gone", "returned", "refused", "lost"].includes(happening.what)) this.#say(happening);
     this.#draw();
@@ -93,7 +93,7 @@ export class MachineRoom {
     this.#saying ||= setTimeout(() => {
       const sentences = this.#unsaid.map((h) => this.#view.sentence(h));
       [this.#unsaid, this.#saying] = [[], 0];
-      if (sentences.length > MOST_SAID) announce(text.room.many(sentences.length));
+      if (sentences.length > MOST_SAID) announce(text.workersPanelTexts.many(sentences.length));
       else sentences.forEach(announce);
     }, GATHER_MS);
   }
@@ -114,7 +114,7 @@ export class MachineRoom {
         offline: this.#offline,
         workers: this.#workers,
         queue: this.#queue,
-        story: this.#story,
+        events: this.#events,
       });
     });
   }
@@ -133,6 +133,6 @@ function remember(open) {
     if (open) localStorage.setItem(REMEMBERED, "open");
     else localStorage.removeItem(REMEMBERED);
   } catch {
-    // Storage is full or forbidden: the next visit begins with the room folded.
+    // Storage is full or forbidden: the next visit begins with the panel folded.
   }
 }
