@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let runtime = Runtime::load(None, provider)?;
     let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
     let mut models: Vec<Box<dyn Separator>> = (0..workers)
-        .map(|seat| kinds::open(&loader.at(seat), &catalogue, &manifest))
+        .map(|worker| kinds::open(&loader.at(worker), &catalogue, &manifest))
         .collect::<Result<_, _>>()?;
     let sound: Vec<f32> = (0..models[0].window()).map(|i| (i as f32 * 0.031).sin() * 0.4).collect();
     let mut out = vec![0.0; models[0].window() * models[0].stems() * 2];

@@ -30,7 +30,7 @@ impl Announcer {
     }
 
     /// Falls silent, as a frozen worker does.
-    pub(crate) fn hush(&self) {
+    pub(crate) fn pause(&self) {
         self.quiet.cancel();
     }
 

@@ -1,6 +1,6 @@
 //! Sends replies while the worker separates the next chunk, one at a time, and acks what they answer.
 
-use crate::fault_injection::{ReplyFate, ReplyFaults};
+use crate::fault_injection::{ReplyAction, ReplyFaults};
 use crate::worker_status::WorkerStatus;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
@@ -82,16 +82,16 @@ impl Post {
                 tracing::debug!(parts = n, "nobody wants the rest of the reply");
                 return Ok(());
             }
-            self.meet(self.reply_faults.fate(job.chunk, job.attempt, n), &job.reply_to, part).await?;
+            self.meet(self.reply_faults.action(job.chunk, job.attempt, n), &job.reply_to, part).await?;
         }
         Ok(())
     }
 
-    async fn meet(&self, fate: ReplyFate, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
-        match fate {
-            ReplyFate::Sent => self.send(reply_to, reply).await,
-            ReplyFate::Dropped => Ok(()),
-            ReplyFate::Doubled => {
+    async fn meet(&self, action: ReplyAction, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
+        match action {
+            ReplyAction::Sent => self.send(reply_to, reply).await,
+            ReplyAction::Dropped => Ok(()),
+            ReplyAction::Doubled => {
                 self.send(reply_to, reply.clone()).await?;
                 self.send(reply_to, reply).await
             }

@@ -188,7 +188,7 @@ impl Worker {
     /// Holds the job and says nothing, until the stop.
     async fn hang(&self, announcer: &Announcer, in_hand: Delivery<Job>) -> Ending {
         tracing::warn!(worker = self.name().as_str(), chunk = %in_hand.message.chunk, "hangs from now on (simulated)");
-        announcer.hush();
+        announcer.pause();
         self.stop.cancelled().await;
         in_hand.nack();
         Ending::Left

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Room in the queue for more than the workers hold of a model: the next job, copies, and what is told of them.
 const SPARE: usize = 8;
 
-/// The rooms that work, without HTTP.
+/// The crates that work, without HTTP.
 pub struct LocalPipeline {
     pub pipeline: Arc<Pipeline>,
     queue: MemoryQueue,

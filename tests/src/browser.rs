@@ -45,7 +45,7 @@ const FLAGS: [&str; 15] = [
 const ON_PIPES: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
 /// Runs in each page before the page's own scripts: remembers players and layout shifts for the tests.
-const WITNESS: &str = include_str!("browser/witness.js");
+const AUDIO_PROBE: &str = include_str!("browser/audio_probe.js");
 
 /// A browser with one page. It ends with the test, also when the test is killed.
 pub struct Browser {
@@ -86,7 +86,7 @@ impl Browser {
             browser.send(&format!("{domain}.enable"), json!({}));
         }
         browser.send("Page.setInterceptFileChooserDialog", json!({ "enabled": true }));
-        browser.send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WITNESS }));
+        browser.send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": AUDIO_PROBE }));
         browser.view(1440, 900);
         browser
     }

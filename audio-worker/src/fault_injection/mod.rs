@@ -5,7 +5,7 @@ mod reply_faults;
 mod slow;
 
 pub(crate) use injector::{FaultInjector, FaultScope};
-pub(crate) use reply_faults::{ReplyFate, ReplyFaults};
+pub(crate) use reply_faults::{ReplyAction, ReplyFaults};
 pub(crate) use slow::slowed;
 
 use karaoke_core::route::is_provider;

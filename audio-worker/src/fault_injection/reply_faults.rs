@@ -5,7 +5,7 @@ use karaoke_core::ChunkIndex;
 
 /// What becomes of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReplyFate {
+pub(crate) enum ReplyAction {
     /// It is sent.
     Sent,
     /// It is never sent, but its job is acked.
@@ -14,7 +14,7 @@ pub(crate) enum ReplyFate {
     Doubled,
 }
 
-/// Decides the fate of replies.
+/// Decides the action of replies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyFaults {
     drop: f64,
@@ -27,13 +27,13 @@ impl ReplyFaults {
         Self { drop: config.drop_replies, double: config.double_replies, seed: config.seed }
     }
 
-    /// The fate of a part of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
+    /// The action of a part of the reply to an attempt at a chunk. Neither the track, whose name is random, nor the worker,
     /// which is whoever was free, has a part in it: so a run can be repeated.
-    pub(crate) fn fate(&self, chunk: ChunkIndex, attempt: u32, part: usize) -> ReplyFate {
+    pub(crate) fn action(&self, chunk: ChunkIndex, attempt: u32, part: usize) -> ReplyAction {
         match uniform(self.seed, chunk, attempt, part) {
-            u if u < self.drop => ReplyFate::Dropped,
-            u if u < self.drop + self.double => ReplyFate::Doubled,
-            _ => ReplyFate::Sent,
+            u if u < self.drop => ReplyAction::Dropped,
+            u if u < self.drop + self.double => ReplyAction::Doubled,
+            _ => ReplyAction::Sent,
         }
     }
 }
@@ -57,34 +57,34 @@ fn mix(x: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn fates(drop: f64, double: f64, seed: u64) -> Vec<ReplyFate> {
+    fn actions(drop: f64, double: f64, seed: u64) -> Vec<ReplyAction> {
         let reply_faults = ReplyFaults { drop, double, seed };
         (0..500)
             .flat_map(|chunk| {
                 (1..=4).map(move |attempt| {
-                    reply_faults.fate(ChunkIndex::new(chunk), attempt, attempt as usize % 2)
+                    reply_faults.action(ChunkIndex::new(chunk), attempt, attempt as usize % 2)
                 })
             })
             .collect()
     }
 
-    fn share(fates: &[ReplyFate], which: ReplyFate) -> f64 {
-        fates.iter().filter(|f| **f == which).count() as f64 / fates.len() as f64
+    fn share(actions: &[ReplyAction], which: ReplyAction) -> f64 {
+        actions.iter().filter(|f| **f == which).count() as f64 / actions.len() as f64
     }
 
     #[test]
     fn as_many_as_asked_for_and_the_same_for_a_seed() {
-        let some = fates(0.2, 0.3, 1);
-        assert!((share(&some, ReplyFate::Dropped) - 0.2).abs() < 0.04);
-        assert!((share(&some, ReplyFate::Doubled) - 0.3).abs() < 0.04);
-        assert_eq!(some, fates(0.2, 0.3, 1));
-        assert_ne!(some, fates(0.2, 0.3, 2));
+        let some = actions(0.2, 0.3, 1);
+        assert!((share(&some, ReplyAction::Dropped) - 0.2).abs() < 0.04);
+        assert!((share(&some, ReplyAction::Doubled) - 0.3).abs() < 0.04);
+        assert_eq!(some, actions(0.2, 0.3, 1));
+        assert_ne!(some, actions(0.2, 0.3, 2));
     }
 
     #[test]
     fn none_and_all_are_exact() {
-        assert_eq!(share(&fates(0.0, 0.0, 3), ReplyFate::Sent), 1.0);
-        assert_eq!(share(&fates(1.0, 0.0, 3), ReplyFate::Dropped), 1.0);
-        assert_eq!(share(&fates(0.0, 1.0, 3), ReplyFate::Doubled), 1.0);
+        assert_eq!(share(&actions(0.0, 0.0, 3), ReplyAction::Sent), 1.0);
+        assert_eq!(share(&actions(1.0, 0.0, 3), ReplyAction::Dropped), 1.0);
+        assert_eq!(share(&actions(0.0, 1.0, 3), ReplyAction::Doubled), 1.0);
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How long a crash announcement may take; a server that does not hear it misses the worker soon enough.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A pool with a connection of its own to announce those that died.
 pub struct Pool {
@@ -47,17 +47,17 @@ impl Pool {
     pub async fn run(self) -> anyhow::Result<()> {
         let pool = Arc::new(self);
         let id = &pool.settings.id;
-        let mut seats = JoinSet::new();
+        let mut workers = JoinSet::new();
         let mut ups = Vec::new();
         for (index, fault) in pool.settings.faults.iter().enumerate() {
             let (name, up) = (format!("{id}.{}", index + 1), CancellationToken::new());
             ups.push(up.clone());
-            seats.spawn(pool.clone().keep(name, *fault, up));
+            workers.spawn(pool.clone().keep(name, *fault, up));
         }
         let ready = tokio::spawn(tell_when_ready(pool.clone(), ups));
         let mut hopeless = false;
-        while let Some(seat) = seats.join_next().await {
-            hopeless |= matches!(seat, Ok(Next::GiveUp));
+        while let Some(worker) = workers.join_next().await {
+            hopeless |= matches!(worker, Ok(Next::GiveUp));
         }
         if !pool.stop.ask.is_cancelled() {
             tracing::warn!(
@@ -117,7 +117,7 @@ impl Pool {
         let death = process.until_death(&self.stop, up).await;
         if death.needs_crash_announcement() {
             let said = crash_announcement(&identity, pid, death.note(), death.lived);
-            match timeout(PATIENCE, self.announcer.announce(said)).await {
+            match timeout(ANNOUNCE_TIMEOUT, self.announcer.announce(said)).await {
                 Ok(Ok(())) => {}
                 _ => tracing::debug!(worker = name, "its death could not be announced"),
             }
@@ -142,7 +142,7 @@ async fn tell_when_ready(pool: Arc<Pool>, ups: Vec<CancellationToken>) {
         let pool = pool.clone();
         async move {
             up.cancelled().await;
-            // At once, whoever comes up first: it keeps the pool from giving up for the sake of another seat.
+            // At once, whoever comes up first: it keeps the pool from giving up for the sake of another worker.
             pool.record().up();
         }
     };

@@ -1,6 +1,6 @@
 //! Hears the spans of stages, and has each thread's time entered.
 
-use super::ledger;
+use super::cpu_time;
 use karaoke_stages::{Stage, TARGET};
 use tracing::span::Id;
 use tracing::{Metadata, Subscriber};
@@ -22,13 +22,13 @@ impl Listener {
 impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Listener {
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         if let Some(stage) = context.metadata(id).and_then(stage_of) {
-            ledger::enter(stage);
+            cpu_time::enter(stage);
         }
     }
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         if let Some(stage) = context.metadata(id).and_then(stage_of) {
-            ledger::exit(stage);
+            cpu_time::exit(stage);
         }
     }
 }
@@ -44,7 +44,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     fn times(stage: Stage) -> u64 {
-        ledger::all().iter().map(|ledger| ledger.spent(stage).times).sum()
+        cpu_time::all().iter().map(|times| times.spent(stage).times).sum()
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Measures where the time goes, when `KARAOKE_STAGES` names a folder: what each process has spent on every stage so
 //! far is written there as `<pid>.json`, at its end and whenever it gets SIGUSR1.
 
-mod ledger;
+mod cpu_time;
 mod listener;
 mod report;
 mod threads;
@@ -28,7 +28,7 @@ pub fn folder() -> Option<PathBuf> {
 
 /// A process that is being measured.
 pub struct Measured {
-    orders: mpsc::Sender<oneshot::Sender<()>>,
+    requests: mpsc::Sender<oneshot::Sender<()>>,
 }
 
 impl Measured {
@@ -38,49 +38,49 @@ impl Measured {
         std::fs::create_dir_all(&folder).with_context(|| {
             format!("cannot make the folder {} (set {VARIABLE} to another)", folder.display())
         })?;
-        let (orders, inbox) = mpsc::channel();
-        let clerk = std::thread::Builder::new().name(report::CLERK.to_owned());
-        clerk.spawn(move || keep_books(&inbox, &folder, command))?;
-        tokio::spawn(report_on_signal(orders.clone()));
-        Ok(Some(Self { orders }))
+        let (requests, inbox) = mpsc::channel();
+        let reporter = std::thread::Builder::new().name(report::REPORT_THREAD.to_owned());
+        reporter.spawn(move || report_on_request(&inbox, &folder, command))?;
+        tokio::spawn(report_on_signal(requests.clone()));
+        Ok(Some(Self { requests }))
     }
 
     /// Writes the last report.
     pub async fn end(self) {
-        report(&self.orders).await;
+        report(&self.requests).await;
     }
 }
 
-async fn report_on_signal(orders: mpsc::Sender<oneshot::Sender<()>>) {
+async fn report_on_signal(requests: mpsc::Sender<oneshot::Sender<()>>) {
     match signal(SignalKind::user_defined1()) {
         Ok(mut asked) => {
             while asked.recv().await.is_some() {
-                report(&orders).await;
+                report(&requests).await;
             }
         }
         Err(error) => tracing::error!(%error, "cannot listen for SIGUSR1"),
     }
 }
 
-async fn report(orders: &mpsc::Sender<oneshot::Sender<()>>) {
+async fn report(requests: &mpsc::Sender<oneshot::Sender<()>>) {
     let (done, written) = oneshot::channel();
-    // The clerk goes only when there is nobody left who could ask.
-    let _ = orders.send(done);
+    // The reporter goes only when there is nobody left who could ask.
+    let _ = requests.send(done);
     let _ = written.await;
 }
 
 /// Looks at the threads from time to time, and writes a report when asked.
-fn keep_books(inbox: &mpsc::Receiver<oneshot::Sender<()>>, folder: &Path, command: &'static str) {
+fn report_on_request(inbox: &mpsc::Receiver<oneshot::Sender<()>>, folder: &Path, command: &'static str) {
     let (mut threads, mut number) = (Threads::default(), 0);
     loop {
-        let order = inbox.recv_timeout(LOOK);
+        let request = inbox.recv_timeout(LOOK);
         threads.look();
-        match order {
+        match request {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
             Ok(done) => {
                 number += 1;
-                let report = Report::new(command, number, &threads, &ledger::all());
+                let report = Report::new(command, number, &threads, &cpu_time::all());
                 if let Err(error) = report.write(folder) {
                     tracing::error!(%error, folder = %folder.display(), "cannot write where the time went");
                 }

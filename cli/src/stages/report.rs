@@ -1,6 +1,6 @@
 //! What a process has spent so far, stage by stage, and on what threads the rest went; as JSON.
 
-use super::ledger::{Ledger, Spent};
+use super::cpu_time::{StageTime, ThreadTimes};
 use super::threads::{Seen, Threads};
 use karaoke_stages::Stage;
 use karaoke_worker::process::cpu_seconds;
@@ -11,11 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The name of the thread that measures.
-pub const CLERK: &str = "stages";
+pub const REPORT_THREAD: &str = "stages";
 /// How the names of the database's threads begin.
 const DATABASE: &str = "sqlx-sqlite";
 
-/// The books at one moment. Times are of the process's whole life; whoever reads two takes the difference.
+/// The times at one moment. Times are of the process's whole life; whoever reads two takes the difference.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The process.
@@ -44,15 +44,20 @@ struct Entry {
 }
 
 impl Report {
-    /// What is in the ledgers, what the threads of libraries have done, and what is left.
-    pub fn new(command: &'static str, number: u64, threads: &Threads, ledgers: &[Arc<Ledger>]) -> Self {
+    /// What is in the all_times, what the threads of libraries have done, and what is left.
+    pub fn new(
+        command: &'static str,
+        number: u64,
+        threads: &Threads,
+        all_times: &[Arc<ThreadTimes>],
+    ) -> Self {
         let mut stages: BTreeMap<_, _> = Stage::ALL.iter().map(|s| (s.name(), Entry::default())).collect();
-        for (stage, ledger) in Stage::ALL.iter().flat_map(|s| ledgers.iter().map(move |l| (*s, l))) {
-            stages.entry(stage.name()).or_default().add(ledger.spent(stage), runs_networks(ledger));
+        for (stage, times) in Stage::ALL.iter().flat_map(|s| all_times.iter().map(move |l| (*s, l))) {
+            stages.entry(stage.name()).or_default().add(times.spent(stage), runs_networks(times));
         }
         let mut rest: BTreeMap<String, f64> = BTreeMap::new();
-        for (name, stage, cpu_s) in beside(threads, ledgers) {
-            let spent = Spent { cpu_s, ..Spent::default() };
+        for (name, stage, cpu_s) in beside(threads, all_times) {
+            let spent = StageTime { cpu_s, ..StageTime::default() };
             match stage {
                 Some(stage) => {
                     stages.entry(stage.name()).or_default().add(spent, stage == Stage::Inference);
@@ -73,8 +78,8 @@ impl Report {
 }
 
 impl Entry {
-    fn add(&mut self, spent: Spent, by_worker: bool) {
-        let Spent { wall_s, cpu_s, times } = spent;
+    fn add(&mut self, spent: StageTime, by_worker: bool) {
+        let StageTime { wall_s, cpu_s, times } = spent;
         self.wall_s += wall_s;
         self.cpu_s += cpu_s;
         self.times += times;
@@ -86,20 +91,20 @@ impl Entry {
 }
 
 /// Whether it is the account of a thread that runs networks.
-fn runs_networks(ledger: &Ledger) -> bool {
-    [Stage::Load, Stage::Window, Stage::Inference].iter().any(|stage| ledger.spent(*stage).times > 0)
+fn runs_networks(times: &ThreadTimes) -> bool {
+    [Stage::Load, Stage::Window, Stage::Inference].iter().any(|stage| times.spent(*stage).times > 0)
 }
 
-/// Processor seconds of threads on what is in no ledger: name, stage if it is known by the name, and how many.
+/// Processor seconds of threads on what is in no times: name, stage if it is known by the name, and how many.
 ///
 /// The database's threads are its own. A pool of a network's threads is made by the thread that opens it and
 /// bears its name, if that is the one that runs the network.
-fn beside(threads: &Threads, ledgers: &[Arc<Ledger>]) -> Vec<(String, Option<Stage>, f64)> {
+fn beside(threads: &Threads, all_times: &[Arc<ThreadTimes>]) -> Vec<(String, Option<Stage>, f64)> {
     let mut staged: HashMap<u32, f64> = HashMap::new();
-    for ledger in ledgers {
-        *staged.entry(ledger.thread).or_default() += ledger.cpu_s();
+    for times in all_times {
+        *staged.entry(times.thread).or_default() += times.cpu_s();
     }
-    let workers: HashSet<u32> = ledgers.iter().filter(|l| runs_networks(l)).map(|l| l.thread).collect();
+    let workers: HashSet<u32> = all_times.iter().filter(|l| runs_networks(l)).map(|l| l.thread).collect();
     let of_workers = threads.all().filter(|(number, _)| workers.contains(number));
     let inferring: HashSet<&str> = of_workers.map(|(_, thread)| thread.name.as_str()).collect();
     let one = |(number, thread): (u32, &Seen)| {
@@ -116,26 +121,26 @@ fn beside(threads: &Threads, ledgers: &[Arc<Ledger>]) -> Vec<(String, Option<Sta
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger;
+    use super::super::cpu_time;
     use super::*;
 
     #[test]
     fn threads_of_libraries_are_known_by_their_names() {
-        let ledgers = std::thread::scope(|scope| {
+        let all_times = std::thread::scope(|scope| {
             let account = || {
-                ledger::enter(Stage::Inference);
-                ledger::exit(Stage::Inference);
-                ledger::mine()
+                cpu_time::enter(Stage::Inference);
+                cpu_time::exit(Stage::Inference);
+                cpu_time::mine()
             };
             vec![scope.spawn(account).join().unwrap()]
         });
         let mut threads = Threads::default();
-        let worker = ledgers[0].thread;
+        let worker = all_times[0].thread;
         let others = [(worker + 1, "w1"), (worker + 2, "sqlx-sqlite-wor"), (worker + 3, "tokio-rt-worker")];
         for (number, name) in [(worker, "w1")].into_iter().chain(others) {
             threads.note(number, Seen { name: name.to_owned(), cpu_s: 2.0 });
         }
-        let report = Report::new("up", 3, &threads, &ledgers);
+        let report = Report::new("up", 3, &threads, &all_times);
         let inference = report.stages["inference"];
         assert_eq!((inference.times, report.stages["store"].cpu_s), (1, 2.0));
         assert!(inference.cpu_s >= 2.0 && inference.cpu_s == inference.workers_cpu_s, "{inference:?}");

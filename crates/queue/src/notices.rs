@@ -9,20 +9,20 @@ use std::sync::{Mutex, PoisonError};
 /// How many cancelled tracks, and how many settled chunks, are remembered: far more than can be in flight.
 const KEPT: usize = 4096;
 
-/// The notices heard so far.
+/// The notices recorded so far.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    heard: Mutex<Heard>,
+    recorded: Mutex<Recorded>,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Recorded {
     cancelled: Recent<TrackId>,
     settled: Recent<(TrackId, ChunkIndex)>,
     refusals: HashMap<WorkerId, u64>,
 }
 
-impl Heard {
+impl Recorded {
     /// Names come from whoever may speak on the topic: no more than so many are kept.
     fn refuse(&mut self, worker: WorkerId) {
         if self.refusals.len() < KEPT || self.refusals.contains_key(&worker) {
@@ -32,23 +32,23 @@ impl Heard {
 }
 
 impl Notices {
-    pub(crate) fn hear(&self, notice: Notice) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn record(&self, notice: Notice) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         match notice {
-            Notice::Cancelled { track } => heard.cancelled.insert(track),
-            Notice::Settled { track, chunk } => heard.settled.insert((track, chunk)),
-            Notice::Refused { worker } => heard.refuse(worker),
+            Notice::Cancelled { track } => recorded.cancelled.insert(track),
+            Notice::Settled { track, chunk } => recorded.settled.insert((track, chunk)),
+            Notice::Refused { worker } => recorded.refuse(worker),
         }
     }
 
     pub(crate) fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.cancelled.contains(track) || heard.settled.contains(&(track.clone(), chunk))
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.cancelled.contains(track) || recorded.settled.contains(&(track.clone(), chunk))
     }
 
     pub(crate) fn refusals(&self, worker: &WorkerId) -> u64 {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.refusals.get(worker).copied().unwrap_or(0)
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.refusals.get(worker).copied().unwrap_or(0)
     }
 }
 
@@ -91,8 +91,8 @@ mod tests {
     fn a_cancel_is_for_all_chunks_a_settlement_for_one() {
         let notices = Notices::default();
         let [a, b] = [1, 2].map(TrackId::from_random);
-        notices.hear(Notice::Cancelled { track: a.clone() });
-        notices.hear(Notice::Settled { track: b.clone(), chunk: 3.into() });
+        notices.record(Notice::Cancelled { track: a.clone() });
+        notices.record(Notice::Settled { track: b.clone(), chunk: 3.into() });
         assert!(
             notices.is_unwanted(&a, 0.into())
                 && notices.is_unwanted(&b, 3.into())
@@ -105,19 +105,19 @@ mod tests {
         let notices = Notices::default();
         let track = TrackId::from_random(1);
         for chunk in 0..2 * KEPT as u64 {
-            notices.hear(Notice::Settled { track: track.clone(), chunk: chunk.into() });
-            notices.hear(Notice::Settled { track: track.clone(), chunk: chunk.into() });
+            notices.record(Notice::Settled { track: track.clone(), chunk: chunk.into() });
+            notices.record(Notice::Settled { track: track.clone(), chunk: chunk.into() });
         }
         assert!(
             !notices.is_unwanted(&track, (KEPT as u64 - 1).into())
                 && notices.is_unwanted(&track, (KEPT as u64).into())
         );
         for worker in 0..2 * KEPT {
-            notices.hear(Notice::Refused { worker: format!("w{worker}").into() });
+            notices.record(Notice::Refused { worker: format!("w{worker}").into() });
         }
-        notices.hear(Notice::Refused { worker: "w0".into() });
+        notices.record(Notice::Refused { worker: "w0".into() });
         assert_eq!((notices.refusals(&"w0".into()), notices.refusals(&"w9999".into())), (2, 0));
-        let heard = notices.heard.lock().unwrap();
-        assert_eq!((heard.settled.members.len(), heard.refusals.len()), (KEPT, KEPT));
+        let recorded = notices.recorded.lock().unwrap();
+        assert_eq!((recorded.settled.members.len(), recorded.refusals.len()), (KEPT, KEPT));
     }
 }

@@ -47,14 +47,14 @@ impl Source for ActiveTrack {
 struct Listener<S> {
     boot: u64,
     source: Arc<S>,
-    /// The last event told; `None` before a snapshot.
-    told: Option<u64>,
-    waiting: VecDeque<Told>,
+    /// The last event sent; `None` before a snapshot.
+    sent: Option<u64>,
+    waiting: VecDeque<SentEvent>,
     ended: bool,
 }
 
 /// An event on its way to a listener.
-struct Told {
+struct SentEvent {
     id: String,
     name: &'static str,
     data: String,
@@ -67,16 +67,22 @@ pub(super) async fn events(State(app): State<App>, owned: Owned, headers: Header
 /// The events of a source, from where the listener says that it was.
 pub(super) fn stream<S: Source>(app: &App, source: Arc<S>, headers: &HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
-    answer(heard(app, source, last).map(|told| Event::default().id(told.id).event(told.name).data(told.data)))
+    answer(
+        listen(app, source, last).map(|sent| Event::default().id(sent.id).event(sent.name).data(sent.data)),
+    )
 }
 
-/// What a listener hears of a source that has heard of it up to the event `last`.
-fn heard<S: Source>(app: &App, source: Arc<S>, last: Option<&str>) -> impl Stream<Item = Told> + use<S> {
-    let told = last.and_then(|id| number_of(app.boot, id));
-    let listener = Listener { boot: app.boot, source, told, waiting: VecDeque::new(), ended: false };
+/// What a listener hears of a source that has listen of it up to the event `last`.
+fn listen<S: Source>(
+    app: &App,
+    source: Arc<S>,
+    last: Option<&str>,
+) -> impl Stream<Item = SentEvent> + use<S> {
+    let sent = last.and_then(|id| number_of(app.boot, id));
+    let listener = Listener { boot: app.boot, source, sent, waiting: VecDeque::new(), ended: false };
     unfold(listener, |mut listener| async {
-        let told = listener.next().await?;
-        Some((told, listener))
+        let sent = listener.next().await?;
+        Some((sent, listener))
     })
 }
 
@@ -92,7 +98,7 @@ pub(super) struct Followed {
     id: String,
     #[serde(default)]
     passcode: String,
-    /// The last event of it that was heard.
+    /// The last event of it that was listen.
     #[serde(default)]
     last_event_id: Option<String>,
 }
@@ -115,28 +121,28 @@ pub(super) async fn many(
     for Followed { id, passcode, last_event_id } in followed {
         let named = id.clone();
         let events = match auth::open(&app, &id, &passcode).await {
-            Ok(track) => heard(&app, track, last_event_id.as_deref()).boxed(),
+            Ok(track) => listen(&app, track, last_event_id.as_deref()).boxed(),
             Err(problem) => once(ready(refusal(&problem))).boxed(),
         };
-        streams.push(events.map(move |told| of_track(&named, &told)).boxed());
+        streams.push(events.map(move |sent| of_track(&named, &sent)).boxed());
     }
     Ok(answer(select_all(streams)))
 }
 
-fn refusal(problem: &Problem) -> Told {
+fn refusal(problem: &Problem) -> SentEvent {
     let name = if problem.status == 404 { "gone" } else { "refused" };
-    Told { id: String::new(), name, data: "{}".into() }
+    SentEvent { id: String::new(), name, data: "{}".into() }
 }
 
 /// An event with the track's name; its data is JSON already.
-fn of_track(id: &str, told: &Told) -> Event {
-    let (id, event_id) = (Value::from(id), Value::from(told.id.as_str()));
-    let data = format!(r#"{{"id":{id},"event_id":{event_id},"event":"{}","data":{}}}"#, told.name, told.data);
+fn of_track(id: &str, sent: &SentEvent) -> Event {
+    let (id, event_id) = (Value::from(id), Value::from(sent.id.as_str()));
+    let data = format!(r#"{{"id":{id},"event_id":{event_id},"event":"{}","data":{}}}"#, sent.name, sent.data);
     Event::default().event("of").data(data)
 }
 
 impl<S: Source> Listener<S> {
-    async fn next(&mut self) -> Option<Told> {
+    async fn next(&mut self) -> Option<SentEvent> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Some(event);
@@ -146,13 +152,13 @@ impl<S: Source> Listener<S> {
             }
             let mut signal = self.source.log().signal();
             signal.mark_unchanged();
-            let missed = self.told.and_then(|told| self.source.log().since(told));
+            let missed = self.sent.and_then(|sent| self.source.log().since(sent));
             match missed {
                 None => self.snapshot(),
                 Some(events) if events.is_empty() => signal.changed().await.ok()?,
                 Some(events) => {
                     for event in events {
-                        self.told = Some(event.number);
+                        self.sent = Some(event.number);
                         self.ended |= matches!(event.name, "end" | "gone");
                         self.tell(event.number, event.name, event.data);
                     }
@@ -165,7 +171,7 @@ impl<S: Source> Listener<S> {
         let number = self.source.log().latest();
         let ended = self.source.is_over();
         self.tell(number, "snapshot", self.source.snapshot());
-        self.told = Some(number);
+        self.sent = Some(number);
         if ended {
             self.tell(number, "end", "{}".into());
             self.ended = true;
@@ -174,7 +180,7 @@ impl<S: Source> Listener<S> {
 
     fn tell(&mut self, number: u64, name: &'static str, data: String) {
         let id = format!("{:x}-{number}", self.boot);
-        self.waiting.push_back(Told { id, name, data });
+        self.waiting.push_back(SentEvent { id, name, data });
     }
 }
 

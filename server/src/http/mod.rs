@@ -5,7 +5,6 @@ mod archive;
 mod auth;
 mod events;
 mod lyrics;
-mod machines;
 mod page;
 mod peaks;
 mod range;
@@ -16,6 +15,7 @@ mod tickets;
 mod tracks;
 mod upload;
 mod uploads;
+mod workers;
 
 pub(crate) use app::App;
 pub use app::HttpConfig;
@@ -59,9 +59,9 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/archive", post(archive::ask))
         .route("/archive/{ticket}", get(archive::fetch))
         .route("/models", get(system::models))
-        .route("/workers", get(machines::workers))
-        .route("/workers/events", get(machines::events))
-        .route("/queue", get(machines::queue))
+        .route("/workers", get(workers::workers))
+        .route("/workers/events", get(workers::events))
+        .route("/queue", get(workers::queue))
         .fallback(respond::no_such_address);
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());

@@ -44,13 +44,13 @@ pub(super) async fn peaks(
     let places = wanted.places.unwrap_or(PLACES).clamp(1, MOST_PLACES);
     let to = wanted.to.unwrap_or(places).min(places);
     let asked = wanted.from.unwrap_or(0).min(to)..to;
-    let room = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
+    let permit = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
     let readers = multitrack(&app, &record).await?;
     let names: Vec<String> = record.manifest.parts().map(str::to_owned).collect();
     let (from, range) = (asked.start, asked);
     let work = move || {
         // Held until the work ends, also when nobody waits for it any more.
-        let _room = room;
+        let _permit = permit;
         readers.iter().map(|reader| outline(reader, range.clone(), places)).collect::<io::Result<Vec<_>>>()
     };
     let outlines = blocking(work).await.map_err(|e| Problem::disk(&e))?;

@@ -233,11 +233,12 @@ pub(super) async fn encoded(
     };
     let one_at_a_time = making.lock_owned().await;
     if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-        let room = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
+        let permit =
+            app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
         let (to, tags, stopping) = (path.clone(), record.tags(), app.pipeline.stopping());
         let work = move || {
             // Both are held until the work ends, also when nobody waits for it any more.
-            let _held = (one_at_a_time, room);
+            let _held = (one_at_a_time, permit);
             reader.encode_to(&to, format, &tags, &|| stopping.is_cancelled())
         };
         blocking(work).await.map_err(|e| Problem::disk(&e))?;

@@ -50,7 +50,7 @@ impl Pipeline {
     /// A worker has died, as its pool says, with a chunk in hand. (Of the one before that its reply may still be
     /// on the way; if it is not, the queue will tell.)
     pub(super) async fn died_with(self: &Arc<Self>, hand: &HeldChunk, worker: &WorkerId) {
-        let (Some(track), chunk) = (self.live(&hand.track), hand.chunk) else { return };
+        let (Some(track), chunk) = (self.active(&hand.track), hand.chunk) else { return };
         if self.in_flight.with(&track.id, chunk, |chunk| chunk.release(worker)) != Some(true) {
             return;
         }
@@ -84,7 +84,7 @@ impl Pipeline {
             self.in_flight.add(&track.id, reply.chunk, &route, entry);
             self.schedule(|s| s.drop_chunk(&track.id, reply.chunk));
             let done = track.chunk(reply.chunk).is_none_or(|c| c.state == ChunkState::Done);
-            if done || self.live(&track.id).is_none() {
+            if done || self.active(&track.id).is_none() {
                 self.in_flight.remove(&track.id, reply.chunk);
             }
         }
@@ -200,7 +200,7 @@ impl Pipeline {
         });
     }
 
-    /// Tells whoever watches the machine room.
+    /// Tells whoever watches the workers.
     pub(super) fn tell(
         &self,
         what: &'static str,

@@ -38,7 +38,7 @@ impl Pipeline {
 
     async fn collect(self: &Arc<Self>, delivery: Delivery<Reply>) {
         let reply = &delivery.message;
-        let Some(track) = self.live(&reply.track) else {
+        let Some(track) = self.active(&reply.track) else {
             // Late: the track is done, cancelled or deleted.
             self.too_late(reply);
             return delivery.ack();

@@ -30,7 +30,7 @@ impl Pipeline {
         loop {
             let Ok(publisher) = publishers.clone().acquire_owned().await else { return };
             let (Next { track: id, chunk, urgent }, route) = self.next_chunk().await;
-            let Some(track) = self.live(&id) else { continue };
+            let Some(track) = self.active(&id) else { continue };
             if track.route().is_none() {
                 self.give(&track, &route.provider).await;
             }
@@ -46,7 +46,7 @@ impl Pipeline {
     async fn next_chunk(&self) -> (Next, Route) {
         loop {
             // Worked out before the schedule is asked, so that no lock is taken inside another.
-            let mut routes = self.routes_with_room();
+            let mut routes = self.routes_with_capacity();
             let next = lock(&self.schedule).take_next(|track| routes.contains_key(track));
             if let Some(next) = next
                 && let Some(route) = routes.remove(&next.track)
@@ -61,12 +61,12 @@ impl Pipeline {
     }
 
     /// Tracks that may have another chunk out, and where it goes: to the provider that has the track, or, before
-    /// one has it, to the one with the most room.
-    fn routes_with_room(&self) -> HashMap<TrackId, Route> {
-        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.live).values().cloned().collect();
+    /// one has it, to the one with the most free capacity.
+    fn routes_with_capacity(&self) -> HashMap<TrackId, Route> {
+        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.active).values().cloned().collect();
         let route = |track: &ActiveTrack| {
-            let route = track.route().or_else(|| self.in_flight.roomiest(&track.manifest.name))?;
-            (self.in_flight.room(&route) > 0).then_some(route)
+            let route = track.route().or_else(|| self.in_flight.most_capacity(&track.manifest.name))?;
+            (self.in_flight.capacity(&route) > 0).then_some(route)
         };
         tracks.iter().filter_map(|track| Some((track.id.clone(), route(track)?))).collect()
     }
@@ -83,7 +83,7 @@ impl Pipeline {
         self.in_flight.add(&track.id, chunk, route, InFlightChunk::new(attempt, self.registry.now()));
         // Looked at after it has its place: whoever ends it from here on takes the place away.
         let done = track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done);
-        if done || self.live(&track.id).is_none() {
+        if done || self.active(&track.id).is_none() {
             self.in_flight.remove(&track.id, chunk);
             return None;
         }

@@ -51,7 +51,7 @@ impl Pipeline {
         }
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
-        lock(&self.live).remove(&track.id);
+        lock(&self.active).remove(&track.id);
         self.in_flight.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
         tracing::info!(track = %track.id, seconds = format!("{took_s:.1}"), "track done");

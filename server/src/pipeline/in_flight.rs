@@ -1,4 +1,4 @@
-//! The chunks that are out, and room for more.
+//! The chunks that are out, and how many more may go out.
 
 use crate::concurrency::lock;
 use karaoke_core::in_flight::InFlightChunk;
@@ -53,16 +53,16 @@ impl InFlightChunks {
     }
 
     /// How many more chunks of `route` may go out.
-    pub(super) fn room(&self, route: &Route) -> usize {
+    pub(super) fn capacity(&self, route: &Route) -> usize {
         let out = lock(&self.out).values().filter(|out| out.route == *route).count();
         lock(&self.bounds).of(route).saturating_sub(out)
     }
 
-    /// Of the providers that have live workers for `model`, the one with the most room.
-    pub(super) fn roomiest(&self, model: &str) -> Option<Route> {
+    /// Of the providers that have live workers for `model`, the one with the most free capacity.
+    pub(super) fn most_capacity(&self, model: &str) -> Option<Route> {
         let routes: Vec<Route> =
             lock(&self.bounds).served.keys().filter(|route| route.model == model).cloned().collect();
-        let provider = choose(routes.iter().map(|route| (route.provider.as_str(), self.room(route))))?;
+        let provider = choose(routes.iter().map(|route| (route.provider.as_str(), self.capacity(route))))?;
         Some(Route::new(model, provider))
     }
 
@@ -158,9 +158,9 @@ mod tests {
         let (id, unserved, served) =
             (TrackId::from_random(1), route("unserved", "cpu"), route("served", "cpu"));
         in_flight.add(&id, 0.into(), &unserved, entry());
-        assert_eq!((in_flight.room(&unserved), in_flight.room(&served)), (0, 1));
+        assert_eq!((in_flight.capacity(&unserved), in_flight.capacity(&served)), (0, 1));
         in_flight.add(&id, 1.into(), &served, entry());
-        assert_eq!((in_flight.room(&served), in_flight.room(&route("served", "cuda"))), (0, 1));
+        assert_eq!((in_flight.capacity(&served), in_flight.capacity(&route("served", "cuda"))), (0, 1));
         let waiting = tokio::spawn({
             let in_flight = in_flight.clone();
             async move { in_flight.changed().await }
@@ -169,34 +169,34 @@ mod tests {
         assert!(!waiting.is_finished());
         in_flight.set_served(HashMap::from([(served.clone(), 2)]));
         waiting.await.unwrap();
-        assert_eq!((in_flight.room(&served), in_flight.room(&unserved)), (1, 0));
+        assert_eq!((in_flight.capacity(&served), in_flight.capacity(&unserved)), (1, 0));
         assert_eq!((in_flight.count(), in_flight.bound()), ((2, 0), 3));
         in_flight.remove_track(&id);
-        assert_eq!((in_flight.room(&unserved), in_flight.count(), in_flight.bound()), (1, (0, 0), 2));
+        assert_eq!((in_flight.capacity(&unserved), in_flight.count(), in_flight.bound()), (1, (0, 0), 2));
     }
 
     #[test]
-    fn the_roomiest_provider_is_one_with_live_workers_for_the_model() {
+    fn the_provider_with_most_capacity_has_live_workers_for_the_model() {
         let in_flight = InFlightChunks::new(2, None);
-        assert_eq!(in_flight.roomiest("m"), None);
+        assert_eq!(in_flight.most_capacity("m"), None);
         let [cpu, cuda] = [route("m", "cpu"), route("m", "cuda")];
         in_flight.set_served([(cpu.clone(), 3), (cuda.clone(), 4), (route("n", "npu"), 9)].into());
-        assert_eq!(in_flight.roomiest("m"), Some(cuda.clone()));
+        assert_eq!(in_flight.most_capacity("m"), Some(cuda.clone()));
         let id = TrackId::from_random(1);
         (0u64..2).for_each(|chunk| in_flight.add(&id, chunk.into(), &cuda, entry()));
-        assert_eq!(in_flight.roomiest("m"), Some(cpu.clone()));
+        assert_eq!(in_flight.most_capacity("m"), Some(cpu.clone()));
         // A copy goes where its track is now, and its place with it.
         assert!(
             in_flight.copied(&id, 0.into(), &cpu, 2, Duration::ZERO)
                 && !in_flight.copied(&id, 7.into(), &cpu, 2, Duration::ZERO)
         );
-        assert_eq!((in_flight.room(&cpu), in_flight.room(&cuda)), (2, 3));
+        assert_eq!((in_flight.capacity(&cpu), in_flight.capacity(&cuda)), (2, 3));
     }
 
     #[test]
     fn a_fixed_bound_holds_for_every_route() {
         let in_flight = InFlightChunks::new(2, Some(7));
         in_flight.set_served([(route("m", "cpu"), 3)].into());
-        assert_eq!((in_flight.room(&route("m", "cpu")), in_flight.room(&route("m", "cuda"))), (7, 7));
+        assert_eq!((in_flight.capacity(&route("m", "cpu")), in_flight.capacity(&route("m", "cuda"))), (7, 7));
     }
 }

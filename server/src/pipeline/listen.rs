@@ -36,7 +36,7 @@ impl Pipeline {
     pub async fn stem(self: &Arc<Self>, id: &TrackId, stem: &str) -> Result<StemReader, Problem> {
         let record = self.store.track(id).await?.ok_or_else(Problem::no_such_track)?;
         // Looked up after the row: a track that ends in between is found finished on disk.
-        let track = self.live(id);
+        let track = self.active(id);
         let manifest = &record.manifest;
         if !manifest.all_stems().any(|s| s == stem) {
             let detail = format!("Track {id} has no stem `{stem}`; it has: {}.", list(manifest));

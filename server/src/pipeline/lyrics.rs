@@ -16,7 +16,7 @@ impl Pipeline {
         now_ms: i64,
     ) -> Result<(), Problem> {
         let mark = self.store.set_lyrics(id, source, lyrics, now_ms).await?;
-        if let (Some(mark), Some(track)) = (mark, self.live(id)) {
+        if let (Some(mark), Some(track)) = (mark, self.active(id)) {
             track.update(|record| record.lyrics = Some(mark));
         }
         Ok(())
@@ -25,7 +25,7 @@ impl Pipeline {
     /// Removes a track's lyrics; false when it has none.
     pub async fn delete_lyrics(&self, id: &TrackId) -> Result<bool, Problem> {
         let gone = self.store.delete_lyrics(id).await?;
-        if let Some(track) = self.live(id) {
+        if let Some(track) = self.active(id) {
             track.update(|record| record.lyrics = None);
         }
         Ok(gone)

@@ -103,7 +103,7 @@ pub struct Pipeline {
     chunking: ChunkingConfig,
     dispatch: DispatchConfig,
     queue: Arc<dyn ServerQueue>,
-    live: Mutex<HashMap<TrackId, Arc<ActiveTrack>>>,
+    active: Mutex<HashMap<TrackId, Arc<ActiveTrack>>>,
     undecoded: Mutex<VecDeque<Arc<ActiveTrack>>>,
     uploaded: Notify,
     schedule: Mutex<Schedule>,
@@ -150,7 +150,7 @@ impl Pipeline {
             dispatch: parts.dispatch,
             keep_hours: parts.store.keep_hours,
             queue: parts.queue,
-            live: Mutex::default(),
+            active: Mutex::default(),
             undecoded: Mutex::default(),
             uploaded: Notify::new(),
             schedule: Mutex::default(),
@@ -211,7 +211,7 @@ impl Pipeline {
 
     /// Refuses when the server has as much to do as it wants.
     pub fn admit(&self) -> Result<(), Problem> {
-        if lock(&self.live).len() < self.limits.active_tracks {
+        if lock(&self.active).len() < self.limits.active_tracks {
             return Ok(());
         }
         let detail = "The server has as many tracks in work as it takes; try again in a minute.";
@@ -240,7 +240,7 @@ impl Pipeline {
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
-        lock(&self.live).insert(track.id.clone(), track.clone());
+        lock(&self.active).insert(track.id.clone(), track.clone());
         self.enqueue_decoding(track.clone());
         Ok(track)
     }
@@ -251,14 +251,14 @@ impl Pipeline {
     }
 
     /// A track that is being worked on.
-    pub fn live(&self, id: &TrackId) -> Option<Arc<ActiveTrack>> {
-        lock(&self.live).get(id).cloned()
+    pub fn active(&self, id: &TrackId) -> Option<Arc<ActiveTrack>> {
+        lock(&self.active).get(id).cloned()
     }
 
     /// A track, in work or ended, for showing. `None` when there is none.
     pub async fn find(&self, id: &TrackId) -> Result<Option<Arc<ActiveTrack>>, Problem> {
         let Some(record) = self.store.track(id).await? else { return Ok(None) };
-        if let Some(track) = self.live(id) {
+        if let Some(track) = self.active(id) {
             return Ok(Some(track));
         }
         let chunks = self.store.chunks(id).await?;
@@ -276,7 +276,7 @@ impl Pipeline {
 
     /// Gives a track up, with the reason that its owner is told.
     pub(crate) async fn fail(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
-        let track = self.live(id);
+        let track = self.active(id);
         if track.as_ref().is_some_and(|track| !track.set_failing(true)) {
             // It fails already, and that may be why: its files may be gone before the reason is recorded.
             return Ok(());
@@ -323,7 +323,7 @@ impl Pipeline {
         change: impl FnOnce(&mut crate::store::TrackRecord),
     ) -> Result<(), Problem> {
         // In this order: a dispatch that still finds the track gives its place back itself.
-        let track = lock(&self.live).remove(id);
+        let track = lock(&self.active).remove(id);
         lock(&self.schedule).remove(id);
         self.in_flight.remove_track(id);
         if let Some(track) = &track {
@@ -351,7 +351,7 @@ impl Pipeline {
 
     /// Forgets a track and removes all that is kept of it; false when there was none.
     pub async fn delete(&self, id: &TrackId) -> Result<bool, Problem> {
-        let track = self.live(id);
+        let track = self.active(id);
         self.cancel(id).await?;
         let deleted = self.store.delete_track(id).await?;
         self.remove_files(id).await?;

@@ -26,11 +26,11 @@ impl Pipeline {
     /// Tracks whose provider is gone go to another one. Their chunks that are out are watched as all others, and
     /// copies of them go there too.
     pub(super) async fn leave_gone_providers(&self) {
-        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.live).values().cloned().collect();
+        let tracks: Vec<Arc<ActiveTrack>> = lock(&self.active).values().cloned().collect();
         for track in tracks.iter().filter(|track| track.state() == TrackState::Separating) {
             let Some(from) = track.route().filter(|route| self.registry.is_gone(route)) else { continue };
             // Its own has come back since it was looked at, if that is offered.
-            if let Some(to) = self.in_flight.roomiest(&from.model).filter(|to| *to != from) {
+            if let Some(to) = self.in_flight.most_capacity(&from.model).filter(|to| *to != from) {
                 self.move_track(track, &from, &to).await;
             }
         }

@@ -51,7 +51,7 @@ impl Pipeline {
         }
         let chunks = self.store.chunks(&id).await?;
         let track = Arc::new(ActiveTrack::new(record, chunks));
-        lock(&self.live).insert(id.clone(), track.clone());
+        lock(&self.active).insert(id.clone(), track.clone());
         let missing = track.missing().len();
         tracing::info!(track = %id, %state, missing, "track taken up again");
         match state {

@@ -165,7 +165,7 @@ impl Pipeline {
     }
 
     fn watched(&self, id: &TrackId) -> Option<Watched> {
-        let track = self.live(id)?;
+        let track = self.active(id)?;
         let idle = track.route().map_or(0, |route| self.registry.idle(&route));
         Some(Watched { idle, typical: track.typical(), track })
     }
@@ -175,7 +175,7 @@ impl Pipeline {
         let (in_flight, begun) = self.in_flight.count();
         QueueView {
             connected: self.queue.is_connected(),
-            tracks: lock(&self.live).len(),
+            tracks: lock(&self.active).len(),
             undecoded: lock(&self.undecoded).len(),
             backlog: lock(&self.schedule).backlog(),
             in_flight,

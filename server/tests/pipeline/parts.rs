@@ -164,7 +164,7 @@ async fn a_restarted_server_asks_again_for_a_chunk_of_which_it_had_parts() {
     let chunk = job.message.chunk;
     drop(track);
     let stage = stage.restarted().await;
-    let track = stage.pipeline.live(&job.message.track).expect("it is taken up again");
+    let track = stage.pipeline.active(&job.message.track).expect("it is taken up again");
     for part in rest {
         stage.send(part).await;
     }

@@ -42,7 +42,7 @@ async fn a_track_goes_where_most_room_is_and_stays_after_a_restart() {
     let stage = stage.restarted().await;
     // Only the other provider is heard by the new life; the track waits for its own.
     announce(&stage.queue, "crew", "cpu", WorkerState::Working).await;
-    let track = stage.pipeline.live(&id).expect("it is taken up again");
+    let track = stage.pipeline.active(&id).expect("it is taken up again");
     stage.do_the_rest_on("cuda", &track).await;
     stage.check_stems(&track).await;
     assert_eq!(providers(&track), ["cuda"]);

@@ -32,10 +32,10 @@ impl Browser {
         let logged = self.pipe.events("Log.entryAdded");
         let logged =
             logged.iter().map(|e| &e["entry"]).filter(|e| e["level"] != "verbose" && e["level"] != "info");
-        // How the witness listens in is its own affair.
-        let witness =
+        // How the audio probe listens in is its own affair.
+        let from_probe =
             |e: &&Value| e["text"].as_str().is_some_and(|text| text.contains("ScriptProcessorNode"));
-        let logged = logged.filter(|e| !witness(e));
+        let logged = logged.filter(|e| !from_probe(e));
         let thrown = self.pipe.events("Runtime.exceptionThrown");
         said.chain(logged).chain(&thrown).map(Value::to_string).collect()
     }

@@ -1,4 +1,4 @@
-//! The page as a whole: going there, asking it things, keys, files, its size and its light.
+//! The page as a whole: going there, asking it served, keys, files, its size and its light.
 
 use super::{Browser, Node};
 use crate::wait::{DEADLINE, until_sync};

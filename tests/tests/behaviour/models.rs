@@ -3,7 +3,7 @@
 use karaoke_core::Manifest;
 use karaoke_tests::program::{can_have_own_disk, command, root};
 use karaoke_tests::sound::song;
-use karaoke_tests::{Api, Depot, Program, Settings, Thing};
+use karaoke_tests::{Api, FileServer, Program, ServedFile, Settings};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -55,7 +55,7 @@ fn told(output: &Output) -> String {
     lines[0].to_owned()
 }
 
-fn files(dir: &Path) -> Vec<String> {
+fn files_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.retain(|name| !name.ends_with(".toml"));
@@ -98,23 +98,23 @@ fn a_list_says_what_there_is_and_what_could_be_had() {
 
 #[test]
 fn a_model_is_fetched_proven_and_used() {
-    let depot = Depot::start();
-    depot.put("/mine.onnx", Thing::Redirect("/elsewhere".into()));
-    depot.put("/elsewhere", Thing::File(network()));
-    let dir = folder(&depot.url, &network(), &["mine"], "");
+    let files = FileServer::start();
+    files.put("/mine.onnx", ServedFile::Redirect("/elsewhere".into()));
+    files.put("/elsewhere", ServedFile::File(network()));
+    let dir = folder(&files.url, &network(), &["mine"], "");
     let song_dir = tempfile::tempdir().unwrap();
     std::fs::write(song_dir.path().join("song.wav"), song(1.0, 44_100).wav_16()).unwrap();
     let settings = settings(&dir).set("models.default", "mine");
     let error = told(&run(&settings, song_dir.path(), &["separate", "song.wav"]));
     assert!(error.contains("karaoke models pull mine"), "{error}");
-    depot.cut_off(2);
+    files.cut_off(2);
     let pulled = run(&settings, dir.path(), &["models", "pull", "mine"]);
     assert!(pulled.status.success(), "{pulled:?}");
     assert!(out(&pulled).contains("mine: fetched"), "{pulled:?}");
     assert!(String::from_utf8_lossy(&pulled.stderr).contains("Terms of mine"), "{pulled:?}");
-    assert_eq!(files(dir.path()), ["mine.onnx"]);
+    assert_eq!(files_in(dir.path()), ["mine.onnx"]);
     assert_eq!(std::fs::read(dir.path().join("mine.onnx")).unwrap(), network());
-    let asked: Vec<_> = depot.requests().into_iter().filter(|(path, _)| path == "/elsewhere").collect();
+    let asked: Vec<_> = files.requests().into_iter().filter(|(path, _)| path == "/elsewhere").collect();
     assert_eq!(asked.len(), 3);
     assert!(asked[2].1 > asked[1].1 && asked[1].1 > 0, "it goes on where it was: {asked:?}");
     let again = run(&settings, dir.path(), &["models", "pull", "mine"]);
@@ -126,33 +126,33 @@ fn a_model_is_fetched_proven_and_used() {
 
 #[test]
 fn what_a_licence_asks_for_must_be_accepted() {
-    let depot = Depot::start();
-    depot.put("/mine.onnx", Thing::File(network()));
-    let dir = folder(&depot.url, &network(), &["mine"], "restriction='Only on Sundays.'");
+    let files = FileServer::start();
+    files.put("/mine.onnx", ServedFile::File(network()));
+    let dir = folder(&files.url, &network(), &["mine"], "restriction='Only on Sundays.'");
     let refused = run(&settings(&dir), dir.path(), &["models", "pull", "mine"]);
     assert!(told(&refused).contains("--accept-licence"));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("Only on Sundays."));
-    assert!(depot.requests().is_empty() && files(dir.path()).is_empty());
+    assert!(files.requests().is_empty() && files_in(dir.path()).is_empty());
     let accepted = run(&settings(&dir), dir.path(), &["models", "pull", "mine", "--accept-licence"]);
     assert!(accepted.status.success(), "{accepted:?}");
 }
 
 #[test]
 fn a_preset_brings_the_models_of_its_ensemble() {
-    let depot = Depot::start();
-    let dir = folder(&depot.url, &network(), &["one", "two"], "");
+    let files = FileServer::start();
+    let dir = folder(&files.url, &network(), &["one", "two"], "");
     let ensemble = "name='both'\ntitle='Both'\nkind='ensemble'\nlicence=''\nsample_rate=44100\noverlap=0.25\n\
                     stems=['vocals']\ncomplement='instrumental'\n[ensemble]\nmembers=['one', 'two']\n";
     std::fs::write(dir.path().join("both.toml"), ensemble).unwrap();
     let presets = "[[preset]]\nname='fine'\ntitle='Fine'\ndescription='Fine.'\nmodels=['both', 'one']\n";
     std::fs::write(dir.path().join("presets.toml"), presets).unwrap();
-    depot.put("/one.onnx", Thing::File(network()));
+    files.put("/one.onnx", ServedFile::File(network()));
     let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "fine"]));
     assert!(error.contains("two.onnx") && error.contains("404"), "{error}");
-    assert_eq!(files(dir.path()), ["one.onnx"]);
-    depot.put("/two.onnx", Thing::File(network()));
+    assert_eq!(files_in(dir.path()), ["one.onnx"]);
+    files.put("/two.onnx", ServedFile::File(network()));
     assert!(run(&settings(&dir), dir.path(), &["models", "pull", "fine", "one"]).status.success());
-    assert_eq!(files(dir.path()), ["one.onnx", "two.onnx"]);
+    assert_eq!(files_in(dir.path()), ["one.onnx", "two.onnx"]);
     let listed = run(&settings(&dir), dir.path(), &["models", "list", "--json"]);
     let list: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(list["presets"][0]["model"], "both");
@@ -160,12 +160,12 @@ fn a_preset_brings_the_models_of_its_ensemble() {
 
 #[test]
 fn wrong_bytes_are_told_and_leave_nothing() {
-    let depot = Depot::start();
-    depot.put("/mine.onnx", Thing::File(b"<html>Please log in".to_vec()));
-    let dir = folder(&depot.url, &network(), &["mine"], "");
+    let files = FileServer::start();
+    files.put("/mine.onnx", ServedFile::File(b"<html>Please log in".to_vec()));
+    let dir = folder(&files.url, &network(), &["mine"], "");
     let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "mine"]));
-    assert!(error.contains("sha256") && error.contains(&depot.url), "{error}");
-    assert_eq!(files(dir.path()), Vec::<String>::new());
+    assert!(error.contains("sha256") && error.contains(&files.url), "{error}");
+    assert_eq!(files_in(dir.path()), Vec::<String>::new());
     let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "nonsense"]));
     assert!(error.contains("nonsense"), "{error}");
 }
@@ -177,15 +177,15 @@ fn a_mirror_is_set_by_the_configuration() {
     let dir = folder("https://nowhere.invalid", &network(), &["mine"], "");
     let with = settings(&dir).set("models.mirror", mirror.path().display());
     assert!(run(&with, dir.path(), &["models", "pull", "mine"]).status.success());
-    assert_eq!(files(dir.path()), ["mine.onnx"]);
+    assert_eq!(files_in(dir.path()), ["mine.onnx"]);
     let with = settings(&dir).set("models.proxy", "nonsense");
     assert!(told(&run(&with, dir.path(), &["models", "pull", "mine"])).contains("models.proxy"));
 }
 
 #[test]
 fn a_proxy_is_set_by_the_environment_or_the_configuration() {
-    let proxy = Depot::start();
-    proxy.put("http://nowhere.invalid/mine.onnx", Thing::File(network()));
+    let proxy = FileServer::start();
+    proxy.put("http://nowhere.invalid/mine.onnx", ServedFile::File(network()));
     let dir = folder("http://nowhere.invalid", &network(), &["mine"], "");
     let pull = |settings: &Settings, environment: &[(&str, &str)]| {
         let mut command = command(settings);
@@ -201,12 +201,12 @@ fn a_proxy_is_set_by_the_environment_or_the_configuration() {
 
 #[test]
 fn a_secured_connection_is_used_and_never_left() {
-    let ((secured, authority), open) = (Depot::start_secured(), Depot::start());
+    let ((secured, authority), open) = (FileServer::start_secured(), FileServer::start());
     for name in ["good.onnx", "bad.onnx"] {
-        open.put(&format!("/{name}"), Thing::File(network()));
+        open.put(&format!("/{name}"), ServedFile::File(network()));
     }
-    secured.put("/good.onnx", Thing::File(network()));
-    secured.put("/bad.onnx", Thing::Redirect(format!("{}/bad.onnx", open.url)));
+    secured.put("/good.onnx", ServedFile::File(network()));
+    secured.put("/bad.onnx", ServedFile::Redirect(format!("{}/bad.onnx", open.url)));
     let dir = folder(&secured.url, &network(), &["good", "bad"], "");
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, authority).unwrap();
@@ -220,7 +220,7 @@ fn a_secured_connection_is_used_and_never_left() {
     let error = told(&pull("bad"));
     assert!(error.contains("unsecured"), "{error}");
     assert!(open.requests().is_empty());
-    assert_eq!(files(dir.path()), ["ca.pem", "good.onnx"]);
+    assert_eq!(files_in(dir.path()), ["ca.pem", "good.onnx"]);
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn a_full_disk_is_told_and_gone_on_from() {
         eprintln!("skipped: this machine gives no process a disk of its own");
         return;
     }
-    let (depot, file) = (Depot::start(), vec![7; 3_000_000]);
-    depot.put("/mine.onnx", Thing::File(file.clone()));
-    let dir = folder(&depot.url, &file, &["mine"], "");
+    let (files, file) = (FileServer::start(), vec![7; 3_000_000]);
+    files.put("/mine.onnx", ServedFile::File(file.clone()));
+    let dir = folder(&files.url, &file, &["mine"], "");
     let disk = tempfile::tempdir().unwrap();
     let script = "mount -t tmpfs -o size=1m tmpfs \"$1\" && cp \"$2\" \"$1\" || exit 9
                   \"$3\" models pull mine; echo \"first $?\"; ls \"$1\"
@@ -248,7 +248,7 @@ fn a_full_disk_is_told_and_gone_on_from() {
     assert!(errors.contains("the disk is full"), "{errors}");
     assert!(second.starts_with('0') && !second.contains("part"), "{said}{errors}");
     assert!(second.contains(&hex::encode(Sha256::digest(&file))), "{said}");
-    let from = depot.requests().last().unwrap().1;
+    let from = files.requests().last().unwrap().1;
     assert!(from > 500_000, "it went on from {from}");
 }
 

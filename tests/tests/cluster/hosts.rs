@@ -33,7 +33,7 @@ async fn expected() -> &'static Vec<u8> {
 }
 
 /// A broker, a server and two pools of two workers, each on a host of its own. Leaves in this order.
-struct House {
+struct Lab {
     anna: Workers,
     bert: Workers,
     server: Program,
@@ -48,7 +48,7 @@ struct Hosts {
     broker: Host,
 }
 
-impl House {
+impl Lab {
     fn build() -> Option<Self> {
         let network = network()?;
         let [anna, bert, server, broker] = ["anna", "bert", "server", "broker"].map(|n| network.host(n));
@@ -133,45 +133,45 @@ fn cut_off(host: &Host, how: Cut, log: impl Fn() -> String, connections: usize) 
 
 #[tokio::test]
 async fn a_host_of_workers_is_cut_off_and_comes_back() {
-    let Some(house) = House::build() else { return };
-    let (api, host) = (house.server.api(), &house.hosts.anna);
+    let Some(lab) = Lab::build() else { return };
+    let (api, host) = (lab.server.api(), &lab.hosts.anna);
     for how in [Cut::Cable, Cut::OnTheWay] {
         let track = another_song(&api).await;
         busy(&api, "anna", &track).await;
-        cut_off(host, how, || house.anna.log(), OF_A_POOL);
+        cut_off(host, how, || lab.anna.log(), OF_A_POOL);
         is_done_as_ever(&api, &track).await;
         assert!(annas(&api).await.iter().all(is_missed), "{:?}", machines(&api).await);
 
-        let (served, acked) = (served_by_anna(&api).await, || house.anna.log().matches("acked").count());
+        let (served, acked) = (served_by_anna(&api).await, || lab.anna.log().matches("acked").count());
         let before = acked();
-        brings(|| house.anna.log(), CONNECTED, OF_A_POOL, || host.mend());
+        brings(|| lab.anna.log(), CONNECTED, OF_A_POOL, || host.mend());
         until_sync("what anna had in hand is handed in", || (acked() > before).then_some(()));
         let next = another_song(&api).await;
         is_done_as_ever(&api, &next).await;
         assert!(served_by_anna(&api).await > served, "{:?}", machines(&api).await);
     }
-    house.until_no_message_is_left();
+    lab.until_no_message_is_left();
 }
 
 #[tokio::test]
 async fn the_servers_host_is_cut_off_and_comes_back() {
-    let Some(house) = House::build() else { return };
-    let (api, host) = (house.server.api(), &house.hosts.server);
+    let Some(lab) = Lab::build() else { return };
+    let (api, host) = (lab.server.api(), &lab.hosts.server);
     for how in [Cut::Cable, Cut::OnTheWay] {
         let track = another_song(&api).await;
         until_done(&api, &track, 2).await;
-        cut_off(host, how, || house.server.log(), OF_A_SERVER);
+        cut_off(host, how, || lab.server.log(), OF_A_SERVER);
         host.mend();
         is_done_as_ever(&api, &track).await;
     }
-    house.until_no_message_is_left();
+    lab.until_no_message_is_left();
 }
 
 #[tokio::test]
 async fn the_brokers_host_is_cut_off_and_comes_back() {
-    let Some(house) = House::build() else { return };
-    let (api, host) = (house.server.api(), &house.hosts.broker);
-    let logs = || [house.server.log(), house.anna.log(), house.bert.log()].concat();
+    let Some(lab) = Lab::build() else { return };
+    let (api, host) = (lab.server.api(), &lab.hosts.broker);
+    let logs = || [lab.server.log(), lab.anna.log(), lab.bert.log()].concat();
     let ready = async || api.request(Method::GET, "/readyz").send().await.unwrap().status();
     for how in [Cut::Cable, Cut::OnTheWay] {
         let track = another_song(&api).await;
@@ -179,13 +179,13 @@ async fn the_brokers_host_is_cut_off_and_comes_back() {
         cut_off(host, how, logs, OF_A_SERVER + 2 * OF_A_POOL);
         assert_eq!(ready().await, 503);
         // All that was out goes out again.
-        house.until_nobody_is_connected();
+        lab.until_nobody_is_connected();
         host.mend();
         is_done_as_ever(&api, &track).await;
         assert_eq!(ready().await, 200);
     }
     assert_eq!(sum(&api, "lost").await, 0, "no worker is to blame for that");
-    house.until_no_message_is_left();
+    lab.until_no_message_is_left();
 }
 
 #[test]

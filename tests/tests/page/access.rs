@@ -13,11 +13,11 @@ fn everything_can_be_done_with_the_keyboard() {
 
     tab_to(&stage, "Play My Song");
     browser.press("Space");
-    browser.until("witness.playing[0]?.currentTime > 0.1");
+    browser.until("audioProbe.playing[0]?.currentTime > 0.1");
     browser.press("ArrowRight");
-    browser.until("witness.playing[0]?.currentTime > 5");
+    browser.until("audioProbe.playing[0]?.currentTime > 5");
     browser.press("Space");
-    browser.until("witness.playing.length === 0");
+    browser.until("audioProbe.playing.length === 0");
     assert_eq!(browser.focused(), "Play My Song");
 
     tab_to(&stage, &stage.lamps()[0]);

@@ -53,7 +53,11 @@ fn look(browser: &Browser, view: &str, findings: &mut String) {
                 write(findings, &format!("{view}, {}, {width} px", theme.name()), rule);
             }
             let outside = browser.js(OUTSIDE);
-            assert_eq!(outside, serde_json::json!([]), "{view} at {width} px: this sticks out of the recorder");
+            assert_eq!(
+                outside,
+                serde_json::json!([]),
+                "{view} at {width} px: this sticks out of the recorder"
+            );
             browser.picture(&format!("axe-{view}-{}-{width}", theme.name()));
         }
     }
@@ -152,7 +156,7 @@ fn axe_finds_nothing_while_a_song_is_in_work() {
     stage.hand_in("Long Song.wav", &long_song().wav_16());
     stage.until_card("Long Song", "Taking out the singer");
     stage.browser.find("button", "Play Long Song").click();
-    stage.browser.until("witness.playing.length > 0");
+    stage.browser.until("audioProbe.playing.length > 0");
     look(&stage.browser, "in-work", &mut findings);
     assert_clean(&findings);
     stage.browser.find("button", "Stop Long Song").click();

@@ -11,8 +11,8 @@ fn songs_are_still_there_after_a_reload() {
     stage.until_card("My Song", "Ready to sing");
     assert!(stage.lamps().iter().all(|name| name.contains("done")));
     stage.browser.find("button", "Play My Song").click();
-    stage.browser.until("witness.playing[0]?.currentTime > 0.1");
-    let shifts = stage.browser.js("witness.shifts").as_f64().expect("a sum");
+    stage.browser.until("audioProbe.playing[0]?.currentTime > 0.1");
+    let shifts = stage.browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts < 0.01, "the page jumped while it came back: {shifts}");
 }
 

@@ -49,7 +49,7 @@ fn a_song_is_found_by_what_one_remembers_of_it() {
     until_sync("all are there", || (seen(&stage).len() == 6).then_some(()));
     browser.reload();
     browser.find("searchbox", "Search your songs");
-    let shifts = browser.js("witness.shifts").as_f64().expect("a sum");
+    let shifts = browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts < 0.01, "the page jumped while it came back: {shifts}");
     every_view(&stage, "library");
 }
@@ -70,7 +70,7 @@ fn a_shared_link_opens_the_song_in_another_browser_and_nothing_of_it_stays_in_th
     until_sync("it is there", || card(&other).then_some(()));
     assert_eq!(other.js("location.href"), format!("{}/", stage.program.url));
     other.find("button", "Play My Song").click();
-    other.until("witness.playing[0]?.currentTime > 0.1");
+    other.until("audioProbe.playing[0]?.currentTime > 0.1");
     other.reload();
     until_sync("it stays", || card(&other).then_some(()));
     let passcode = link.rsplit('.').next().expect("a passcode").to_owned();

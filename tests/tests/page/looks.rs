@@ -42,14 +42,14 @@ pub fn every_view(stage: &Stage, name: &str) {
 #[test]
 fn nothing_jumps_complains_or_asks_other_hosts() {
     let stage = Stage::quick();
-    let shifts = || stage.browser.js("witness.shifts").as_f64().expect("a sum");
+    let shifts = || stage.browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts() < 0.01, "the page jumped while it was loaded: {}", shifts());
     stage.hand_in("My Song.wav", &short_song().wav_16());
     stage.card("My Song");
-    stage.browser.js("witness.shifts = 0");
+    stage.browser.js("audioProbe.shifts = 0");
     stage.until_card("My Song", "Ready to sing");
     stage.browser.find("button", "Play My Song").click();
-    stage.browser.until("witness.playing[0]?.currentTime > 0.1");
+    stage.browser.until("audioProbe.playing[0]?.currentTime > 0.1");
     assert!(shifts() < 0.01, "the card jumped while it was filled: {}", shifts());
 
     assert_eq!(stage.browser.complaints(), Vec::<String>::new());

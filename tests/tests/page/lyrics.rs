@@ -73,7 +73,7 @@ fn lyrics_of_the_tags_are_lit_in_time_and_a_click_goes_there() {
                 window.lit[line.textContent] ??= Number(document.querySelector('.scrubber').value);
         }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ['aria-current'] }), true",
     );
-    browser.js("witness.shifts = 0");
+    browser.js("audioProbe.shifts = 0");
     browser.find("button", "Play My Song").click();
     for (line, start) in [("First line of it", 1.0), ("Second line", 2.5), ("Third line", 4.0)] {
         until_lit(&stage, line);

@@ -8,11 +8,11 @@ fn playing(stage: &Stage) {
     stage.hand_in("My Song.wav", &short_song().wav_16());
     stage.until_card("My Song", "Ready to sing");
     stage.browser.find("button", "Play My Song").click();
-    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+    stage.browser.until("audioProbe.playing[0]?.currentTime > 0.2");
 }
 
 fn loudness(stage: &Stage) -> f64 {
-    stage.browser.js("witness.loudness(300)").as_f64().expect("a level")
+    stage.browser.js("audioProbe.loudness(300)").as_f64().expect("a level")
 }
 
 /// Moves a fader to a place on its scale.
@@ -32,14 +32,14 @@ fn faders_mute_and_solo_do_what_they_say() {
     slide(&stage, "Instrumental level", 50);
     stage
         .browser
-        .until(&format!("(async () => Math.abs((await witness.loudness(300)) / {full} - 0.5) < 0.2)()"));
+        .until(&format!("(async () => Math.abs((await audioProbe.loudness(300)) / {full} - 0.5) < 0.2)()"));
     slide(&stage, "Instrumental level", 100);
     stage.browser.find("button", "Solo Vocals").click();
-    stage.browser.until("(async () => (await witness.loudness(100)) < 1e-4)()");
+    stage.browser.until("(async () => (await audioProbe.loudness(100)) < 1e-4)()");
     stage.browser.find("button", "Solo Vocals").click();
-    stage.browser.until("(async () => (await witness.loudness(100)) > 0.01)()");
+    stage.browser.until("(async () => (await audioProbe.loudness(100)) > 0.01)()");
     stage.browser.find("button", "Mute Instrumental").click();
-    stage.browser.until("(async () => (await witness.loudness(100)) < 1e-4)()");
+    stage.browser.until("(async () => (await audioProbe.loudness(100)) < 1e-4)()");
     stage.browser.picture("mixing");
     assert_eq!(stage.browser.complaints(), Vec::<String>::new());
 }
@@ -58,7 +58,7 @@ fn tone() -> karaoke_tests::sound::Sound {
 /// The pitch of what is heard, Hz: from the zero crossings of half a second.
 fn pitch(stage: &Stage) -> f64 {
     let heard = stage.browser.js("(async () => {
-            const { rate, left } = await witness.record(500);
+            const { rate, left } = await audioProbe.record(500);
             let [crossings, first, last] = [0, null, null];
             for (let i = 1; i < left.length; i += 1)
                 if (left[i - 1] < 0 && left[i] >= 0) {
@@ -74,7 +74,7 @@ fn pitch(stage: &Stage) -> f64 {
 /// How fast the song goes: seconds of it in a second of the browser's own clock.
 fn speed(stage: &Stage) -> f64 {
     let clocks = stage.browser.js("(async () => {
-            const now = () => [performance.now() / 1000, witness.playing[0]?.currentTime ?? NaN];
+            const now = () => [performance.now() / 1000, audioProbe.playing[0]?.currentTime ?? NaN];
             const [t0, s0] = now();
             await new Promise((resolve) => setTimeout(resolve, 2000));
             const [t1, s1] = now();
@@ -89,7 +89,7 @@ fn twelve_semitones_double_the_pitch_and_tempo_keeps_it() {
     stage.hand_in("My Song.wav", &tone().wav_16());
     stage.until_card("My Song", "Ready to sing");
     stage.browser.find("button", "Play My Song").click();
-    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+    stage.browser.until("audioProbe.playing[0]?.currentTime > 0.2");
     let as_it_is = pitch(&stage);
     assert!((as_it_is - 440.0).abs() < 2.0, "{as_it_is}");
     for _ in 0..12 {
@@ -102,7 +102,7 @@ fn twelve_semitones_double_the_pitch_and_tempo_keeps_it() {
         .browser
         .find("slider", "Position in the song")
         .js("(this.value = 0, this.dispatchEvent(new Event('change')), true)");
-    stage.browser.until("witness.playing[0]?.currentTime > 0.2");
+    stage.browser.until("audioProbe.playing[0]?.currentTime > 0.2");
     let speed_before = speed(&stage);
     assert!((speed_before - 1.0).abs() < 0.1, "{speed_before}");
     for _ in 0..12 {
@@ -124,8 +124,8 @@ fn a_loop_goes_round() {
     let to_here = browser.until(
         "[...document.querySelectorAll('button')].map((b) => b.textContent).find((t) => /^Loop .* to here$/.test(t))",
     );
-    let begun = browser.js("witness.playing[0].currentTime").as_f64().expect("a time");
-    browser.until(&format!("witness.playing[0]?.currentTime > {begun} + 1"));
+    let begun = browser.js("audioProbe.playing[0].currentTime").as_f64().expect("a time");
+    browser.until(&format!("audioProbe.playing[0]?.currentTime > {begun} + 1"));
     browser.find("button", to_here.as_str().expect("a name")).click();
     browser.until("document.querySelector('.loop').getAttribute('aria-pressed') === 'true'");
     let end = browser.js(
@@ -135,7 +135,7 @@ fn a_loop_goes_round() {
     let turned = "(async () => {
         const seen = [];
         for (let i = 0; i < 100; i += 1) {
-            seen.push(witness.playing[0]?.currentTime ?? NaN);
+            seen.push(audioProbe.playing[0]?.currentTime ?? NaN);
             await new Promise((resolve) => setTimeout(resolve, 50));
         }
         return seen;
@@ -148,7 +148,7 @@ fn a_loop_goes_round() {
 
 /// What is heard, left and right side by side.
 fn heard(stage: &Stage, seconds: u32) -> Vec<[f32; 2]> {
-    let heard = stage.browser.js(&format!("witness.exact({seconds})"));
+    let heard = stage.browser.js(&format!("audioProbe.exact({seconds})"));
     let full = |sample: &Value| sample.as_f64().unwrap_or(f64::NAN) as f32 / 32_768.0;
     let samples: Vec<f32> = heard.as_array().expect("samples").iter().map(full).collect();
     samples.as_chunks::<2>().0.to_vec()
@@ -178,10 +178,10 @@ fn stems_stay_together_to_the_sample_and_nothing_is_missing_where_blocks_meet() 
     for jump in 0..10 {
         let to = f64::from(jump * 7 % 9) + 0.123_456 * f64::from(jump);
         scrubber.js(&format!("(this.value = {to}, this.dispatchEvent(new Event('change')), true)"));
-        browser.until(&format!("Math.abs((witness.playing[0]?.currentTime ?? -9) - {to}) < 0.8"));
+        browser.until(&format!("Math.abs((audioProbe.playing[0]?.currentTime ?? -9) - {to}) < 0.8"));
     }
     scrubber.js("(this.value = 3, this.dispatchEvent(new Event('change')), true)");
-    browser.until("witness.playing[0]?.currentTime > 3.2");
+    browser.until("audioProbe.playing[0]?.currentTime > 3.2");
     let heard = heard(&stage, 5);
     assert!(heard.len() > 4 * 44_100);
     // Each of six stems is rounded to 16 bits.

@@ -66,13 +66,13 @@ fn a_song_that_is_kept_plays_without_the_server_and_leaves_when_told_to() {
     browser.find("button", kept);
     assert!(stage.lamps().len() > 1, "its map is there");
     browser.find("button", "Play My Song").click();
-    browser.until("witness.playing[0]?.currentTime > 0.3");
-    assert!(browser.js("witness.loudness(300)").as_f64() > Some(0.02), "one hears it");
+    browser.until("audioProbe.playing[0]?.currentTime > 0.3");
+    assert!(browser.js("audioProbe.loudness(300)").as_f64() > Some(0.02), "one hears it");
     browser
         .find("slider", "Position in the song")
         .js("(this.value = 9, this.dispatchEvent(new Event('change')), true)");
-    browser.until("witness.playing[0]?.currentTime > 9.2");
-    assert!(browser.js("witness.loudness(300)").as_f64() > Some(0.02), "also further on");
+    browser.until("audioProbe.playing[0]?.currentTime > 9.2");
+    assert!(browser.js("audioProbe.loudness(300)").as_f64() > Some(0.02), "also further on");
 
     browser.find("button", kept).click();
     browser.find("button", "Take it off this device? My Song").click();

@@ -119,10 +119,10 @@ fn one_records_oneself_listens_back_and_takes_the_mix_home() {
 
     // Listening back: both are heard, then the song alone, then nothing.
     browser.find("button", "Listen to the recording").click();
-    browser.until("(async () => (await witness.loudness(300)) > 0.15)()");
+    browser.until("(async () => (await audioProbe.loudness(300)) > 0.15)()");
     slide(&stage, "The song", 0);
     slide(&stage, "Your voice", 0);
-    browser.until("(async () => (await witness.loudness(100)) < 1e-4)()");
+    browser.until("(async () => (await audioProbe.loudness(100)) < 1e-4)()");
     browser.look_for("button", "Pause the recording").iter().for_each(karaoke_tests::Node::click);
     browser.find("button", "Listen to the recording");
     slide(&stage, "The song", 100);
@@ -218,7 +218,7 @@ fn the_delay_is_measured_and_a_voice_in_time_is_in_time_in_the_mix() {
     stage.hand_in("My Song.wav", &song.wav_16());
     stage.until_card("My Song", "Ready to sing");
     browser.find("button", "Play My Song").click();
-    browser.until("witness.playing[0]?.currentTime > 0.2");
+    browser.until("audioProbe.playing[0]?.currentTime > 0.2");
     browser.find("button", "Pause My Song").click();
     browser.find("button", "Record yourself My Song").click();
     browser.until("document.body.innerText.includes('Ready when you are')");

@@ -40,19 +40,19 @@ fn a_song_is_handed_in_separated_heard_and_downloaded() {
 fn listen(stage: &Stage) {
     let browser = &stage.browser;
     browser.find("button", "Play My Song").click();
-    browser.until("witness.playing[0]?.currentTime > 0.3");
-    let begin = browser.js("witness.playing[0].currentTime").as_f64();
-    let song = browser.js("witness.loudness()").as_f64().expect("a level");
+    browser.until("audioProbe.playing[0]?.currentTime > 0.3");
+    let begin = browser.js("audioProbe.playing[0].currentTime").as_f64();
+    let song = browser.js("audioProbe.loudness()").as_f64().expect("a level");
     assert!(song > 0.02, "one hears the song: {song}");
-    assert!(browser.js("witness.playing[0].currentTime").as_f64() > begin, "it goes on");
+    assert!(browser.js("audioProbe.playing[0].currentTime").as_f64() > begin, "it goes on");
     browser.find("button", "Mute Instrumental").click();
     // The fader's way down takes a few hundredths of a second.
-    browser.until("(async () => (await witness.loudness(100)) < 1e-3)()");
-    let voice = browser.js("witness.loudness()").as_f64().expect("a level");
+    browser.until("(async () => (await audioProbe.loudness(100)) < 1e-3)()");
+    let voice = browser.js("audioProbe.loudness()").as_f64().expect("a level");
     assert!(voice < 1e-3, "one hears nothing: {voice}");
     browser.find("button", "Pause My Song").click();
     browser.find("button", "Play My Song");
-    browser.until("witness.playing.length === 0");
+    browser.until("audioProbe.playing.length === 0");
 }
 
 /// Follows a download link and decodes what it gives.

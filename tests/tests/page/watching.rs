@@ -58,12 +58,12 @@ fn one_who_listens_when_the_server_dies_hears_the_rest_when_it_is_back() {
     stage.hand_in("Long Song.wav", &long_song().wav_16());
     let browser = &stage.browser;
     browser.find("button", "Play Long Song").click();
-    browser.until("witness.playing[0]?.currentTime > 0.5");
+    browser.until("audioProbe.playing[0]?.currentTime > 0.5");
     stage.program.kill();
     browser.until("document.querySelector('.card[data-playing][data-waiting]') !== null");
     let stopped = browser.js("document.querySelector('.scrubber').valueAsNumber").as_f64().expect("a time");
     stage.program.restart();
-    browser.until(&format!("witness.playing[0]?.currentTime > {stopped} + 0.5"));
-    let level = browser.js("witness.loudness(300)").as_f64().expect("a level");
+    browser.until(&format!("audioProbe.playing[0]?.currentTime > {stopped} + 0.5"));
+    let level = browser.js("audioProbe.loudness(300)").as_f64().expect("a level");
     assert!(level > 0.005, "one hears the song: {level}");
 }

@@ -58,7 +58,7 @@ fn visit(url: &str, phone: bool) -> [f64; 5] {
     let figures = browser.js("(() => {
         const fcp = performance.getEntriesByName('first-contentful-paint')[0].startTime;
         const tbt = measured.tasks.filter(([at]) => at >= fcp).reduce((sum, [, ms]) => sum + Math.max(0, ms - 50), 0);
-        return [fcp, measured.lcp, witness.shifts, tbt];
+        return [fcp, measured.lcp, audioProbe.shifts, tbt];
     })()");
     let figure = |i: usize| figures[i].as_f64().unwrap_or_else(|| panic!("{figures}"));
     [figure(0), figure(1), figure(2), figure(3), bytes as f64]

@@ -79,7 +79,7 @@ fn nothing_moves_when_it_opens_by_itself_or_goes_on() {
     stage.browser.reload();
     until_panel(&stage, "has done part");
     stage.until_card("My Song", "Ready to sing");
-    let shifts = stage.browser.js("witness.shifts").as_f64().expect("a sum");
+    let shifts = stage.browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts < 0.01, "the page jumped: {shifts}");
 }
 

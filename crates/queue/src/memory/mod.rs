@@ -39,8 +39,8 @@ struct Shared {
     jobs: MessageQueue<Job>,
     replies: MessageQueue<Reply>,
     notices: Notices,
-    announced: broadcast::Sender<Presence>,
-    heard: tokio::sync::Mutex<broadcast::Receiver<Presence>>,
+    announcements: broadcast::Sender<Presence>,
+    presences: tokio::sync::Mutex<broadcast::Receiver<Presence>>,
     closed: watch::Sender<bool>,
 }
 
@@ -48,13 +48,13 @@ impl MemoryQueue {
     /// A queue in which at most `capacity` jobs, and as many replies, wait; a publisher waits up to
     /// `timeout` for room.
     pub fn new(capacity: usize, timeout: Duration) -> Self {
-        let (announced, heard) = broadcast::channel(ANNOUNCEMENTS);
+        let (announcements, presences) = broadcast::channel(ANNOUNCEMENTS);
         let shared = Shared {
             jobs: MessageQueue::new(capacity, timeout),
             replies: MessageQueue::new(capacity, timeout),
             notices: Notices::default(),
-            announced,
-            heard: tokio::sync::Mutex::new(heard),
+            announcements,
+            presences: tokio::sync::Mutex::new(presences),
             closed: watch::Sender::new(false),
         };
         Self { shared: Arc::new(shared) }
@@ -99,14 +99,14 @@ impl ServerQueue for MemoryQueue {
     }
 
     async fn next_presence(&self) -> Result<Presence, QueueError> {
-        let mut heard = self.shared.heard.lock().await;
+        let mut presences = self.shared.presences.lock().await;
         loop {
             let mut closed = self.shared.closed.subscribe();
-            let said = tokio::select! {
-                said = heard.recv() => said,
+            let received = tokio::select! {
+                received = presences.recv() => received,
                 _ = closed.wait_for(|closed| *closed) => return Err(QueueError::Closed),
             };
-            match said {
+            match received {
                 Ok(presence) => return Ok(presence),
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return Err(QueueError::Closed),
@@ -115,7 +115,7 @@ impl ServerQueue for MemoryQueue {
     }
 
     async fn notify(&self, notice: Notice) -> Result<(), QueueError> {
-        self.shared.notices.hear(notice);
+        self.shared.notices.record(notice);
         self.shared.jobs.retain(|job| !self.shared.notices.is_unwanted(&job.track, job.chunk));
         Ok(())
     }
@@ -148,7 +148,7 @@ impl WorkerQueue for MemoryQueue {
 
     async fn announce(&self, presence: Presence) -> Result<(), QueueError> {
         // Nobody listening is fine: announcements are best effort.
-        let _ = self.shared.announced.send(presence);
+        let _ = self.shared.announcements.send(presence);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// The first pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long leaving waits for the broker's answer: a broker that is short of memory may take nothing for minutes.
-const GOODBYE: Duration = Duration::from_secs(5);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that held so long was healthy: the next loss begins with the first pause again.
 const HEALTHY: Duration = Duration::from_secs(5);
 
@@ -77,7 +77,7 @@ impl Link {
         let options = options(config)?;
         let (live, now) = watch::channel(None);
         let max_pause = Duration::from_secs_f64(config.reconnect_s);
-        let keeper = Keeper { purpose, options, max_pause, wanted, live, connections: 0 };
+        let keeper = ConnectionTask { purpose, options, max_pause, wanted, live, connections: 0 };
         let late = || Error::Timeout { what: "connect", after: FIRST_ATTEMPT };
         let first =
             tokio::time::timeout(FIRST_ATTEMPT, keeper.connect()).await.unwrap_or_else(|_| Err(late()));
@@ -118,9 +118,11 @@ impl Link {
     pub(super) async fn leave(&self) {
         self.keeper.abort();
         let Some(client) = self.client() else { return };
-        let late = |_| Error::Timeout { what: "goodbye", after: GOODBYE };
+        let late = |_| Error::Timeout { what: "goodbye", after: DISCONNECT_TIMEOUT };
         // Dropped when it is late, `disconnect` ends the connection.
-        if let Err(error) = tokio::time::timeout(GOODBYE, client.disconnect()).await.map_err(late).flatten() {
+        if let Err(error) =
+            tokio::time::timeout(DISCONNECT_TIMEOUT, client.disconnect()).await.map_err(late).flatten()
+        {
             tracing::debug!(%error, "the broker did not say goodbye");
         }
     }
@@ -133,7 +135,7 @@ impl Drop for Link {
 }
 
 /// Keeps a link connected.
-struct Keeper {
+struct ConnectionTask {
     purpose: &'static str,
     options: Options,
     max_pause: Duration,
@@ -149,7 +151,7 @@ struct Connected {
     queues: Vec<(Subscription, mpsc::Sender<Arrived>)>,
 }
 
-impl Keeper {
+impl ConnectionTask {
     async fn run(mut self, first: Result<Connected, Error>) {
         let mut pause = FIRST_PAUSE;
         let mut attempt = first;

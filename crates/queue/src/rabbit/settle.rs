@@ -5,12 +5,12 @@ use crate::{Delivery, Settle};
 use karaoke_core::wire::Headers;
 use karaoke_stomp::{Client, Error};
 
-struct AtBroker {
+struct BrokerSettlement {
     client: Client,
     ack_id: String,
 }
 
-impl Settle for AtBroker {
+impl Settle for BrokerSettlement {
     fn ack(self: Box<Self>) {
         told(self.client.ack(&self.ack_id));
     }
@@ -30,7 +30,7 @@ fn told(result: Result<(), Error>) {
 /// A message that came by a connection, as a delivery of what it was read as.
 pub(super) fn delivery<T>(arrived: &Arrived, message: T) -> Delivery<T> {
     let ack_id = arrived.message.ack_id().unwrap_or_default().to_owned();
-    let settle = AtBroker { client: arrived.client.clone(), ack_id };
+    let settle = BrokerSettlement { client: arrived.client.clone(), ack_id };
     Delivery::new(message, arrived.message.redelivered(), Box::new(settle))
 }
 

@@ -82,7 +82,7 @@ impl Drop for RabbitWorker {
 async fn listen(mut heard: mpsc::Receiver<Arrived>, notices: Arc<Notices>) {
     while let Some(arrived) = heard.recv().await {
         match serde_json::from_slice(&arrived.message.body) {
-            Ok(notice) => notices.hear(notice),
+            Ok(notice) => notices.record(notice),
             Err(error) => tracing::debug!(%error, "a notice makes no sense"),
         }
     }

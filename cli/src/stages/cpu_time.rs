@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The ledgers of all threads that have ever worked on a stage.
-static LEDGERS: Mutex<Vec<Arc<Ledger>>> = Mutex::new(Vec::new());
+/// The all_times of all threads that have ever worked on a stage.
+static THREADS: Mutex<Vec<Arc<ThreadTimes>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static DESK: RefCell<Desk> = RefCell::new(Desk::new());
+    static CURRENT: RefCell<OpenStages> = RefCell::new(OpenStages::new());
 }
 
 /// One thread's account.
-pub struct Ledger {
+pub struct ThreadTimes {
     /// The thread's number with the system; 0 where the system does not say.
     pub thread: u32,
-    spent: [Entry; Stage::ALL.len()],
+    entries: [Entry; Stage::ALL.len()],
 }
 
 #[derive(Default)]
@@ -30,7 +30,7 @@ struct Entry {
 
 /// What was spent on a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spent {
+pub struct StageTime {
     /// Seconds by the clock, added up over threads.
     pub wall_s: f64,
     /// Seconds of a processor.
@@ -39,48 +39,48 @@ pub struct Spent {
     pub times: u64,
 }
 
-/// A thread's open stages, and up to when its time is in its ledger.
-struct Desk {
-    ledger: Arc<Ledger>,
+/// A thread's open stages, and up to when its time is in its times.
+struct OpenStages {
+    times: Arc<ThreadTimes>,
     open: Vec<Stage>,
     wall: Instant,
     cpu: Duration,
 }
 
-/// The ledgers so far.
-pub fn all() -> Vec<Arc<Ledger>> {
-    LEDGERS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// The all_times so far.
+pub fn all() -> Vec<Arc<ThreadTimes>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The calling thread's.
 #[cfg(test)]
-pub fn mine() -> Arc<Ledger> {
-    DESK.with(|desk| desk.borrow().ledger.clone())
+pub fn mine() -> Arc<ThreadTimes> {
+    CURRENT.with(|open_stages| open_stages.borrow().times.clone())
 }
 
 /// This thread begins to work on a stage.
 pub fn enter(stage: Stage) {
-    turn(|desk| {
-        desk.open.push(stage);
-        desk.ledger.spent[stage as usize].times.fetch_add(1, Ordering::Relaxed);
+    turn(|open_stages| {
+        open_stages.open.push(stage);
+        open_stages.times.entries[stage as usize].times.fetch_add(1, Ordering::Relaxed);
     });
 }
 
 /// This thread goes back to what it did before.
 pub fn exit(stage: Stage) {
-    turn(|desk| {
-        if let Some(at) = desk.open.iter().rposition(|open| *open == stage) {
-            desk.open.remove(at);
+    turn(|open_stages| {
+        if let Some(at) = open_stages.open.iter().rposition(|open| *open == stage) {
+            open_stages.open.remove(at);
         }
     });
 }
 
-/// Enters the time up to now, then lets the stages change. A thread that is ending has no desk any more.
-fn turn(change: impl FnOnce(&mut Desk)) {
-    let _ = DESK.try_with(|desk| {
-        let mut desk = desk.borrow_mut();
-        desk.charge();
-        change(&mut desk);
+/// Enters the time up to now, then lets the stages change. A thread that is ending has no open stages any more.
+fn turn(change: impl FnOnce(&mut OpenStages)) {
+    let _ = CURRENT.try_with(|open_stages| {
+        let mut open_stages = open_stages.borrow_mut();
+        open_stages.charge();
+        change(&mut open_stages);
     });
 }
 
@@ -89,17 +89,17 @@ fn current(open: &[Stage]) -> Option<Stage> {
     open.iter().find(|stage| **stage == Stage::Load).or(open.last()).copied()
 }
 
-impl Desk {
+impl OpenStages {
     fn new() -> Self {
-        let ledger = Arc::new(Ledger { thread: this_thread(), spent: Default::default() });
-        LEDGERS.lock().unwrap_or_else(PoisonError::into_inner).push(ledger.clone());
-        Self { ledger, open: Vec::new(), wall: Instant::now(), cpu: thread_cpu() }
+        let times = Arc::new(ThreadTimes { thread: this_thread(), entries: Default::default() });
+        THREADS.lock().unwrap_or_else(PoisonError::into_inner).push(times.clone());
+        Self { times, open: Vec::new(), wall: Instant::now(), cpu: thread_cpu() }
     }
 
     fn charge(&mut self) {
         let (wall, cpu) = (Instant::now(), thread_cpu());
         if let Some(stage) = current(&self.open) {
-            let entry = &self.ledger.spent[stage as usize];
+            let entry = &self.times.entries[stage as usize];
             entry.wall_ns.fetch_add((wall - self.wall).as_nanos() as u64, Ordering::Relaxed);
             entry.cpu_ns.fetch_add(cpu.saturating_sub(self.cpu).as_nanos() as u64, Ordering::Relaxed);
         }
@@ -107,12 +107,12 @@ impl Desk {
     }
 }
 
-impl Ledger {
+impl ThreadTimes {
     /// What was spent on a stage.
-    pub fn spent(&self, stage: Stage) -> Spent {
-        let Entry { wall_ns, cpu_ns, times } = &self.spent[stage as usize];
+    pub fn spent(&self, stage: Stage) -> StageTime {
+        let Entry { wall_ns, cpu_ns, times } = &self.entries[stage as usize];
         let seconds = |ns: &AtomicU64| ns.load(Ordering::Relaxed) as f64 * 1e-9;
-        Spent { wall_s: seconds(wall_ns), cpu_s: seconds(cpu_ns), times: times.load(Ordering::Relaxed) }
+        StageTime { wall_s: seconds(wall_ns), cpu_s: seconds(cpu_ns), times: times.load(Ordering::Relaxed) }
     }
 
     /// Processor seconds on all stages together.
@@ -140,17 +140,17 @@ mod tests {
     }
 
     /// What `doing` spends, on a thread of its own.
-    fn ledger_of(doing: impl FnOnce() + Send) -> Arc<Ledger> {
-        let ledger = || {
+    fn ledger_of(doing: impl FnOnce() + Send) -> Arc<ThreadTimes> {
+        let times = || {
             doing();
             mine()
         };
-        std::thread::scope(|scope| scope.spawn(ledger).join()).unwrap()
+        std::thread::scope(|scope| scope.spawn(times).join()).unwrap()
     }
 
     #[test]
     fn time_goes_to_the_innermost_stage_and_to_none_outside() {
-        let ledger = ledger_of(|| {
+        let times = ledger_of(|| {
             enter(Stage::Flac);
             work(20);
             enter(Stage::Store);
@@ -161,12 +161,12 @@ mod tests {
             enter(Stage::Store);
             exit(Stage::Store);
         });
-        let (flac, store) = (ledger.spent(Stage::Flac), ledger.spent(Stage::Store));
+        let (flac, store) = (times.spent(Stage::Flac), times.spent(Stage::Store));
         assert!((0.02..0.03).contains(&flac.cpu_s), "{flac:?}");
         assert!((0.04..0.05).contains(&store.cpu_s), "{store:?}");
         assert!(store.wall_s >= store.cpu_s - 0.001, "{store:?}");
         assert_eq!((flac.times, store.times), (1, 2));
-        assert!(ledger.cpu_s() < 0.08, "what lies outside counts");
+        assert!(times.cpu_s() < 0.08, "what lies outside counts");
     }
 
     #[test]
@@ -178,12 +178,12 @@ mod tests {
 
     #[test]
     fn a_stage_that_was_never_entered_does_no_harm_when_left() {
-        let ledger = ledger_of(|| {
+        let times = ledger_of(|| {
             enter(Stage::Blend);
             exit(Stage::Decode);
             work(2);
             exit(Stage::Blend);
         });
-        assert!(ledger.spent(Stage::Blend).cpu_s >= 0.002);
+        assert!(times.spent(Stage::Blend).cpu_s >= 0.002);
     }
 }

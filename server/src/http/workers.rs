@@ -1,4 +1,4 @@
-//! The machine room: workers, the queue, and what happens to both.
+//! Workers, the queue, and what happens to both.
 
 use super::auth::is_admin;
 use super::events::{Source, stream};

@@ -1,5 +1,5 @@
 // Remembers what a test cannot see afterwards: everything that the page plays, and each jump of its layout.
-window.witness = {
+window.audioProbe = {
   taps: [],
   shifts: 0,
   /** The songs that sound, as far as they have got. */
@@ -50,10 +50,10 @@ AudioNode.prototype.connect = function (target, ...more) {
     connect.call(this, node);
     connect.call(node, target);
     tap.node = node;
-    window.witness.taps.push(tap);
+    window.audioProbe.taps.push(tap);
   }
   return connect.call(this, target, ...more);
 };
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.witness.shifts += entry.value;
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.audioProbe.shifts += entry.value;
 }).observe({ type: "layout-shift", buffered: true });

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What lies at a path.
 #[derive(Clone, Debug)]
-pub enum Thing {
+pub enum ServedFile {
     /// A file.
     File(Vec<u8>),
     /// The way to another address.
@@ -20,21 +20,21 @@ pub enum Thing {
 }
 
 /// A server that runs until the tests' process ends.
-pub struct Depot {
+pub struct FileServer {
     /// Its address, without a slash at the end.
     pub url: String,
-    shelf: Arc<Shelf>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Shelf {
-    things: Mutex<BTreeMap<String, Thing>>,
+struct Shared {
+    served: Mutex<BTreeMap<String, ServedFile>>,
     /// Answers that are still to be cut off half-way.
     cuts: AtomicUsize,
     requests: Mutex<Vec<(String, usize)>>,
 }
 
-impl Depot {
+impl FileServer {
     /// Serves HTTP.
     pub fn start() -> Self {
         Self::start_with(None)
@@ -69,53 +69,53 @@ impl Depot {
         } else {
             format!("http://127.0.0.1:{port}")
         };
-        let shelf = Arc::new(Shelf::default());
-        let served = shelf.clone();
+        let shared = Arc::new(Shared::default());
+        let served = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (shelf, tls) = (served.clone(), tls.clone());
+                let (shared, tls) = (served.clone(), tls.clone());
                 std::thread::spawn(move || match tls {
                     Some(config) => {
                         let connection = ServerConnection::new(config).expect("a connection");
                         let mut stream = StreamOwned::new(connection, stream);
-                        shelf.serve(&mut stream);
+                        shared.serve(&mut stream);
                         stream.conn.send_close_notify();
                         let _ = stream.flush();
                     }
-                    None => shelf.serve(&mut { stream }),
+                    None => shared.serve(&mut { stream }),
                 });
             }
         });
-        Self { url, shelf }
+        Self { url, shared }
     }
 
     /// Puts something at `path`, which begins with a slash.
-    pub fn put(&self, path: &str, thing: Thing) {
-        self.shelf.things.lock().expect("things").insert(path.to_owned(), thing);
+    pub fn put(&self, path: &str, thing: ServedFile) {
+        self.shared.served.lock().expect("served").insert(path.to_owned(), thing);
     }
 
     /// Cuts off the next `times` files half-way.
     pub fn cut_off(&self, times: usize) {
-        self.shelf.cuts.store(times, Ordering::SeqCst);
+        self.shared.cuts.store(times, Ordering::SeqCst);
     }
 
     /// The paths that were asked for, each with the first byte that was wanted.
     pub fn requests(&self) -> Vec<(String, usize)> {
-        self.shelf.requests.lock().expect("requests").clone()
+        self.shared.requests.lock().expect("requests").clone()
     }
 }
 
-impl Shelf {
+impl Shared {
     fn serve(&self, stream: &mut (impl Read + Write)) {
         let Some((path, from)) = read(stream) else { return };
         self.requests.lock().expect("requests").push((path.clone(), from));
-        let thing = self.things.lock().expect("things").get(&path).cloned();
+        let thing = self.served.lock().expect("served").get(&path).cloned();
         let (head, mut body) = match thing {
             None => ("404 Not Found\r\nContent-Length: 0".to_owned(), Vec::new()),
-            Some(Thing::Redirect(to)) => {
+            Some(ServedFile::Redirect(to)) => {
                 (format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), Vec::new())
             }
-            Some(Thing::File(bytes)) => part(&bytes, from),
+            Some(ServedFile::File(bytes)) => part(&bytes, from),
         };
         let again = |left: usize| left.checked_sub(1);
         if !body.is_empty() && self.cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, again).is_ok() {
