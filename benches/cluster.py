@@ -21,11 +21,11 @@ import sys
 import time
 
 import pipeline
-import rig
+import harness
 from machine import CORES, Meter, Table, load, mean_and_worst, percent, sync_ms
 from pipeline import ROOT
-from rig import RATE, STEPS, Broker, Cluster, Folder, Server
-from story import Room, until
+from harness import RATE, STEPS, Broker, Cluster, Folder, Server
+from history import WorkerEvents, until
 
 
 # ---- efficiency -----------------------------------------------------------------------------------------------
@@ -65,12 +65,12 @@ def compare(bench, model, windows, rounds):
     for _ in range(rounds):
         for where, server in (("process", alone), ("broker", cluster.server)):
             meter = Meter(cluster.processes() if where == "broker" else {"server": [alone.pid]})
-            story = server.upload(song, model).wait()
+            history = server.upload(song, model).wait()
             meter.read()
-            separating, whole = story.done - story.planned, story.done - story.sent
+            separating, whole = history.done - history.planned, history.done - history.sent
             times[where].append((separating, whole))
             cpu[where].append(sum(used for name, used in meter.used.items() if name != "bench"))
-            chunk = statistics.mean(chunk["seconds"] for chunk in story.views)
+            chunk = statistics.mean(chunk["seconds"] for chunk in history.views)
             used = [f"{meter.used[name]:.1f}" if name in meter.used else "" for name in ("server", "broker", "workers")]
             table.row(where, f"{separating:.2f}", f"{whole:.2f}", f"{chunk:.3f}",
                       f"{separating - math.ceil(windows / 2) * chunk:.2f}", *used, percent(meter.others))
@@ -107,15 +107,15 @@ def scaling(bench):
         cluster = Cluster(bench, count, settings)
         cluster.warm_up(count, "identity")
         meter = Meter(cluster.processes())
-        story = cluster.server.upload(bench.song(chunks, "identity"), "identity").wait()
+        history = cluster.server.upload(bench.song(chunks, "identity"), "identity").wait()
         meter.read()
         cluster.stop()
-        ideal = story.chunks * wait / count
-        whole = math.ceil(story.chunks / count) * wait
-        shares, lost = story.shares(), story.losses(wait)
-        copies = sum(chunk["attempt"] - 1 for chunk in story.views)
-        table.row(count, story.chunks, f"{ideal:.1f}", f"{whole:.1f}", f"{story.makespan:.2f}",
-                  f"{ideal / story.makespan:.3f}", f"{whole / story.makespan:.3f}", f"{shares[0]} to {shares[-1]}",
+        ideal = history.chunks * wait / count
+        whole = math.ceil(history.chunks / count) * wait
+        shares, lost = history.shares(), history.losses(wait)
+        copies = sum(chunk["attempt"] - 1 for chunk in history.views)
+        table.row(count, history.chunks, f"{ideal:.1f}", f"{whole:.1f}", f"{history.makespan:.2f}",
+                  f"{ideal / history.makespan:.3f}", f"{whole / history.makespan:.3f}", f"{shares[0]} to {shares[-1]}",
                   copies, *(f"{lost[cause]:.2f}" for cause in ("longer", "pauses", "head", "tail")),
                   percent(meter.ours), percent(meter.others))
     print("`lost`: mean seconds of a worker by cause; `ours`, `others`: shares of the machine's CPU time.")
@@ -180,45 +180,45 @@ def strike_workers(bench, number, settings, chunks, times):
     cluster = stage(bench, settings)
     song = bench.song(chunks, "identity")
     usual, struck = undisturbed(cluster, song), []
-    room = Room(cluster.server)
+    worker_events = WorkerEvents(cluster.server)
     try:
         for _ in range(times):
             cluster.all_here(WORKERS)
             time.sleep(0.5)
-            struck.append(strike(cluster, room, song, chunks, number, usual))
+            struck.append(strike(cluster, worker_events, song, chunks, number, usual))
     finally:
-        room.close()
+        worker_events.close()
         cluster.stop()
     return struck
 
 
-def strike(cluster, room, song, chunks, number, usual):
+def strike(cluster, worker_events, song, chunks, number, usual):
     pids = {w["id"]: w["pid"] for w in cluster.server.workers() if w["health"] == "alive"}
     track = cluster.server.upload(song, "identity")
     track.done_chunks(8 if chunks > 8 else 0)
     # At any time in a chunk, but not where it may be over before the blow has fallen.
-    victim, (chunk, begun) = until("a worker begins with a chunk", lambda: fresh(room, track), 30, 0.005)
+    victim, (chunk, begun) = until("a worker begins with a chunk", lambda: fresh(worker_events, track), 30, 0.005)
     time.sleep(max(begun + random.uniform(0.1, 0.7) - time.time(), 0))
     blow = time.time()
     os.kill(pids[victim], number)
-    again = room.wait_for(blow, "began", track=track.id, chunk=chunk)
-    story = track.wait()
+    again = worker_events.wait_for(blow, "began", track=track.id, chunk=chunk)
+    history = track.wait()
     if number == signal.SIGSTOP:
         # Announcements a minute apart are not missed within a run.
         looks = cluster.for_server.get("broker.presence_s", 2) < 60
-        known = room.wait_for(blow, "suspect", worker=victim) if looks else None
+        known = worker_events.wait_for(blow, "suspect", worker=victim) if looks else None
         os.kill(pids[victim], signal.SIGKILL)
     else:
-        known = room.wait_for(blow, "crashed", worker=victim)
-    copy = room.find(blow, "resent", "spare", track=track.id, chunk=chunk)
-    room.wait_for(blow, "joined", worker=victim)
+        known = worker_events.wait_for(blow, "crashed", worker=victim)
+    copy = worker_events.find(blow, "resent", "spare", track=track.id, chunk=chunk)
+    worker_events.wait_for(blow, "joined", worker=victim)
     since = lambda at: None if at is None else at - blow
-    return {"known": since(known), "copy": since(copy), "again": since(again), "longer": story.makespan - usual}
+    return {"known": since(known), "copy": since(copy), "again": since(again), "longer": history.makespan - usual}
 
 
-def fresh(room, track):
+def fresh(worker_events, track):
     """A worker, and the chunk that it has just begun with."""
-    hands = [(worker, hand) for worker, hand in room.in_hand(track).items() if time.time() - hand[1] < 0.5]
+    hands = [(worker, hand) for worker, hand in worker_events.in_hand(track).items() if time.time() - hand[1] < 0.5]
     return random.choice(hands) if hands else None
 
 
@@ -228,7 +228,7 @@ def broker_dies(bench, times):
     broker = bench.keep(Broker(bench.work / "mortal"))
     cluster = stage(bench, {}, broker)
     song = bench.song(BUSY, "identity")
-    usual, room, rows = undisturbed(cluster, song), Room(cluster.server), []
+    usual, worker_events, rows = undisturbed(cluster, song), WorkerEvents(cluster.server), []
     table = Table("broker: runs", "away for", "back to begun", "back to done", "outage in all", "song takes longer")
     for _ in range(times):
         cluster.all_here(WORKERS)
@@ -238,12 +238,12 @@ def broker_dies(bench, times):
         broker.ask("kill")
         broker.ask("start")
         back = time.time()
-        begun = room.wait_for(back, "began", track=track.id)
-        done = room.wait_for(back, "done", track=track.id)
+        begun = worker_events.wait_for(back, "began", track=track.id)
+        done = worker_events.wait_for(back, "done", track=track.id)
         rows.append((back - blow, begun - back, done - back, done - blow, track.wait().makespan - usual))
     table.row(len(rows), *(mean_and_worst(column) for column in zip(*rows)))
     print()
-    room.close()
+    worker_events.close()
     cluster.stop()
     bench.forget(broker)
     broker.stop()
@@ -254,7 +254,7 @@ def server_dies(bench, times):
     begun, and until one is done."""
     cluster = stage(bench, {})
     song = bench.song(BUSY, "identity")
-    usual, room, rows = undisturbed(cluster, song), Room(cluster.server), []
+    usual, worker_events, rows = undisturbed(cluster, song), WorkerEvents(cluster.server), []
     table = Table("server: runs", "answers after", "chunk begun after", "chunk done after", "song takes longer")
     for _ in range(times):
         cluster.all_here(WORKERS)
@@ -264,12 +264,12 @@ def server_dies(bench, times):
         cluster.server.kill()
         cluster.restart_server()
         back = time.time()
-        begun = room.wait_for(blow, "began", track=track.id)
-        done = room.wait_for(back, "done", track=track.id)
+        begun = worker_events.wait_for(blow, "began", track=track.id)
+        done = worker_events.wait_for(back, "done", track=track.id)
         rows.append((back - blow, begun - blow, done - blow, track.wait().makespan - usual))
     table.row(len(rows), *(mean_and_worst(column) for column in zip(*rows)))
     print()
-    room.close()
+    worker_events.close()
     cluster.stop()
 
 
@@ -302,12 +302,12 @@ def capacity(bench):
             meter = Meter(cluster.processes())
             began = time.time()
             living = [cluster.server.upload(song, "identity") for _ in range(tracks)]
-            stories = [track.wait() for track in living]
+            histories = [track.wait() for track in living]
             meter.read()
             cluster.stop()
             audio = tracks * seconds
-            whole = max(story.done for story in stories) - began
-            routed = max(story.last for story in stories) - min(story.first for story in stories)
+            whole = max(history.done for history in histories) - began
+            routed = max(history.last for history in histories) - min(history.first for history in histories)
             # Seven windows of float stereo there, overlapping, and back, whole.
             step, window = STEPS["identity"][0], 65_536
             messages = audio * RATE / (7 * step) * (6 * step + window + 7 * window) * 8 / 1e6
@@ -349,7 +349,7 @@ def parse():
 
 def main():
     arguments = parse()
-    rig.run(arguments, f"{arguments.run.__doc__}\n\nload before: {load()}\n\n".replace("\n    ", "\n"))
+    harness.run(arguments, f"{arguments.run.__doc__}\n\nload before: {load()}\n\n".replace("\n    ", "\n"))
     print(f"\nload after: {load()}")
 
 

@@ -14,7 +14,7 @@ import pathlib
 import sys
 
 import pipeline
-import rig
+import harness
 from machine import CORES, Meter, Table, load, peak_mb, percent
 
 # How a model is run: the real ones as fast as they can, the others with workers that only wait.
@@ -23,17 +23,17 @@ KINDS = {"real": ("centre", {}), "waits": ("identity", {"simulation.window_secon
 
 def measure(bench, workers, seconds, model, settings):
     """One song through a cluster of its own: what it took of everything."""
-    cluster = rig.Cluster(bench, workers, {"models.default": model, **settings})
+    cluster = harness.Cluster(bench, workers, {"models.default": model, **settings})
     cluster.warm_up(2 * workers, model)
     meter = Meter(cluster.processes())
-    story = cluster.server.upload(bench.song_of(seconds), model).wait()
+    history = cluster.server.upload(bench.song_of(seconds), model).wait()
     meter.read()
     hour = seconds / 3600
     pids = cluster.processes()
-    row = {"wall": story.done - story.sent, "separating": story.last - story.first,
+    row = {"wall": history.done - history.sent, "separating": history.last - history.first,
            **{name: meter.used[name] / hour for name in ("server", "broker", "workers")},
            "peak": peak_mb(cluster.server.pid), "worker peak": max(peak_mb(pid) for pid in pids["workers"]),
-           "others": meter.others, "chunks": story.chunks}
+           "others": meter.others, "chunks": history.chunks}
     cluster.stop()
     return row
 
@@ -89,7 +89,7 @@ def parse():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("lengths", help="as songs get longer")
     one.add_argument("--minutes", type=float, nargs="+", default=[1, 4, 15, 60], help="(1 4 15 60)")
-    one.add_argument("--model", choices=list(rig.STEPS), default="centre")
+    one.add_argument("--model", choices=list(harness.STEPS), default="centre")
     one.add_argument("--provider", default="cpu", help="worker.provider (cpu)")
     one.add_argument("--workers", type=int, default=0, help="0: one a core")
     one.set_defaults(run=lengths)
@@ -103,7 +103,7 @@ def parse():
 
 if __name__ == "__main__":
     try:
-        rig.run(parse(), f"load before: {load()}\n")
+        harness.run(parse(), f"load before: {load()}\n")
         print(f"load after: {load()}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -19,9 +19,9 @@ import subprocess
 import sys
 import urllib.request
 
-import books
+import stage_reports
 import pipeline
-import rig
+import harness
 from machine import Meter, Table, percent
 from pipeline import KARAOKE, ROOT
 
@@ -34,7 +34,7 @@ def stages(bench):
         bench.settings["models.dir"] = pipeline.random_models(bench.work)
     bench.settings.update({"models.default": arguments.model, "worker.cache": bench.work / "cache",
                            "worker.workers": arguments.workers})
-    kept = books.Books(bench.work)
+    kept = stage_reports.Books(bench.work)
     ways = {"separate": separate, "up": up, "broker": broker}
     told = [tell(bench, way, ways[way](bench, kept)) for way in arguments.way]
     if arguments.json:
@@ -67,7 +67,7 @@ def separate(bench, kept):
 
 
 def up(bench, kept):
-    server = bench.keep(rig.Server({**bench.settings, "store.dir": bench.work / "up"}, bench.log, "up"))
+    server = bench.keep(harness.Server({**bench.settings, "store.dir": bench.work / "up"}, bench.log, "up"))
     server.upload(bench.song_of(30), bench.arguments.model).wait()
     told = between(bench, kept, server, {"server": [server.pid]})
     bench.forget(server)
@@ -77,7 +77,7 @@ def up(bench, kept):
 
 def broker(bench, kept):
     workers = bench.arguments.workers or len(os.sched_getaffinity(0))
-    cluster = rig.Cluster(bench, workers)
+    cluster = harness.Cluster(bench, workers)
     cluster.warm_up(4 * workers, bench.arguments.model)
     told = between(bench, kept, cluster.server, cluster.processes())
     cluster.stop()
@@ -94,7 +94,7 @@ def between(bench, kept, server, processes):
     for name in [f"{stem}.{form}" for form in bench.arguments.format for stem in stems]:
         fetch(server, track, name)
     meter.read()
-    reports = books.difference(before, kept.ask(pids))
+    reports = stage_reports.difference(before, kept.ask(pids))
     return {"reports": reports, "wall": meter.wall, "formats": bench.arguments.format,
             "broker": meter.used.get("broker"), "others": meter.others}
 
@@ -110,31 +110,31 @@ def fetch(server, track, name):
 def tell(bench, way, told):
     """Prints the table of one way; returns it as numbers."""
     arguments, hour = bench.arguments, bench.arguments.seconds / 3600
-    spent, rest, threads = books.split(told["reports"])
-    sums = {side: sum(cpu for _, cpu in spent[side].values()) + rest[side] for side in books.SIDES}
+    spent, rest, threads = stage_reports.split(told["reports"])
+    sums = {side: sum(cpu for _, cpu in spent[side].values()) + rest[side] for side in stage_reports.SIDES}
     whole = sum(sums.values())
     print(f"\n### {way}: {arguments.model}, {arguments.provider}, {arguments.seconds} s at {arguments.rate} Hz, "
           f"stems as {' and '.join(told['formats']) or 'nothing'}: {told['wall']:.2f} s wall, {whole:.2f} s CPU; "
           f"others took {percent(told['others'])} of the machine")
-    table = Table("stage".ljust(14), *(f"{side}: {what}" for side in books.SIDES
+    table = Table("stage".ljust(14), *(f"{side}: {what}" for side in stage_reports.SIDES
                                        for what in ("wall s", "CPU s", "CPU s an hour", "of all CPU")))
     cells = lambda wall, cpu: ["" if wall is None else f"{wall:.3f}", f"{cpu:.3f}", f"{cpu / hour:.2f}",
                                f"{100 * cpu / whole:.1f} %"]
-    for stage in books.STAGES:
-        if any(spent[side][stage][0] or spent[side][stage][1] for side in books.SIDES):
-            table.row(stage, *(cell for side in books.SIDES for cell in cells(*spent[side][stage])))
-    table.row("rest", *(cell for side in books.SIDES for cell in cells(None, rest[side])))
-    table.row("sum", *(cell for side in books.SIDES for cell in cells(None, sums[side])))
+    for stage in stage_reports.STAGES:
+        if any(spent[side][stage][0] or spent[side][stage][1] for side in stage_reports.SIDES):
+            table.row(stage, *(cell for side in stage_reports.SIDES for cell in cells(*spent[side][stage])))
+    table.row("rest", *(cell for side in stage_reports.SIDES for cell in cells(None, rest[side])))
+    table.row("sum", *(cell for side in stage_reports.SIDES for cell in cells(None, sums[side])))
     if told.get("broker") is not None:
         print(f"broker: {told['broker']:.2f} s CPU, {told['broker'] / hour:.1f} an hour")
-    for side in books.SIDES:
+    for side in stage_reports.SIDES:
         if sums[side]:
             parts = ", ".join(f"{name} {s:.3f}" for name, s in sorted(threads[side].items(), key=lambda t: -t[1]) if s > 0.0005)
             print(f"rest of {side}, {100 * rest[side] / sums[side]:.1f} % of its CPU: {parts}")
     print(f"server without inference: {sums['server'] / hour:.1f} CPU s an hour of audio; "
           f"stages explain {100 * (1 - sum(rest.values()) / whole):.1f} % of all CPU time", flush=True)
-    sided = {side: {**{stage: dict(zip(("wall_s", "cpu_s"), spent[side][stage])) for stage in books.STAGES},
-                    "rest": {"cpu_s": rest[side], "threads": threads[side]}} for side in books.SIDES}
+    sided = {side: {**{stage: dict(zip(("wall_s", "cpu_s"), spent[side][stage])) for stage in stage_reports.STAGES},
+                    "rest": {"cpu_s": rest[side], "threads": threads[side]}} for side in stage_reports.SIDES}
     return {"way": way, "model": arguments.model, "provider": arguments.provider, "audio_s": arguments.seconds,
             "rate": arguments.rate, "formats": list(told["formats"]), "wall_s": told["wall"], "cpu_s": whole,
             "broker_cpu_s": told.get("broker"), **sided}
@@ -143,7 +143,7 @@ def tell(bench, way, told):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("way", nargs="*", default=["separate", "up", "broker"], help="separate, up, broker (all)")
-    parser.add_argument("--model", choices=list(rig.STEPS), default="centre")
+    parser.add_argument("--model", choices=list(harness.STEPS), default="centre")
     parser.add_argument("--provider", default="cpu", help="worker.provider (cpu)")
     parser.add_argument("--workers", type=int, default=0, help="0: one a core")
     parser.add_argument("--seconds", type=int, default=600, help="length of the song (600)")
@@ -162,6 +162,6 @@ def parse():
 
 if __name__ == "__main__":
     try:
-        rig.run(parse())
+        harness.run(parse())
     except KeyboardInterrupt:
         sys.exit(130)

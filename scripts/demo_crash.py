@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that a song is finished whatever crashes: a broker, a server, healthy workers and crashing ones.
 
-Starts all of it, uploads a song, and prints the story with times: who began with which chunk, who crashed, which
+Starts all of it, uploads a song, and prints what happens with times: who began with which chunk, who crashed, which
 chunk came back, who took it, how far the song is. The page of the server shows the same, live.
 """
 
@@ -23,7 +23,7 @@ import wave
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-class Story:
+class Log:
     """Prints lines with the seconds since the song was handed in."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Story:
     def restart(self) -> None:
         self.begin = time.monotonic()
 
-    def tell(self, text: str) -> None:
+    def line(self, text: str) -> None:
         with self.lock:
             print(f"{time.monotonic() - self.begin:7.1f} s  {text}", flush=True)
 
@@ -85,18 +85,18 @@ def upload(url: str, song: pathlib.Path, model: str) -> dict:
         return json.load(answer)
 
 
-def follow_workers(url: str, story: Story) -> None:
+def follow_workers(url: str, log: Log) -> None:
     try:
         for name, data in events(f"{url}/api/v1/workers/events"):
             if name == "happening":
-                story.count(data["what"])
+                log.count(data["what"])
                 if data["what"] != "joined":
-                    story.tell(data["text"])
+                    log.line(data["text"])
     except OSError:
-        pass  # The server has been stopped: the story is over.
+        pass  # The server has been stopped: there is nothing more to follow.
 
 
-def follow_track(url: str, track: dict, story: Story) -> str:
+def follow_track(url: str, track: dict, log: Log) -> str:
     """Tells of the track's progress until it ends; returns the state in which it does."""
     told, state = -1, "?"
     for name, data in events(f"{url}/api/v1/tracks/{track['id']}/events", track["passcode"]):
@@ -104,10 +104,10 @@ def follow_track(url: str, track: dict, story: Story) -> str:
         if view:
             state, percent = view["state"], int(view["progress"] * 100)
             if percent // 10 > told // 10 and state == "separating":
-                story.tell(f"Track {track['id'][:6]}: progress {percent} %")
+                log.line(f"Track {track['id'][:6]}: progress {percent} %")
                 told = percent
             if view.get("error"):
-                story.tell(view["error"]["detail"])
+                log.line(view["error"]["detail"])
         if name == "end":
             break
     return state
@@ -153,32 +153,32 @@ def start_broker(folder: pathlib.Path, ports: int) -> str:
 
 
 def demonstrate(args: argparse.Namespace, folder: pathlib.Path, log) -> int:
-    story, processes = Story(), []
+    log, processes = Log(), []
     broker_dir = folder / "broker"
     try:
         env = settings(args, start_broker(broker_dir, args.ports_from), str(folder / "store"))
-        story.tell("the broker is up")
+        log.line("the broker is up")
         server = start([args.karaoke, "server", "--port", str(args.port)], env, log)
         processes.append(server)
         url = next(w for w in wait_for(server, "http://").split() if w.startswith("http://"))
-        story.tell(f"the server is up; watch it all at {url}")
+        log.line(f"the server is up; watch it all at {url}")
         pool = start([args.karaoke, "worker", "--id", "demo"], {**env, **unhealthy(args)}, log)
         processes.append(pool)
         wait_for(pool, "are ready")
-        story.tell(f"{args.healthy} healthy and {args.crashing} crashing workers are ready; "
+        log.line(f"{args.healthy} healthy and {args.crashing} crashing workers are ready; "
                    f"the crashing ones {args.fault} {args.crash_after:g} s after their start")
         song = args.song or folder / "song.wav"
         if not args.song:
             make_song(song, args.seconds)
-        threading.Thread(target=follow_workers, args=(url, story), daemon=True).start()
-        story.restart()
+        threading.Thread(target=follow_workers, args=(url, log), daemon=True).start()
+        log.restart()
         track = upload(url, song, args.model)
-        story.tell(f"{song.name} is handed in as track {track['id']}")
-        state = follow_track(url, track, story)
-        story.tell(f"the song is {state}, after {time.monotonic() - story.begin:.1f} s")
-        told = {"began": "chunks begun", "done": "done", "crashed": "workers crashed", "lost": "came back", "returned": "handed back",
+        log.line(f"{song.name} is handed in as track {track['id']}")
+        state = follow_track(url, track, log)
+        log.line(f"the song is {state}, after {time.monotonic() - log.begin:.1f} s")
+        words = {"began": "chunks begun", "done": "done", "crashed": "workers crashed", "lost": "came back", "returned": "handed back",
                 "refused": "corrupt replies refused", "resent": "sent again", "spare": "spare copies"}
-        print("\n" + ", ".join(f"{story.counts[what]} {text}" for what, text in told.items() if what in story.counts))
+        print("\n" + ", ".join(f"{log.counts[what]} {text}" for what, text in words.items() if what in log.counts))
         if args.stay and state == "done" and sys.stdin.isatty():
             input(f"\nThe page is at {url}. Enter ends the demonstration. ")
         return 0 if state == "done" else 1

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from story import until
+from history import until
 
 # In the order of a song's way, with who does it; the wire has two ends.
 STAGES = {"http": "server", "decode": "server", "resample": "server", "wire": None, "load": "worker", "window": "worker",

@@ -13,7 +13,7 @@ import urllib.request
 
 import pipeline
 from pipeline import KARAOKE, ROOT, TARGET
-from story import PATIENCE, Track, until
+from history import PATIENCE, Track, until
 
 RATE = 44_100
 # Frames from one window to the next, and silence before the first, with the models' own overlap.

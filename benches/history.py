@@ -80,7 +80,7 @@ class Track:
             (at for at, view in self.views(seen) if view["chunks_done"] >= count), None))
 
     def wait(self):
-        """Waits until it is done; returns its story."""
+        """Waits until it is done; returns its history."""
         def ended(seen):
             last = seen and list(self.views(seen[-3:]))
             return last[-1][1] if last and last[-1][1]["state"] in ("done", "failed", "cancelled") else None
@@ -88,10 +88,10 @@ class Track:
         self.feed.open = False
         if view["state"] != "done":
             sys.exit(f"the song {view['state']}: {view['error']}")
-        return Story(self, view)
+        return History(self, view)
 
 
-class Story:
+class History:
     """A song that is done: `sent`, `planned`, `first` chunk begun, `last` chunk done, `done`."""
 
     def __init__(self, track, view):
@@ -144,7 +144,7 @@ class Story:
         return sorted(counts.values())
 
 
-class Room:
+class WorkerEvents:
     """What happens to workers and chunks, with the server's own times."""
 
     def __init__(self, server):
