@@ -1,19 +1,19 @@
-// The service worker: keeps the page's files, so that it opens without the server, and answers for songs kept offline.
+// The service worker: caches the page's files, so that it opens without the server, and answers for songs stored offline.
 //
-// Before this the server puts a line that names the build: SHELL, its version and its files. Each version has a cache
-// of its own, and each open page is noted with its version: so a new version takes over at once, and a page that is
-// open goes on with the files that it began with.
+// The server prepends a line that defines SHELL, the version and the files of this build. Each version has its own
+// cache, and the version of each open page is recorded: a new version is active at once, while an open page keeps
+// getting the files of its own version. Names of caches stay the same across versions.
 
 importScripts("/sw/songs.js");
 
 const PREFIX = "shell-";
 const OPEN_PAGES = "open-pages";
-/** A server that does not answer for so long is taken for none. */
-const PATIENCE_MS = 4000;
+/** A server that does not answer within this time counts as unreachable. */
+const NETWORK_TIMEOUT_MS = 4000;
 const files = new Set(SHELL.files);
 
 addEventListener("install", (event) => event.waitUntil(install()));
-addEventListener("activate", (event) => event.waitUntil(takeOver()));
+addEventListener("activate", (event) => event.waitUntil(activate()));
 addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname, search } = new URL(request.url);
@@ -36,59 +36,59 @@ async function install() {
   await skipWaiting();
 }
 
-async function takeOver() {
-  await tidy();
+async function activate() {
+  await removeOldVersions();
   await clients.claim();
 }
 
-/** Notes pages that came before there was a service worker, and forgets versions that no page has. */
-async function tidy() {
-  const book = await caches.open(OPEN_PAGES);
+/** Records pages that were opened without a service worker, and deletes the caches of versions that no page uses. */
+async function removeOldVersions() {
+  const openPages = await caches.open(OPEN_PAGES);
   const open = new Set((await clients.matchAll({ includeUncontrolled: true })).map(({ id }) => id));
-  for (const id of open) if (!(await book.match(pageKey(id)))) await note(id, SHELL.version);
+  for (const id of open) if (!(await openPages.match(pageKey(id)))) await recordVersion(id, SHELL.version);
   const used = new Set([SHELL.version]);
-  for (const request of await book.keys()) {
+  for (const request of await openPages.keys()) {
     const id = new URL(request.url).pathname.split("/").pop();
     if (open.has(id)) used.add(await versionOfPage(id));
-    else await book.delete(request);
+    else await openPages.delete(request);
   }
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && !used.has(name.slice(PREFIX.length))) await caches.delete(name);
   }
 }
 
-/** The newest page there is: the server's, or without it the one that is kept. */
+/** The page from the server, or, if it is unreachable, the cached one. */
 async function openPage(event, path) {
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-  const answer = await Promise.race([fetch(event.request).catch(() => null), late]);
-  const [response, version] = answer && answer.status < 500 ? [answer, versionOf(answer)] : [await kept(path, SHELL.version), SHELL.version];
-  await note(event.resultingClientId, version ?? SHELL.version);
+  const timeout = new Promise((resolve) => setTimeout(resolve, NETWORK_TIMEOUT_MS));
+  const answer = await Promise.race([fetch(event.request).catch(() => null), timeout]);
+  const [response, version] = answer && answer.status < 500 ? [answer, versionOf(answer)] : [await cached(path, SHELL.version), SHELL.version];
+  await recordVersion(event.resultingClientId, version ?? SHELL.version);
   return response ?? Response.error();
 }
 
-/** A file of the version that the page has. */
+/** A file in the version of the page that requests it. */
 async function file(event, path) {
   const version = (await versionOfPage(event.clientId)) ?? SHELL.version;
-  const known = await kept(path, version);
-  if (known) return known;
+  const inCache = await cached(path, version);
+  if (inCache) return inCache;
   try {
     return await fetch(event.request);
   } catch (error) {
-    const other = await kept(path, SHELL.version);
+    const other = await cached(path, SHELL.version);
     if (other) return other;
     throw error;
   }
 }
 
 const versionOf = (response) => response.headers.get("x-page-version");
-const kept = (path, version) => caches.match(path, { cacheName: PREFIX + version });
+const cached = (path, version) => caches.match(path, { cacheName: PREFIX + version });
 const pageKey = (id) => `/open-pages/${id}`;
 
 async function versionOfPage(id) {
-  const noted = id && (await caches.match(pageKey(id), { cacheName: OPEN_PAGES }));
-  return noted ? noted.text() : null;
+  const recorded = id && (await caches.match(pageKey(id), { cacheName: OPEN_PAGES }));
+  return recorded ? recorded.text() : null;
 }
 
-async function note(id, version) {
+async function recordVersion(id, version) {
   if (id) await (await caches.open(OPEN_PAGES)).put(pageKey(id), new Response(version));
 }

@@ -1,19 +1,20 @@
-// Speaks to screen readers, one sentence after another, without flooding them.
+// Announces sentences to screen readers through the page's live region, one after another.
 
+/** Pause between two announcements, so that each is read. */
 const GAP_MS = 900;
-const waiting = [];
+const queue = [];
 let timer = 0;
 
 export function announce(sentence) {
-  waiting.push(sentence);
-  if (!timer) speak();
+  queue.push(sentence);
+  if (!timer) announceNext();
 }
 
-function speak() {
+function announceNext() {
   const region = document.getElementById("announcer");
-  const sentence = waiting.shift();
+  const sentence = queue.shift();
   timer = 0;
   if (!sentence) return;
   region.textContent = sentence;
-  timer = setTimeout(speak, GAP_MS);
+  timer = setTimeout(announceNext, GAP_MS);
 }

@@ -1,32 +1,32 @@
-// The one place that speaks HTTP to the server: every answer is JSON or becomes a Problem.
+// The client of the REST API: every answer is JSON, every failure a Problem.
 
 import { text } from "./strings.js";
 
 const BASE = "/api/v1";
 
-/** An error as the server tells it (RFC 9457), or one that the network made: status 0. */
+/** An error of the server (RFC 9457), or a network error: status 0. */
 export class Problem extends Error {
   constructor({ title, detail, status } = {}) {
-    super(title || text.trouble.unknown);
-    this.title = title || text.trouble.unknown;
+    super(title || text.problem.unknown);
+    this.title = title || text.problem.unknown;
     this.detail = detail || "";
     this.status = status ?? 0;
   }
 
   static network() {
-    return new Problem({ title: text.trouble.network, status: 0 });
+    return new Problem({ title: text.problem.network, status: 0 });
   }
 
   static parse(status, body) {
     try {
       return new Problem({ status, ...JSON.parse(body) });
     } catch {
-      return new Problem({ title: text.trouble.refused, status });
+      return new Problem({ title: text.problem.refused, status });
     }
   }
 }
 
-/** `json` is sent as such, `body` as it is. */
+/** Sends `json` as JSON, or `body` as it is; resolves to the parsed answer, rejects with a Problem. */
 async function request(path, { method = "GET", passcode, json, body: sent } = {}) {
   const headers = { Accept: "application/json" };
   if (json) headers["Content-Type"] = "application/json";
@@ -49,8 +49,8 @@ export const track = ({ id, passcode }) => request(at(id), { passcode });
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
 
-/** Where several songs can be fetched as one file: `tracks` are `{ id, passcode }`; without `stems` all of each. */
-export const archive = (wish) => request("/archive", { method: "POST", json: wish });
+/** Requests the address of a ZIP of several songs: `{ tracks: [{ id, passcode }], stems, format }`; without `stems` all stems. */
+export const archive = (order) => request("/archive", { method: "POST", json: order });
 
 export const lyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { passcode });
 export const putLyrics = ({ id, passcode }, body) => request(`${at(id)}/lyrics`, { method: "PUT", passcode, body });
@@ -62,6 +62,7 @@ export const uploadUrl = `${BASE}/tracks`;
 export const eventsUrl = `${BASE}/events`;
 export const workersUrl = `${BASE}/workers/events`;
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
+/** Peaks of the stems: the song is divided into `places`; `from` and `to` are the range of places. */
 export const peaks = (key, { places, from, to }) =>
   request(`${at(key.id)}/peaks?places=${places}&from=${from}&to=${to}`, { passcode: key.passcode });
 export const stemUrl = (id, stem, format) => `${BASE}${at(id)}/stems/${encodeURIComponent(stem)}.${format}`;

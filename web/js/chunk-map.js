@@ -1,10 +1,11 @@
-// Shows a song's parts as a row of lamps that light up as workers finish them; choosing a lamp seeks there.
+// The chunk map: a row of cells that shows the state of each chunk of a song; choosing a cell seeks there.
 
 import { colourOf } from "./worker-colours.js";
 import { text } from "./strings.js";
 
-// Beyond this many, neighbours share a lamp, so that a ten-hour file stays quick.
-const MAX_LAMPS = 120;
+// With more chunks than this, neighbours share a cell, so that a ten-hour file stays fast.
+const MAX_CELLS = 120;
+/** A cell shows the first of these states that any of its chunks has. */
 const ORDER = ["failed", "working", "queued", "pending", "done"];
 
 const failed = (chunk) => chunk.failures > 0;
@@ -12,20 +13,20 @@ const retried = (chunk) => chunk.attempt > 1 || failed(chunk);
 
 export class ChunkMap {
   #list;
-  #tip;
+  #tooltip;
   #onSeek;
   #chunks = [];
-  #lamps = [];
-  #perLamp = 1;
+  #cells = [];
+  #perCell = 1;
   #current = 0;
 
-  constructor({ list, tip, onSeek }) {
+  constructor({ list, tooltip, onSeek }) {
     this.#list = list;
-    this.#tip = tip;
+    this.#tooltip = tooltip;
     this.#onSeek = onSeek;
     list.setAttribute("aria-label", text.map);
-    list.addEventListener("click", (event) => this.#choose(event));
-    list.addEventListener("keydown", (event) => this.#move(event));
+    list.addEventListener("click", (event) => this.#onClick(event));
+    list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("pointerover", (event) => this.#show(event.target));
     list.addEventListener("pointerleave", () => this.#hide());
     list.addEventListener("focusin", (event) => this.#show(event.target));
@@ -35,67 +36,68 @@ export class ChunkMap {
   /** Replaces all chunks. */
   set(chunks) {
     this.#chunks = [...chunks].sort((a, b) => a.index - b.index);
-    this.#perLamp = Math.max(1, Math.ceil(this.#chunks.length / MAX_LAMPS));
-    const count = Math.ceil(this.#chunks.length / this.#perLamp);
-    if (count !== this.#lamps.length) this.#build(count);
-    for (let lamp = 0; lamp < count; lamp += 1) this.#place(lamp);
-    for (let lamp = 0; lamp < count; lamp += 1) this.#paint(lamp);
+    this.#perCell = Math.max(1, Math.ceil(this.#chunks.length / MAX_CELLS));
+    const count = Math.ceil(this.#chunks.length / this.#perCell);
+    if (count !== this.#cells.length) this.#build(count);
+    for (let cell = 0; cell < count; cell += 1) this.#place(cell);
+    for (let cell = 0; cell < count; cell += 1) this.#render(cell);
   }
 
-  /** Takes in one changed chunk. */
+  /** Updates one chunk. */
   update(chunk) {
     const at = this.#chunks.findIndex((c) => c.index === chunk.index);
-    if (at < 0) return; // Not in the plan as told so far; the next snapshot has it.
+    if (at < 0) return; // Not in the last snapshot; the next one has it.
     this.#chunks[at] = chunk;
-    this.#paint(Math.floor(at / this.#perLamp));
+    this.#render(Math.floor(at / this.#perCell));
   }
 
   get size() {
     return this.#chunks.length;
   }
 
+  /** Whether the chunk at a position in seconds is done. */
   isReady(seconds) {
     const chunk = this.#chunks.find((c) => seconds >= c.start_s && seconds < c.end_s);
     return !chunk || chunk.state === "done";
   }
 
   #build(count) {
-    this.#lamps = Array.from({ length: count }, (_, index) => {
+    this.#cells = Array.from({ length: count }, (_, index) => {
       const item = document.createElement("li");
       const button = item.appendChild(document.createElement("button"));
       button.type = "button";
       button.tabIndex = index === 0 ? 0 : -1;
-      button.dataset.lamp = index;
+      button.dataset.cell = index;
       return item;
     });
     this.#current = 0;
-    this.#list.replaceChildren(...this.#lamps);
+    this.#list.replaceChildren(...this.#cells);
   }
 
-  #group(lamp) {
-    return this.#chunks.slice(lamp * this.#perLamp, (lamp + 1) * this.#perLamp);
+  #group(cell) {
+    return this.#chunks.slice(cell * this.#perCell, (cell + 1) * this.#perCell);
   }
 
-  #place(lamp) {
-    const group = this.#group(lamp);
+  #place(cell) {
+    const group = this.#group(cell);
     const whole = this.#chunks.at(-1).end_s || 1;
-    const style = this.#lamps[lamp].style;
+    const style = this.#cells[cell].style;
     style.setProperty("--from", group[0].start_s / whole);
-    style.setProperty("--to", Math.min(whole, this.#chunks[(lamp + 1) * this.#perLamp]?.start_s ?? whole) / whole);
+    style.setProperty("--to", Math.min(whole, this.#chunks[(cell + 1) * this.#perCell]?.start_s ?? whole) / whole);
   }
 
-  #paint(lamp) {
-    const group = this.#group(lamp);
+  #render(cell) {
+    const group = this.#group(cell);
     const state = ORDER.find((s) => group.some((c) => c.state === s)) ?? "pending";
     const by = group.findLast((c) => c.worker)?.worker;
-    const item = this.#lamps[lamp];
+    const item = this.#cells[cell];
     item.dataset.state = state;
     item.toggleAttribute("data-retried", group.some(retried));
     item.toggleAttribute("data-failed-once", group.some(failed));
     if (by) item.dataset.colour = colourOf(by);
     else delete item.dataset.colour;
     item.firstChild.setAttribute("aria-label", this.#describe(group, state));
-    if (this.#tip.dataset.lamp === String(lamp) && !this.#tip.hidden) this.#tip.textContent = this.#describe(group, state);
+    if (this.#tooltip.dataset.cell === String(cell) && !this.#tooltip.hidden) this.#tooltip.textContent = this.#describe(group, state);
   }
 
   #describe(group, state) {
@@ -103,9 +105,9 @@ export class ChunkMap {
     const what = { first: first.index + 1, last: last.index + 1, total: this.#chunks.length, start: first.start_s, end: last.end_s };
     let sentence = `${text.part(what)}: `;
     if (group.length > 1) {
-      const again = group.filter(retried).length;
+      const retries = group.filter(retried).length;
       sentence += text.partCount(group.filter((c) => c.state === "done").length, group.length);
-      return again ? sentence + text.partsRetried(again) : sentence;
+      return retries ? sentence + text.partsRetried(retries) : sentence;
     }
     sentence += text.partState[state] ?? state;
     if (first.worker && (state === "working" || state === "done")) sentence += text.partWorker(first.worker);
@@ -115,15 +117,15 @@ export class ChunkMap {
     return sentence;
   }
 
-  #choose(event) {
-    const lamp = event.target.dataset.lamp;
-    if (lamp === undefined) return;
-    this.#rove(Number(lamp));
-    this.#onSeek(this.#group(Number(lamp))[0].start_s);
+  #onClick(event) {
+    const cell = event.target.dataset.cell;
+    if (cell === undefined) return;
+    this.#moveFocus(Number(cell));
+    this.#onSeek(this.#group(Number(cell))[0].start_s);
   }
 
-  #move(event) {
-    const last = this.#lamps.length - 1;
+  #onKey(event) {
+    const last = this.#cells.length - 1;
     const to = {
       ArrowRight: Math.min(last, this.#current + 1),
       ArrowLeft: Math.max(0, this.#current - 1),
@@ -134,28 +136,28 @@ export class ChunkMap {
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    this.#rove(to);
-    this.#lamps[to].firstChild.focus();
+    this.#moveFocus(to);
+    this.#cells[to].firstChild.focus();
   }
 
-  #rove(to) {
-    this.#lamps[this.#current].firstChild.tabIndex = -1;
+  #moveFocus(to) {
+    this.#cells[this.#current].firstChild.tabIndex = -1;
     this.#current = to;
-    this.#lamps[to].firstChild.tabIndex = 0;
+    this.#cells[to].firstChild.tabIndex = 0;
   }
 
   #show(button) {
-    const lamp = button.dataset.lamp;
-    if (lamp === undefined) return;
-    this.#tip.textContent = button.getAttribute("aria-label");
-    this.#tip.dataset.lamp = lamp;
-    const { style } = this.#lamps[lamp];
+    const cell = button.dataset.cell;
+    if (cell === undefined) return;
+    this.#tooltip.textContent = button.getAttribute("aria-label");
+    this.#tooltip.dataset.cell = cell;
+    const { style } = this.#cells[cell];
     const middle = (Number(style.getPropertyValue("--from")) + Number(style.getPropertyValue("--to"))) / 2;
-    this.#tip.style.setProperty("--at", middle);
-    this.#tip.hidden = false;
+    this.#tooltip.style.setProperty("--at", middle);
+    this.#tooltip.hidden = false;
   }
 
   #hide() {
-    this.#tip.hidden = true;
+    this.#tooltip.hidden = true;
   }
 }

@@ -1,8 +1,9 @@
-// A button that asks "really?" in its own place: the second press acts, leaving it or Escape takes the first back.
+// A button with confirmation: the first press changes its label, the second acts; blur or Escape cancels.
 
 const DOUBLE_CLICK_MS = 400;
 
-export function confirmed(button, { label, sure, of, act }) {
+/** Wires `button`; `of(words)` is its accessible name. Returns a function that renders it again. */
+export function confirmButton(button, { label, sure, of, act }) {
   let armedAt = 0;
   const show = () => {
     const words = armedAt ? sure : label;

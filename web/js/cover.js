@@ -1,9 +1,9 @@
-// Paints a cover for a song without one: stage lights on a dark ground, always the same for the same title.
+// Draws a cover for a song without one: beams of light on a dark ground, always the same for the same title.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Ground, then three colours: picked by hand so that every mixture is one that a lighting designer would hang.
-const RIGS = [
+// Background, then three colours that mix well.
+const PALETTES = [
   ["#2a1410", "#ffb347", "#ff6f4e", "#ffd98a"],
   ["#1c1430", "#ff8a5c", "#a06bff", "#ffcf7a"],
   ["#0f2226", "#ffb65c", "#3fb8a8", "#ffe2a3"],
@@ -14,22 +14,22 @@ const RIGS = [
   ["#201a12", "#f0a23a", "#d9684a", "#7fc4b4"],
 ];
 
-let painted = 0;
+let count = 0;
 
-export function paintCover(title) {
-  const random = dice(title);
-  const [ground, ...colours] = RIGS[Math.floor(random() * RIGS.length)];
-  const id = `cover-${(painted += 1)}`;
+export function drawCover(title) {
+  const random = seededRandom(title);
+  const [ground, ...colours] = PALETTES[Math.floor(random() * PALETTES.length)];
+  const id = `cover-${(count += 1)}`;
   const svg = element("svg", { viewBox: "0 0 100 100", "aria-hidden": "true", focusable: "false" });
   const defs = svg.appendChild(element("defs"));
   svg.append(element("rect", { width: 100, height: 100, fill: ground }));
 
-  const lamps = 2 + Math.floor(random() * 3);
-  for (let i = 0; i < lamps; i += 1) {
+  const beams = 2 + Math.floor(random() * 3);
+  for (let i = 0; i < beams; i += 1) {
     const colour = colours[i % colours.length];
     const gradient = `${id}-${i}`;
     defs.append(beamGradient(gradient, colour));
-    const from = 8 + ((i + random()) / lamps) * 84;
+    const from = 8 + ((i + random()) / beams) * 84;
     const to = 14 + random() * 72;
     const half = 9 + random() * 15;
     svg.append(
@@ -67,8 +67,8 @@ function element(name, attributes = {}) {
   return node;
 }
 
-/** FNV-1a of the title seeds a mulberry32: numbers in 0..1, the same for the same title. */
-function dice(title) {
+/** A mulberry32 generator seeded with the FNV-1a hash of the title: numbers from 0 to 1, the same for the same title. */
+function seededRandom(title) {
   let state = 0x811c9dc5;
   for (const char of title) state = Math.imul(state ^ char.codePointAt(0), 0x01000193);
   return () => {

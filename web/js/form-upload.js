@@ -1,28 +1,28 @@
-// Sends one file as a form does, in one go: for servers that do not offer more.
+// Uploads one file as a multipart form, for servers without resumable uploads.
 
 import { remove, uploadUrl } from "./api.js";
-import { ask } from "./ask.js";
+import { sendRequest } from "./xhr.js";
 import { text } from "./strings.js";
 
-/** Gives what the server answers to a song that it takes; throws a Problem. */
-export async function sendAsForm(file, model, { signal, progress }) {
+/** Resolves to the created track `{ id, passcode, … }`; throws a Problem. `progress(bytes)` reports what was sent. */
+export async function uploadForm(file, model, { signal, progress }) {
   const form = new FormData();
   if (model) form.append("model", model);
   form.append("file", file, file.name);
-  // What has left in full the server takes, whether anybody waits for its answer or not: it must be removed there.
-  const leaving = new AbortController();
+  // Once the body was sent completely, the server creates the track even if the request is aborted: then remove it there.
+  const request = new AbortController();
   let sentAll = false;
-  signal.addEventListener("abort", () => !sentAll && leaving.abort());
-  const sent = (bytes) => {
+  signal.addEventListener("abort", () => !sentAll && request.abort());
+  const onSent = (bytes) => {
     sentAll = bytes >= file.size;
     if (!signal.aborted) progress(Math.min(bytes, file.size));
   };
   try {
-    const track = JSON.parse((await ask("POST", uploadUrl, { body: form, signal: leaving.signal, sent })).responseText);
+    const track = JSON.parse((await sendRequest("POST", uploadUrl, { body: form, signal: request.signal, onSent })).responseText);
     if (signal.aborted) remove(track).catch(() => {});
     return track;
   } catch (problem) {
-    if (problem.status === 0) problem.detail = text.trouble.networkDetail;
+    if (problem.status === 0) problem.detail = text.problem.networkDetail;
     throw problem;
   }
 }

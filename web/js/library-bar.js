@@ -1,43 +1,43 @@
-// What stands above the songs when there are many: a search, and the way to download several at once.
+// The bar above the songs: a search, and the button for the batch download.
 
 import { announce } from "./announcer.js";
 import { text } from "./strings.js";
 
-const SEARCHED_FROM = 6;
-const SPOKEN_AFTER_MS = 600;
+const SEARCH_FROM_SONGS = 6;
+const ANNOUNCE_DELAY_MS = 600;
 
 /** `cards()` gives all cards; `update()` is called whenever one of them has changed. */
 export function libraryBar(cards) {
   const head = document.getElementById("setlist-head");
   head.append(document.getElementById("library-template").content.cloneNode(true));
-  const { searching, search, several } = Object.fromEntries(
+  const { searching, search, batch } = Object.fromEntries(
     [...head.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]),
   );
-  const nothing = document.createElement("p");
-  nothing.className = "library-nothing";
-  nothing.hidden = true;
-  head.after(nothing);
+  const noMatch = document.createElement("p");
+  noMatch.className = "library-no-match";
+  noMatch.hidden = true;
+  head.after(noMatch);
   search.setAttribute("aria-label", text.library.search);
   search.placeholder = matchMedia("(pointer: coarse)").matches ? text.library.searchWord : text.library.searchHint;
-  several.textContent = text.library.several;
+  batch.textContent = text.library.batch;
 
-  let speaking = 0;
-  const speak = (words) => {
-    clearTimeout(speaking);
-    speaking = setTimeout(() => announce(words), SPOKEN_AFTER_MS);
+  let announceTimer = 0;
+  const announceSoon = (words) => {
+    clearTimeout(announceTimer);
+    announceTimer = setTimeout(() => announce(words), ANNOUNCE_DELAY_MS);
   };
   const filter = () => {
-    const words = plain(search.value).split(/\s+/).filter(Boolean);
+    const words = normalize(search.value).split(/\s+/).filter(Boolean);
     const all = cards();
-    for (const card of all) card.root.hidden = !words.every((word) => wordsOf(card).includes(word));
+    for (const card of all) card.root.hidden = !words.every((word) => searchTextOf(card).includes(word));
     const found = all.filter((card) => !card.root.hidden).length;
-    nothing.hidden = found > 0 || !all.length;
-    nothing.textContent = nothing.hidden ? "" : text.library.nothing(search.value.trim());
+    noMatch.hidden = found > 0 || !all.length;
+    noMatch.textContent = noMatch.hidden ? "" : text.library.nothing(search.value.trim());
     return { found, all: all.length };
   };
   search.addEventListener("input", () => {
     const { found, all } = filter();
-    speak(found ? text.library.found(found, all) : nothing.textContent);
+    announceSoon(found ? text.library.found(found, all) : noMatch.textContent);
   });
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -53,15 +53,15 @@ export function libraryBar(cards) {
     search.focus();
     search.select();
   });
-  several.addEventListener("click", async () => {
-    const { openBatch } = await import("./batch.js");
-    openBatch(finished(cards()), several);
+  batch.addEventListener("click", async () => {
+    const { openBatchDownload } = await import("./batch-download.js");
+    openBatchDownload(finished(cards()), batch);
   });
 
   const update = () => {
-    searching.hidden = cards().length < SEARCHED_FROM;
+    searching.hidden = cards().length < SEARCH_FROM_SONGS;
     if (searching.hidden) search.value = "";
-    several.hidden = finished(cards()).length < 2;
+    batch.hidden = finished(cards()).length < 2;
     filter();
   };
   update();
@@ -70,10 +70,10 @@ export function libraryBar(cards) {
 
 const finished = (cards) => cards.filter((card) => card.state === "done" && card.key);
 
-function wordsOf(card) {
+function searchTextOf(card) {
   const { title, artist, album, file_name } = card.track ?? {};
-  return plain([card.title, title, artist, album, file_name].filter(Boolean).join(" "));
+  return normalize([card.title, title, artist, album, file_name].filter(Boolean).join(" "));
 }
 
-/** As people type: without case and accents. */
-const plain = (words) => words.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+/** Without case and accents, so that a search finds more. */
+const normalize = (words) => words.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();

@@ -1,5 +1,6 @@
 // Remembers this browser's songs and their passcodes across reloads.
 
+/** Kept across versions of the page: renaming it would lose the user's songs. */
 const KEY = "karaoke.tracks";
 
 function read() {
@@ -30,7 +31,7 @@ export function forget(id) {
   write(read().filter((t) => t.id !== id));
 }
 
-/** Whether uploads are remembered that were not seen to their end; who they are, `upload-memory.js` knows. */
+/** Whether there are unfinished uploads; `upload-store.js` reads them. */
 export function hasUnfinished() {
   try {
     return (localStorage.getItem("karaoke.uploads") ?? "[]") !== "[]";

@@ -1,19 +1,19 @@
-// Wires the page: words into their places, songs in by any way. The set list is loaded when there is a song for it, the workers panel last of all.
+// Starts the page: texts, file input, model choice. The song list is loaded when it is needed, the workers panel last.
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
-import { takeIn } from "./drop.js";
+import { acceptFiles } from "./file-input.js";
 import * as library from "./library.js";
-import { offerChoice } from "./models.js";
-import { ACCEPT, refusal } from "./refusal.js";
+import { fillModelChoice } from "./models.js";
+import { ACCEPT, rejectionReason } from "./file-check.js";
 import { text } from "./strings.js";
 
-/** So long the page waits for the choice of models, which would move what is already seen. */
-const MODELS_PATIENCE_MS = 300;
+/** The page waits this long for the model choice before it is shown: a later arrival moves the layout. */
+const MODELS_TIMEOUT_MS = 300;
 const byId = (id) => document.getElementById(id);
 let limits = null;
 
-function fillWords() {
+function fillTexts() {
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = text[node.dataset.text];
   byId("file").accept = ACCEPT;
 }
@@ -24,11 +24,11 @@ async function offerModels() {
   limits = offer.limits ?? null;
   if (limits?.upload_bytes) byId("limits").textContent = text.limits(limits.upload_bytes, limits.duration_s);
   if (offer.models.length < 2) return;
-  offerChoice(byId("model"), byId("model-description"), offer);
+  fillModelChoice(byId("model"), byId("model-description"), offer);
   byId("model-choice").hidden = false;
 }
 
-function refuse(sentence) {
+function showNotice(sentence) {
   const notice = byId("notice-template").content.firstElementChild.cloneNode(true);
   notice.querySelector("p").textContent = sentence;
   const button = notice.querySelector("button");
@@ -41,27 +41,27 @@ function refuse(sentence) {
   announce(sentence);
 }
 
-async function takeFiles(files) {
+async function onFiles(files) {
   byId("notices").replaceChildren();
-  await takeGood(files);
+  await uploadValid(files);
 }
 
-async function takeFolder({ name, files, others }) {
+async function onFolder({ name, files, others }) {
   byId("notices").replaceChildren();
-  if (!files.length) refuse(text.refused.noSongs(name));
-  else if (others) refuse(text.refused.others(name, others));
-  await takeGood(files);
+  if (!files.length) showNotice(text.rejected.noSongs(name));
+  else if (others) showNotice(text.rejected.others(name, others));
+  await uploadValid(files);
 }
 
-async function takeGood(files) {
-  const good = files.filter((file) => {
-    const sentence = refusal(file, limits);
-    if (sentence) refuse(sentence);
+async function uploadValid(files) {
+  const valid = files.filter((file) => {
+    const sentence = rejectionReason(file, limits);
+    if (sentence) showNotice(sentence);
     return !sentence;
   });
-  if (!good.length) return;
+  if (!valid.length) return;
   const model = byId("model-choice").hidden ? null : byId("model").value;
-  (await setlist()).handIn(good, model);
+  (await setlist()).uploadFiles(valid, model);
 }
 
 let opened = null;
@@ -75,47 +75,47 @@ function setlist() {
   return opened;
 }
 
-/** A link that somebody shared holds a song and its passcode behind the #, which no server and no log gets to see. */
-async function takeSharedSong() {
+/** A shared link has the song's id and passcode in the fragment, which no server and no log sees. */
+async function openSharedSong() {
   if (!location.hash.startsWith("#song=")) return;
-  const { takeFromAddress } = await import("./shared-song.js");
-  const { song, trouble } = await takeFromAddress();
-  if (trouble) refuse(trouble);
-  else (await setlist()).bring(song);
+  const { addSharedSong } = await import("./shared-song.js");
+  const { song, problem } = await addSharedSong();
+  if (problem) showNotice(problem);
+  else (await setlist()).showSong(song);
 }
 
-/** Uploads that this browser began and did not see to their end. */
-async function recallUploads() {
+/** Shows uploads that completed after an earlier visit, and tells which others can be resumed. */
+async function checkUploads() {
   if (!library.hasUnfinished()) return;
-  const { recall } = await import("./unfinished.js");
-  const { songs: arrived, sentences } = await recall();
-  for (const song of arrived) (await setlist()).bring(song);
-  sentences.forEach(refuse);
+  const { checkUnfinishedUploads } = await import("./resume-uploads.js");
+  const { songs: arrived, messages } = await checkUnfinishedUploads();
+  for (const song of arrived) (await setlist()).showSong(song);
+  messages.forEach(showNotice);
 }
 
 async function openWorkersPanel() {
-  const { WorkersPanel } = await import("./workers-panel.js");
+  const { WorkersPanel } = await import("./workers/panel.js");
   new WorkersPanel({ titleOf: (id) => songs?.titleOf(id) });
 }
 
-fillWords();
-takeIn({
+fillTexts();
+acceptFiles({
   button: byId("choose"),
   input: byId("file"),
   folderButton: byId("choose-folder"),
   folderInput: byId("folder"),
-  onFiles: takeFiles,
-  onFolder: takeFolder,
+  onFiles,
+  onFolder,
 });
 const offered = offerModels();
 for (const intent of ["pointerenter", "focus"]) byId("choose").addEventListener(intent, setlist, { once: true });
 addEventListener("dragenter", setlist, { once: true });
-await takeSharedSong();
-const recalled = recallUploads();
-addEventListener("hashchange", takeSharedSong);
+await openSharedSong();
+const checked = checkUploads();
+addEventListener("hashchange", openSharedSong);
 if (library.saved().length) await setlist();
-await Promise.race([Promise.all([offered, recalled]), new Promise((resolve) => setTimeout(resolve, MODELS_PATIENCE_MS))]);
+await Promise.race([Promise.all([offered, checked]), new Promise((resolve) => setTimeout(resolve, MODELS_TIMEOUT_MS))]);
 document.documentElement.toggleAttribute("data-awake", true);
 openWorkersPanel();
-// Last of all, for the next visit: the page opens without the server then.
+// Last, for the next visit: the service worker opens the page without the server.
 if (isSecureContext) navigator.serviceWorker?.register("/sw.js").catch(() => {});

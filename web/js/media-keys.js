@@ -1,14 +1,14 @@
-// The keyboard's media keys, the lock screen's buttons: they move the song that was started last.
+// Media keys and lock screen controls (Media Session API): they act on the song that was started last.
 
 import { coverUrl } from "./api.js";
-import { onPlaying, playerOnStage } from "./player.js";
+import { onPlaying, activePlayer } from "./player.js";
 
 const STEP_S = 10;
-let silence = null;
+let silentAudio = null;
 
-/** Browsers give media keys to media elements only: one that plays nothing stands in for the mixing graph. */
-function standIn() {
-  if (silence) return silence;
+/** Browsers send media keys only to pages with a playing media element: this one plays silentAudio. */
+function silentElement() {
+  if (silentAudio) return silentAudio;
   const [rate, seconds] = [8000, 10];
   const wav = new DataView(new ArrayBuffer(44 + rate * seconds));
   const words = [0x52494646, 36 + rate * seconds, 0x57415645, 0x666d7420, 16, 0, rate, rate, 0, 0x64617461, rate * seconds];
@@ -17,19 +17,19 @@ function standIn() {
   wav.setUint16(20, 1, true); // PCM,
   wav.setUint16(22, 1, true); // one channel,
   wav.setUint16(32, 1, true); // a byte a frame,
-  wav.setUint16(34, 8, true); // of 8 bits, of which 128 is silence.
+  wav.setUint16(34, 8, true); // of 8 bits, of which 128 is silentAudio.
   new Uint8Array(wav.buffer, 44).fill(128);
-  silence = new Audio(URL.createObjectURL(new Blob([wav], { type: "audio/wav" })));
-  silence.loop = true;
-  return silence;
+  silentAudio = new Audio(URL.createObjectURL(new Blob([wav], { type: "audio/wav" })));
+  silentAudio.loop = true;
+  return silentAudio;
 }
 
 /** `cardOf(player)` gives the card of a player. */
 export function listenToMediaKeys(cardOf) {
   const session = navigator.mediaSession;
   if (!session) return;
-  const card = () => cardOf(playerOnStage());
-  const acts = {
+  const card = () => cardOf(activePlayer());
+  const actions = {
     play: () => card()?.player.playing || card()?.toggle(),
     pause: () => card()?.player.playing && card().toggle(),
     stop: () => card()?.player.playing && card().toggle(),
@@ -37,17 +37,17 @@ export function listenToMediaKeys(cardOf) {
     seekforward: ({ seekOffset }) => card()?.seekBy(seekOffset ?? STEP_S),
     seekto: ({ seekTime }) => card()?.seek(seekTime),
   };
-  for (const [name, act] of Object.entries(acts)) session.setActionHandler(name, act);
+  for (const [name, action] of Object.entries(actions)) session.setActionHandler(name, action);
   onPlaying((player) => {
-    if (player !== playerOnStage()) return;
+    if (player !== activePlayer()) return;
     session.playbackState = player.playing ? "playing" : "paused";
-    if (player.playing) standIn().play().catch(() => {});
-    else standIn().pause();
-    tell(session, card());
+    if (player.playing) silentElement().play().catch(() => {});
+    else silentElement().pause();
+    updateMetadata(session, card());
   });
 }
 
-function tell(session, card) {
+function updateMetadata(session, card) {
   const { track } = card ?? {};
   if (!track) return;
   const artwork = track.cover ? [{ src: coverUrl(track.id) }] : [];

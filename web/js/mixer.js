@@ -1,8 +1,9 @@
-// One strip a stem: its fader, mute and solo, and its downloads. Sums of stems can be downloaded, not mixed.
+// The mixer: a channel strip per stem with fader, mute, solo and downloads. A stem that is a sum of others has no fader.
 
 import { downloadUrl } from "./api.js";
 import { share, stemName, text } from "./strings.js";
 
+/** Fader position of level 1. */
 const FULL = 100;
 
 export class Mixer {
@@ -17,11 +18,11 @@ export class Mixer {
     player.addEventListener("mix", () => this.#render());
   }
 
-  /** `stems` as the server tells them; downloads of track `id` are there when it is `ready`. */
+  /** `stems` as in the API's track; the downloads of track `id` are enabled when it is `ready`. */
   show(stems, { id, ready }) {
     const names = stems.map((stem) => stem.name + stem.formats.join() + stem.multitrack).join("|");
     if (this.#shown !== names) this.#build(stems, names);
-    for (const link of this.#root.querySelectorAll("a")) address(link, ready ? id : null);
+    for (const link of this.#root.querySelectorAll("a")) setAddress(link, ready ? id : null);
     for (const { fader, mute, solo } of this.#strips.values()) for (const control of [fader, mute, solo]) control.disabled = id === null;
     this.#render();
   }
@@ -53,25 +54,25 @@ export class Mixer {
     fader.setAttribute("aria-label", text.levelOf(name));
     fader.addEventListener("input", () => this.#player.mix(stem, { level: fader.valueAsNumber / FULL, muted: false }));
     fader.addEventListener("dblclick", () => this.#player.mix(stem, { level: 1 }));
-    mute.addEventListener("click", () => this.#player.mix(stem, { muted: !this.#of(stem).muted }));
-    solo.addEventListener("click", () => this.#player.mix(stem, { solo: !this.#of(stem).solo }));
+    mute.addEventListener("click", () => this.#player.mix(stem, { muted: !this.#stripOf(stem).muted }));
+    solo.addEventListener("click", () => this.#player.mix(stem, { solo: !this.#stripOf(stem).solo }));
     this.#strips.set(stem, strip);
   }
 
-  #of(stem) {
+  #stripOf(stem) {
     return this.#player.strips.find((s) => s.name === stem);
   }
 
   #render() {
     for (const [stem, { root, fader, mute, solo }] of this.#strips) {
-      const state = this.#of(stem);
+      const state = this.#stripOf(stem);
       if (!state) continue;
       fader.value = Math.round(state.level * FULL);
       fader.setAttribute("aria-valuetext", share(state.level));
       fader.style.setProperty("--at", state.level / 1.5);
       mute.setAttribute("aria-pressed", state.muted);
       solo.setAttribute("aria-pressed", state.solo);
-      root.toggleAttribute("data-heard", this.#player.isHeard(stem));
+      root.toggleAttribute("data-audible", this.#player.isAudible(stem));
     }
   }
 }
@@ -86,8 +87,8 @@ function downloadLink(stem, format) {
   return link;
 }
 
-/** Downloads have an address only when they are there. */
-function address(link, id) {
+/** Sets the link to the download of track `id`, or disables it when `id` is null. */
+function setAddress(link, id) {
   if (id !== null) {
     link.href = downloadUrl(id, link.dataset.stem, link.dataset.format);
     link.download = "";

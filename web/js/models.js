@@ -1,4 +1,4 @@
-// The choice of what separates a song: presets that are offered here, then the models themselves.
+// The choice of the model: presets first, then the models themselves.
 
 import { text } from "./strings.js";
 
@@ -9,8 +9,8 @@ const group = (label, options) => {
   return node;
 };
 
-/** Fills `select` with an answer of /models, and keeps what is chosen described in `note`: what it does, and what its licence forbids. */
-export function offerChoice(select, note, offer) {
+/** Fills `select` from the answer of /models; `note` describes the chosen entry and its licence restriction. */
+export function fillModelChoice(select, note, offer) {
   const byName = new Map(offer.models.map((model) => [model.name, model]));
   const title = (model) => model.title || model.name;
   const presets = (offer.presets ?? []).filter((preset) => byName.has(preset.model));

@@ -1,98 +1,97 @@
-// Plays all stems of one song together, also while it is still being separated: faders, key, tempo, loop, jumps.
+// Plays all stems of one song together, also while it is still being separated: mix, key, tempo, loop, seek.
 
-import { MixGraph, gains } from "./audio/mix-graph.js";
-import { Run } from "./audio/engine.js";
-import { Feed } from "./audio/feed.js";
-import { loadStretcher } from "./audio/stretched-playback.js";
+import { MixBus, stripGains } from "./audio/mix-bus.js";
+import { PlaybackRun } from "./audio/playback-run.js";
+import { BlockLoader } from "./audio/block-loader.js";
+import { loadStretcher } from "./audio/stretched-source.js";
+import { isVocal } from "./stems.js";
 
 const TICK_MS = 50;
-/** Who is so near a loop's end when it is made begins it anew. */
+/** A position this close to the end of a new loop, in seconds, jumps to its start. */
 const LOOP_END_S = 0.1;
-/** Stems that a singer replaces: they are silent until their fader is moved. */
-const SUNG = ["vocals", "lead"];
-
-let onStage = null;
+let active = null;
 const listeners = new Set();
 
 /** The player that was started last, or null. */
-export const playerOnStage = () => onStage;
-/** Calls back whenever any player starts, waits or stops. */
+export const activePlayer = () => active;
+/** Calls `listener(player)` whenever any player starts, waits or stops. */
 export const onPlaying = (listener) => listeners.add(listener);
 
-/** Fires `state` (playing, waiting or failed changed), `time`, and `mix` (a fader, key, tempo or loop changed). */
+/** Events: `state` (playing, waiting or failed changed), `time`, `mix` (level, mute, solo, key, tempo or loop changed). */
 export class Player extends EventTarget {
   playing = false;
   waiting = false;
   failed = false;
-  /** Whether key and tempo can be had: null until that was tried. */
-  stretches = null;
+  /** Whether key and tempo can be changed: null until the library was loaded or failed to load. */
+  canStretch = null;
   context = null;
-  #urlOf;
+  #url;
   #renew;
   #song = null;
   #strips = [];
-  #feed = null;
-  #graph = null;
+  #loader = null;
+  #bus = null;
   #run = null;
   #time = 0;
   #ended = false;
-  #ticking = 0;
-  #tuning = { key: 0, tempo: 1, loop: null };
+  #timer = 0;
+  #settings = { key: 0, tempo: 1, loop: null };
 
-  /** `urlOf()` gives the address of the multitrack WAV; `renew()` asks for access again after a refusal. */
-  constructor({ urlOf, renew }) {
+  /** `url()` gives the address of the multitrack WAV; `renew()` renews the access cookie after a 401 or 403. */
+  constructor({ url, renew }) {
     super();
-    this.#urlOf = urlOf;
+    this.#url = url;
     this.#renew = renew;
   }
 
-  /** Seconds in the song. */
+  /** Position in the song, in seconds. */
   get time() {
     return this.#run ? this.#run.position : this.#time;
   }
 
   /** The song's length in seconds; 1 while it is unknown. */
   get duration() {
-    return this.#feed ? this.#feed.total / this.#feed.rate : 1;
+    return this.#loader ? this.#loader.total / this.#loader.rate : 1;
   }
 
-  /** What there is to mix: `{ name, level, muted, solo }`, in the order of the multitrack file. */
+  /** The channel strips `{ name, level, muted, solo }` in the order of the multitrack file; `level` 0 to 1.5. */
   get strips() {
     return this.#strips;
   }
 
   get key() {
-    return this.#tuning.key;
+    return this.#settings.key;
   }
 
   get tempo() {
-    return this.#tuning.tempo;
+    return this.#settings.tempo;
   }
 
   get loop() {
-    return this.#tuning.loop;
+    return this.#settings.loop;
   }
 
-  /** Everything that sounds goes through here; null while nothing has been played. */
+  /** The node that carries the whole mix; null before the first playback. */
   get masterNode() {
-    return this.#graph?.master ?? null;
+    return this.#bus?.master ?? null;
   }
 
-  /** Tells what there is to play: names of stems, sample rate and length in samples. */
+  /** Sets what to play: names of stems, sample rate in Hz, length in frames. */
   load({ stems, rate, samples }) {
     const song = `${stems} ${rate} ${samples}`;
     if (song === this.#song) return;
     this.#song = song;
     this.#unload();
-    const alone = stems.length === 1;
-    this.#strips = stems.map((name) => ({ name, level: SUNG.includes(name) && !alone ? 0 : 1, muted: false, solo: false }));
-    this.#feed = new Feed({ url: this.#urlOf, renew: this.#renew, rate, total: samples, channels: 2 * stems.length });
+    // Sung stems are silent until the user moves their fader: the user sings instead.
+    const single = stems.length === 1;
+    this.#strips = stems.map((name) => ({ name, level: isVocal(name) && !single ? 0 : 1, muted: false, solo: false }));
+    this.#loader = new BlockLoader({ url: this.#url, renew: this.#renew, rate, total: samples, channels: 2 * stems.length });
     this.dispatchEvent(new Event("mix"));
   }
 
   /** Makes `context` and `masterNode` without playing. */
   prepare() {
-    if (this.#feed) this.#open();
+    if (this.#loader) this.#open();
   }
 
   toggle() {
@@ -100,10 +99,10 @@ export class Player extends EventTarget {
   }
 
   play() {
-    if (!this.#feed) return;
-    if (onStage !== this) {
-      onStage?.leave();
-      onStage = this;
+    if (!this.#loader) return;
+    if (active !== this) {
+      active?.release();
+      active = this;
     }
     if (this.#ended) this.#time = this.loop?.[0] ?? 0;
     this.#open();
@@ -121,20 +120,20 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  /** Also a paused jump reaches the server at once, so that it separates that part next. */
+  /** Seeks to a position in seconds. Also while paused it requests the block there, so that the server separates it next. */
   seek(seconds) {
     this.#end();
     this.#time = Math.max(0, seconds);
     this.#ended = false;
     if (this.playing) this.#begin(this.#time);
-    else if (this.#feed) {
-      const last = Math.ceil(this.#feed.total / this.#feed.blockFrames) - 1;
-      this.#feed.block(Math.min(last, Math.floor((this.#time * this.#feed.rate) / this.#feed.blockFrames))).catch(() => {});
+    else if (this.#loader) {
+      const last = Math.ceil(this.#loader.total / this.#loader.blockFrames) - 1;
+      this.#loader.block(Math.min(last, Math.floor((this.#time * this.#loader.rate) / this.#loader.blockFrames))).catch(() => {});
     }
     this.dispatchEvent(new Event("time"));
   }
 
-  /** Moves a fader (0 to 1.5), mutes or makes solo. */
+  /** Changes a strip: any of `{ level, muted, solo }`; `level` 0 to 1.5. */
   mix(name, change) {
     const strip = this.#strips.find((s) => s.name === name);
     if (!strip) return;
@@ -143,94 +142,94 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("mix"));
   }
 
-  /** Whether a stem can be heard as the faders stand. */
-  isHeard(name) {
+  /** Whether a stem is audible with the present levels, mutes and solos. */
+  isAudible(name) {
     const stem = this.#strips.findIndex((s) => s.name === name);
-    return stem >= 0 && gains(this.#strips)[stem] > 0;
+    return stem >= 0 && stripGains(this.#strips)[stem] > 0;
   }
 
-  /** Another key (semitones), tempo (0.5 to 1.5) or loop (`[from, to]` in seconds, or null). */
-  tune(change) {
-    const before = { ...this.#tuning };
-    Object.assign(this.#tuning, change);
-    const { key, tempo, loop } = this.#tuning;
+  /** Changes any of `{ key, tempo, loop }`: key in semitones, tempo 0.5 to 1.5, loop `[from, to]` in seconds or null. */
+  adjust(change) {
+    const before = { ...this.#settings };
+    Object.assign(this.#settings, change);
+    const { key, tempo, loop } = this.#settings;
     if (key === before.key && tempo === before.tempo && loop === before.loop) return;
     const neutral = key === 0 && tempo === 1;
-    if (this.#run && loop === before.loop && this.#run.stretched && !neutral) this.#run.tune({ key, tempo });
+    if (this.#run && loop === before.loop && this.#run.stretched && !neutral) this.#run.update({ key, tempo });
     else if (loop && loop !== before.loop && (this.time < loop[0] || this.time > loop[1] - LOOP_END_S)) this.seek(loop[0]);
     else if (this.#run) this.seek(this.time);
     this.dispatchEvent(new Event("mix"));
   }
 
-  /** Finds out whether key and tempo can be had here. */
-  async tryStretching() {
-    if (this.stretches !== null) return this.stretches;
+  /** Loads the time-stretching library; resolves to whether key and tempo can be changed. */
+  async enableStretching() {
+    if (this.canStretch !== null) return this.canStretch;
     try {
       this.#open();
       await loadStretcher(this.context);
-      this.stretches = true;
+      this.canStretch = true;
     } catch {
-      this.stretches = false;
+      this.canStretch = false;
     }
     this.dispatchEvent(new Event("mix"));
-    return this.stretches;
+    return this.canStretch;
   }
 
-  /** Gives everything back but the position and the mix. */
-  leave() {
+  /** Frees all audio resources; keeps the position and the mix. */
+  release() {
     this.pause();
     this.#unload();
-    if (onStage === this) onStage = null;
+    if (active === this) active = null;
   }
 
   #open() {
     if (this.context) return;
-    this.context = new AudioContext({ sampleRate: this.#feed.rate, latencyHint: "interactive" });
-    this.#graph = new MixGraph(this.context, this.#strips.length);
+    this.context = new AudioContext({ sampleRate: this.#loader.rate, latencyHint: "interactive" });
+    this.#bus = new MixBus(this.context, this.#strips.length);
     this.#applyGains(false);
   }
 
   #unload() {
     this.#end();
-    this.#feed?.clear();
-    this.#graph?.close();
+    this.#loader?.clear();
+    this.#bus?.close();
     this.context?.close();
-    this.context = this.#graph = null;
+    this.context = this.#bus = null;
   }
 
   #begin(from) {
     this.waiting = true;
-    const run = new Run({
-      feed: this.#feed,
+    const run = new PlaybackRun({
+      loader: this.#loader,
       context: this.context,
-      into: this.#graph.input,
+      into: this.#bus.input,
       from,
-      settings: this.#tuning,
-      onState: (state, problem) => run === this.#run && this.#hear(state, problem),
+      settings: this.#settings,
+      onState: (state, problem) => run === this.#run && this.#onRunState(state, problem),
     });
     this.#run = run;
-    this.#ticking ||= setInterval(() => this.dispatchEvent(new Event("time")), TICK_MS);
+    this.#timer ||= setInterval(() => this.dispatchEvent(new Event("time")), TICK_MS);
   }
 
   #end() {
     if (this.#run) this.#time = this.#run.position;
     this.#run?.stop();
     this.#run = null;
-    clearInterval(this.#ticking);
-    this.#ticking = 0;
+    clearInterval(this.#timer);
+    this.#timer = 0;
   }
 
-  #hear(state, problem) {
-    if (state === "waiting" || state === "sounding") {
+  #onRunState(state, problem) {
+    if (state === "waiting" || state === "playing") {
       this.waiting = state === "waiting";
     } else {
-      const stretching = this.#tuning.key !== 0 || this.#tuning.tempo !== 1;
+      const stretching = this.#settings.key !== 0 || this.#settings.tempo !== 1;
       this.failed = state === "problem";
       this.#ended = state === "ended";
       if (this.failed && stretching && !problem?.status) {
-        // The library is not there, or does not run here: then the song is played as it is.
-        this.stretches = false;
-        Object.assign(this.#tuning, { key: 0, tempo: 1 });
+        // The library is missing or does not run here: play the song unchanged.
+        this.canStretch = false;
+        Object.assign(this.#settings, { key: 0, tempo: 1 });
         this.failed = false;
         this.dispatchEvent(new Event("mix"));
         return this.#begin(this.#time);
@@ -240,8 +239,8 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  #applyGains(glide) {
-    gains(this.#strips).forEach((gain, stem) => this.#graph?.setGain(stem, gain, glide));
+  #applyGains(smooth) {
+    stripGains(this.#strips).forEach((gain, stem) => this.#bus?.setGain(stem, gain, smooth));
   }
 
   #changed() {

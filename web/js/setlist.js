@@ -1,16 +1,16 @@
-// The list of cards on the page: which there are, in what order, how files become cards, and which one the keys are for.
+// The list of song cards: adds, orders and removes them, uploads files, and routes shortcuts to the current card.
 
 import { announce } from "./announcer.js";
-import { listenToKeys } from "./keys.js";
+import { listenToShortcuts } from "./shortcuts.js";
 import * as library from "./library.js";
 import { listenToMediaKeys } from "./media-keys.js";
-import { playerOnStage } from "./player.js";
+import { activePlayer } from "./player.js";
 import { percent, text } from "./strings.js";
-import { TrackCard } from "./track-card.js";
+import { TrackCard } from "./card/track-card.js";
 import { upload } from "./upload.js";
 
 const cards = [];
-let tools = null;
+let libraryBar = null;
 const list = document.getElementById("setlist");
 
 /** Brings back the songs of earlier visits. */
@@ -19,21 +19,21 @@ export async function open() {
     add(name || text.untitled, "last").restore({ id, passcode });
   }
   refresh();
-  listenToKeys(currentCard);
+  listenToShortcuts(currentCard);
   listenToMediaKeys((player) => cards.find((card) => card.player === player));
-  // What stands above the songs must not push them down later.
-  await tools;
+  // The bar above the songs must be there before they are shown, so that they do not move.
+  await libraryBar;
 }
 
-/** Makes a card of each file, the first on top, and sends them. */
-export function handIn(files, model) {
+/** Adds a card for each file, the first on top, and uploads them. */
+export function uploadFiles(files, model) {
   const now = Date.now();
   const newest = files.map((file) => file.name).reverse().map((name) => add(name)).reverse();
   files.forEach((file, i) => send(file, model, newest[i], now - i));
 }
 
-/** Shows a song that somebody shared, at the top; one that is here already stays where it is. */
-export function bring({ id, passcode, name }) {
+/** Shows a song at the top, or scrolls to it if it is in the list already. */
+export function showSong({ id, passcode, name }) {
   const card = cards.find((card) => card.id === id) ?? add(name);
   if (!card.id) card.restore({ id, passcode });
   card.root.scrollIntoView({ block: "nearest" });
@@ -45,16 +45,16 @@ export const titleOf = (id) => cards.find((card) => card.id === id)?.title;
 function send(file, model, card, added) {
   card.uploading("waiting");
   let lost = false;
-  const withdraw = upload(file, model, {
+  const cancel = upload(file, model, {
     begun: () => card.uploading("uploading", { fraction: 0 }),
     progress: ({ fraction, speed, secondsLeft }) => {
-      if (lost) announce(text.uploads.saidBack(card.title));
+      if (lost) announce(text.uploads.announceBack(card.title));
       lost = false;
       if (fraction === 1) return card.uploading("arrived");
       card.uploading("uploading", { fraction, words: text.uploads.progress(fraction, speed, secondsLeft) });
     },
     lost: ({ fraction, seconds, elsewhere }) => {
-      if (!lost) announce(text.uploads.saidLost(card.title));
+      if (!lost) announce(text.uploads.announceLost(card.title));
       lost = true;
       const words = elsewhere ? text.uploads.elsewhere(seconds) : text.uploads.lost(fraction, seconds);
       card.uploading("busy", { fraction, words });
@@ -65,17 +65,17 @@ function send(file, model, card, added) {
       card.follow({ id, passcode }, state);
     },
     failed: (problem) => {
-      const worthRetrying = problem.status === 0 || problem.status === 429 || problem.status >= 500;
-      card.fail(problem, worthRetrying ? () => send(file, model, card, added) : null);
+      const isRetryable = problem.status === 0 || problem.status === 429 || problem.status >= 500;
+      card.fail(problem, isRetryable ? () => send(file, model, card, added) : null);
     },
   });
-  card.withdrawWith(withdraw);
+  card.onCancelUpload(cancel);
 }
 
 /** A new card, at the top. */
 function add(name, where = "first") {
   const card = new TrackCard(name);
-  card.onForgotten = forget;
+  card.onRemoved = remove;
   card.onChanged = changed;
   if (where === "first") {
     cards.unshift(card);
@@ -90,10 +90,10 @@ function add(name, where = "first") {
 
 /** The card that plays, or else the first one that could. */
 function currentCard() {
-  return cards.find((card) => card.player === playerOnStage()) ?? cards.find((card) => card.playable);
+  return cards.find((card) => card.player === activePlayer()) ?? cards.find((card) => card.playable);
 }
 
-function forget(card, id) {
+function remove(card, id) {
   const hadFocus = card.root.contains(document.activeElement);
   if (id) library.forget(id);
   const at = cards.indexOf(card);
@@ -107,17 +107,17 @@ function forget(card, id) {
 
 function refresh() {
   document.documentElement.dataset.songs = cards.length ? "some" : "none";
-  if (cards.length > 1) tools ??= import("./library-bar.js").then((module) => module.libraryBar(() => cards));
+  if (cards.length > 1) libraryBar ??= import("./library-bar.js").then((module) => module.libraryBar(() => cards));
   changed();
 }
 
 function changed() {
-  tools?.then((bar) => bar.update());
-  showInTab();
+  libraryBar?.then((bar) => bar.update());
+  updateTitle();
 }
 
-/** The browser's tab tells what is playing, or else how far the first unfinished song is. */
-function showInTab() {
+/** The tab's title shows what is playing, or else the progress of the first unfinished song. */
+function updateTitle() {
   const playing = cards.find((card) => card.player.playing);
   const running = cards.findLast((card) => card.state === "separating");
   document.documentElement.toggleAttribute("data-playing", Boolean(playing));

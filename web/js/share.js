@@ -1,10 +1,10 @@
-// The button on a card that shares its song: with the system's sheet where fingers are used, else as a copied link.
+// The share button on a card: the system's share sheet on touch devices, else a copied link.
 
 import { announce } from "./announcer.js";
 import { linkTo } from "./song-link.js";
 import { text } from "./strings.js";
 
-const THANKS_MS = 2500;
+const CONFIRM_MS = 2500;
 
 export const share = { name: "share", attach };
 
@@ -17,25 +17,25 @@ function attach(card) {
     button.setAttribute("aria-label", text.share.of(card.title));
     button.hidden = card.state === "failed" || card.state === "cancelled";
   };
-  let thanks = 0;
+  let confirmTimer = 0;
   button.addEventListener("click", async () => {
-    const done = await hand(card);
+    const done = await shareSong(card);
     if (done !== "copied") return;
-    clearTimeout(thanks);
+    clearTimeout(confirmTimer);
     words.textContent = text.share.copied;
     button.toggleAttribute("data-done", true);
-    announce(text.share.saidCopied(card.title));
-    thanks = setTimeout(() => {
+    announce(text.share.announceCopied(card.title));
+    confirmTimer = setTimeout(() => {
       button.toggleAttribute("data-done", false);
       show();
-    }, THANKS_MS);
+    }, CONFIRM_MS);
   });
   card.addEventListener("changed", () => button.hasAttribute("data-done") || show());
   show();
   card.parts.state.after(button);
 }
 
-async function hand(card) {
+async function shareSong(card) {
   const url = linkTo(card.key);
   if (navigator.share && matchMedia("(pointer: coarse)").matches) {
     try {
@@ -45,19 +45,19 @@ async function hand(card) {
       if (error.name === "AbortError") return "left";
     }
   }
-  if (await copied(url)) return "copied";
+  if (await copyText(url)) return "copied";
   prompt(text.share.byHand, url);
   return "shown";
 }
 
-/** Without https a page has no clipboard of its own; what is selected can be copied all the same. */
-async function copied(words) {
+/** Without https there is no Clipboard API; copying a selection still works. */
+async function copyText(words) {
   try {
     await navigator.clipboard.writeText(words);
     return true;
   } catch {
     const field = document.createElement("textarea");
-    field.className = "unseen";
+    field.className = "visually-hidden";
     field.value = words;
     const focused = document.activeElement;
     document.body.append(field);

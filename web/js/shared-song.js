@@ -1,4 +1,4 @@
-// Takes the song of a shared link into this browser's library, and its passcode out of the address bar.
+// Adds the song of a shared link to this browser's library, and removes the passcode from the address bar.
 
 import * as api from "./api.js";
 import { announce } from "./announcer.js";
@@ -6,11 +6,11 @@ import * as library from "./library.js";
 import { keyIn } from "./song-link.js";
 import { text } from "./strings.js";
 
-/** `{ song: { id, passcode, name } }`, or `{ trouble }`: why there is none, as a sentence. */
-export async function takeFromAddress() {
+/** `{ song: { id, passcode, name } }`, or `{ problem }`: why there is none, as a sentence. */
+export async function addSharedSong() {
   const key = keyIn(location.hash);
   history.replaceState(null, "", location.pathname + location.search);
-  if (!key) return { trouble: text.share.broken };
+  if (!key) return { problem: text.share.broken };
   try {
     const track = await api.track(key);
     const song = { ...key, name: track.file_name };
@@ -20,6 +20,6 @@ export async function takeFromAddress() {
     }
     return { song };
   } catch (problem) {
-    return { trouble: problem.status === 0 || problem.status >= 500 ? text.share.offline : text.share.gone };
+    return { problem: problem.status === 0 || problem.status >= 500 ? text.share.offline : text.share.gone };
   }
 }

@@ -1,10 +1,10 @@
-// The address that opens a shared song: id and passcode stand behind the #, which is never sent to any server.
+// The link to a shared song: id and passcode are in the fragment, which is never sent to a server.
 
 const SHAPE = /^#song=([a-z0-9]{1,40})\.([A-Za-z0-9-]{8,64})$/;
 
 export const linkTo = ({ id, passcode }) => `${location.origin}/#song=${id}.${passcode}`;
 
-/** `{ id, passcode }`, or null where the link is broken. */
+/** `{ id, passcode }`, or null for a malformed fragment. */
 export function keyIn(hash) {
   const [, id, passcode] = hash.match(SHAPE) ?? [];
   return id ? { id, passcode } : null;

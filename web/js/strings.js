@@ -1,4 +1,4 @@
-// Every English text on the page, and how times, sizes and names are written. One file: a translation is one file, too.
+// Every English text on the page, and the formats of times, sizes and names. One file, because it is a table of texts.
 
 const WORD_FOR_STEM = { instrumental: "Instrumental", vocals: "Vocals" };
 
@@ -17,7 +17,7 @@ export function clock(seconds) {
 /** 75.43 → "1:15.4" */
 export const tenths = (seconds) => `${clock(Math.floor(seconds * 10 + 1e-6) / 10)}.${Math.floor(seconds * 10 + 1e-6) % 10}`;
 
-/** 75 → "1 minute 15 seconds", for ears */
+/** 75 → "1 minute 15 seconds", for screen readers */
 export function spokenTime(seconds) {
   const whole = Math.max(0, Math.round(seconds || 0));
   const count = (n, unit) => (n ? `${n} ${unit}${n === 1 ? "" : "s"}` : "");
@@ -53,10 +53,10 @@ export const clockTime = (date) => timeOfDay.format(date);
 /** "part 3" at the beginning of a sentence */
 export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
-/** How far something is: never full before the end. */
+/** A progress in whole percent, rounded down: 100 % only at the end. */
 export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
 
-/** How much of something there is. */
+/** A fraction in whole percent. */
 export const share = (fraction) => `${Math.round(fraction * 100)} %`;
 
 export const text = {
@@ -103,11 +103,11 @@ export const text = {
   play: (title) => `Play ${title}`,
   pause: (title) => `Pause ${title}`,
   progress: (title) => `Progress of ${title}`,
-  keys: "Shortcuts",
-  keysTitle: "Keyboard shortcuts",
-  keysClose: "Close",
+  shortcuts: "Shortcuts",
+  shortcutsTitle: "Keyboard shortcuts",
+  shortcutsClose: "Close",
   /** Keys, and what they do. */
-  keyActs: [
+  shortcutList: [
     [["Space"], "Play and pause"],
     [["←", "→"], "Five seconds back and on"],
     [["Home"], "To the beginning"],
@@ -162,19 +162,19 @@ export const text = {
   partCount: (done, all) => `${done} of ${all} done`,
   partsRetried: (n) => `, ${n} tried again`,
 
-  workersPanel: "Workers",
-  workers: "Workers",
-  whatHappened: "What happened",
-  banner: "The broker is not connected. Songs are accepted all the same, and wait until it is back.",
-  nothingYet: "Nothing has happened yet.",
-  workersPanelTexts: {
+  workersTitle: "Workers",
+  workersList: "Workers",
+  eventLog: "What happened",
+  brokerBanner: "The broker is not connected. Songs are accepted all the same, and wait until it is back.",
+  noEvents: "Nothing has happened yet.",
+  workersPanel: {
     nobody: "No workers",
-    nobodyComes: "No workers: songs wait until one joins",
+    nobodyForSongs: "No workers: songs wait until one joins",
     count: (n, word) => (n ? `${n} ${word}` : ""),
     workers: (n) => `${n} worker${n === 1 ? "" : "s"}`,
     summary: { working: "busy", resting: "resting", suspect: "silent", crashed: "crashed", gone: "gone" },
     disconnected: "Broker not connected: songs wait",
-    look: {
+    status: {
       idle: "Idle",
       working: "Working",
       resting: "Resting",
@@ -184,9 +184,9 @@ export const text = {
       crashed: "Crashed",
     },
     part: (chunk, title) => `part ${chunk + 1}` + (title ? ` of ${title}` : ""),
-    again: "again",
-    waits: "waits for a part",
-    heard: (date) => `last heard ${clockTime(date)}`,
+    retried: "again",
+    idle: "waits for a part",
+    lastSeen: (date) => `last heard ${clockTime(date)}`,
     goesBack: (part) => `${part} goes back`,
     wentTo: (part, worker) => `${part} went to ${worker}`,
     counts: { served: "done", failures: "failed", lost: "lost", refused: "refused" },
@@ -202,7 +202,7 @@ export const text = {
       ]
         .filter(Boolean)
         .join(" · "),
-    figures: {
+    metrics: {
       tracks: "Songs",
       backlog: "Parts waiting",
       inFlight: "Handed out",
@@ -212,14 +212,14 @@ export const text = {
     },
     ofAtMost: (n, bound) => `${n} of ${bound}`,
     broker: (connected) => (connected ? "connected" : "not connected"),
-    many: (n) => `${n} things went wrong among the workers.`,
+    many: (n) => `${n} problems with the workers.`,
     brokerLost: "The broker is not connected. Songs wait.",
     brokerBack: "The broker is connected again.",
   },
 
   record: {
     open: "Record yourself",
-    recorder: (title) => `Record yourself to ${title}`,
+    label: (title) => `Record yourself to ${title}`,
     record: "Record",
     stop: "Stop recording",
     again: "Record again",
@@ -231,7 +231,7 @@ export const text = {
     measure: "Measure the delay",
     measuring: "Clicks are played now. Let the microphone hear them.",
     measured: (seconds) => `Measured: your voice comes in ${Math.round(seconds * 1000)} ms late, and is moved by that.`,
-    notHeard: "The microphone did not hear the clicks. Turn the loudspeakers up, hold a headphone to the microphone, and try again.",
+    notDetected: "The microphone did not hear the clicks. Turn the loudspeakers up, hold a headphone to the microphone, and try again.",
     delay: ({ seconds, measured }) => `Delay ${Math.round(seconds * 1000)} ms, ${measured ? "measured" : "as the device tells"}`,
     noDelay: "Delay not known yet",
     state: {
@@ -266,18 +266,18 @@ export const text = {
     saved: (name) => `${name} is saved.`,
   },
 
-  keep: {
+  offline: {
     keep: (size) => `Keep offline (${size})`,
     keeping: (fraction) => `Keeping ${percent(fraction)}`,
     kept: (size) => `Kept offline (${size})`,
-    dropSure: "Take it off this device?",
-    noRoom: (size) => `There is no room for ${size} in this browser: take another song off this device, or free some space.`,
+    removeSure: "Take it off this device?",
+    noSpace: (size) => `There is no room for ${size} in this browser: take another song off this device, or free some space.`,
     failed: "The song could not be kept: the connection was lost. Press again to go on.",
     done: (title) => `${title} is kept on this device, and plays without the server.`,
-    dropped: (title) => `${title} is no longer kept on this device.`,
+    removed: (title) => `${title} is no longer kept on this device.`,
   },
 
-  say: {
+  announce: {
     added: (title) => `${title}: upload begun.`,
     decoding: (title) => `${title}: uploaded, reading the song.`,
     playable: (title) => `${title}: the first seconds can be played.`,
@@ -288,7 +288,7 @@ export const text = {
     removed: (title) => `${title}: removed.`,
   },
 
-  refused: {
+  rejected: {
     empty: (name) => `“${name}” is empty.`,
     type: (name) => `“${name}” is not audio or video.`,
     size: (name, size, limit) => `“${name}” is ${bytes(size)}; the limit here is ${bytes(limit)}.`,
@@ -305,8 +305,8 @@ export const text = {
     elsewhere: (seconds) => `Another window uploads this file. Looking again in ${Math.ceil(seconds)} s`,
     unfinished: (name, fraction) =>
       `“${name}” has arrived to ${percent(fraction)}. Choose it again with the same model, and it goes on from there.`,
-    saidLost: (title) => `${title}: connection lost. The upload goes on when it is back.`,
-    saidBack: (title) => `${title}: connected again, the upload goes on.`,
+    announceLost: (title) => `${title}: connection lost. The upload goes on when it is back.`,
+    announceBack: (title) => `${title}: connected again, the upload goes on.`,
     unreadable: "The file cannot be read any more",
     unreadableDetail: (name) => `“${name}” was moved, changed or deleted while it was being uploaded. Choose it again.`,
   },
@@ -316,7 +316,7 @@ export const text = {
     searchHint: "Search (press /)",
     found: (n, all) => `${n} of ${all} songs`,
     nothing: (words) => `None of your songs matches “${words}”.`,
-    several: "Download several",
+    batch: "Download several",
     chosenSongs: "Songs",
     all: "All of them",
     what: "What of them",
@@ -334,7 +334,7 @@ export const text = {
     of: (title) => `Share ${title}`,
     explain: "Copies a link. Whoever has it can listen to this song, download it and remove it.",
     copied: "Link copied",
-    saidCopied: (title) => `The link to ${title} was copied. Whoever has it can listen, download and remove the song.`,
+    announceCopied: (title) => `The link to ${title} was copied. Whoever has it can listen, download and remove the song.`,
     byHand: "Copy this link:",
     broken: "This link is not complete. Ask for it again.",
     gone: "The song behind this link is gone, or the link is wrong.",
@@ -342,7 +342,7 @@ export const text = {
     taken: (title) => `${title} was added to your songs.`,
   },
 
-  trouble: {
+  problem: {
     network: "The connection was lost",
     networkDetail: "The song did not arrive.",
     refused: "The server refused this song",

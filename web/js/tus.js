@@ -1,70 +1,74 @@
-// Sends one file in parts by the tus protocol (1.0.0) and, whatever happens to the connection, goes on where the server is.
+// Uploads one file in parts by the tus protocol (1.0.0). After an error it resumes at the server's offset.
 
-import { ask } from "./ask.js";
+import { sendRequest } from "./xhr.js";
 import { Problem } from "./api.js";
 import { text } from "./strings.js";
-import { forgetUpload, rememberUpload, uploadAddress } from "./upload-memory.js";
+import { forgetUpload, rememberUpload, uploadUrlOf } from "./upload-store.js";
 
 const UPLOADS = "/api/v1/uploads";
 const PART_BYTES = 8 << 20;
-const PAUSES_S = [0.5, 1, 2, 4, 8, 15, 30];
-/** The upload stands as it is and another try may work: no connection, a proxy without its server, another writer, … */
-const IN_USE = 423;
-const PASSING = [0, 408, 409, IN_USE, 460, 502, 504];
+const BACK_OFF_S = [0.5, 1, 2, 4, 8, 15, 30];
+/** Another request writes to this upload. */
+const LOCKED = 423;
+/** Statuses after which the upload can be resumed: no connection, a proxy without its server, a locked upload, … */
+const TRANSIENT = [0, 408, 409, LOCKED, 460, 502, 504];
 const GONE = [404, 410];
-const MAX_NEW_BEGINNINGS = 3;
+const MAX_RESTARTS = 3;
 
-/** Gives what the server answers to a song that it takes; throws a Problem. */
-export async function sendInParts(file, model, { signal, progress, lost }) {
-  const upload = { file, model, signal, progress, at: 0, url: uploadAddress(file, model) };
-  let [failures, beginnings] = [0, 0];
+/**
+ * Resolves to the created track `{ id, passcode, … }`; throws a Problem. `progress(bytes)` reports what the server has;
+ * `lost({ sent, seconds, elsewhere })` counts down to the next attempt.
+ */
+export async function uploadInParts(file, model, { signal, progress, lost }) {
+  const upload = { file, model, signal, progress, at: 0, url: uploadUrlOf(file, model) };
+  let [failures, restarts] = [0, 0];
   for (;;) {
     const before = upload.at;
     try {
-      return await goOn(upload);
+      return await resume(upload);
     } catch (problem) {
       if (signal.aborted) throw problem;
       const gone = upload.url && GONE.includes(problem.status);
-      if (gone && (beginnings += 1) <= MAX_NEW_BEGINNINGS) {
+      if (gone && (restarts += 1) <= MAX_RESTARTS) {
         forgetUpload(file, model);
         [upload.url, upload.at] = [null, 0];
         continue;
       }
-      if (!PASSING.includes(problem.status)) throw settled(upload, problem);
+      if (!TRANSIENT.includes(problem.status)) throw forgetIfFinal(upload, problem);
       await checkReadable(file);
       failures = upload.at > before ? 0 : failures + 1;
-      // The server may only not have noticed yet that this page's own connection was cut.
-      const elsewhere = problem.status === IN_USE && failures > 3;
-      const tell = (seconds) => lost({ sent: upload.at, seconds, elsewhere });
-      await pause(PAUSES_S[Math.min(failures, PAUSES_S.length - 1)], signal, tell);
+      // At first the lock may be left over from this page's own lost connection.
+      const elsewhere = problem.status === LOCKED && failures > 3;
+      const onWait = (seconds) => lost({ sent: upload.at, seconds, elsewhere });
+      await wait(BACK_OFF_S[Math.min(failures, BACK_OFF_S.length - 1)], signal, onWait);
     }
   }
 }
 
-async function goOn(upload) {
+async function resume(upload) {
   upload.url ??= await create(upload);
   for (;;) {
-    const standing = JSON.parse((await request("GET", upload)).responseText);
-    if (standing.id) {
+    const status = JSON.parse((await request("GET", upload)).responseText);
+    if (status.id) {
       forgetUpload(upload.file, upload.model);
-      return standing;
+      return status;
     }
-    upload.at = standing.offset;
-    // At least one: an empty part at the end asks once more for the track.
+    upload.at = status.offset;
+    // At least one request: with an empty part the server answers with the track again.
     do await sendPart(upload);
     while (upload.at < upload.file.size);
   }
 }
 
 async function create({ file, model, signal }) {
-  const words = Object.entries({ filename: file.name, model: model ?? "" }).filter(([, value]) => value);
+  const metadata = Object.entries({ filename: file.name, model: model ?? "" }).filter(([, value]) => value);
   const headers = {
     "Tus-Resumable": "1.0.0",
     "Upload-Length": String(file.size),
-    "Upload-Metadata": words.map(([key, value]) => `${key} ${base64(value)}`).join(","),
+    "Upload-Metadata": metadata.map(([key, value]) => `${key} ${base64(value)}`).join(","),
   };
   try {
-    const answer = await ask("POST", UPLOADS, { headers, signal });
+    const answer = await sendRequest("POST", UPLOADS, { headers, signal });
     // Only the path: behind a proxy the server may not know its own name.
     const url = new URL(answer.getResponseHeader("Location"), location.href).pathname;
     rememberUpload(file, model, url);
@@ -82,22 +86,22 @@ async function sendPart(upload) {
   const answer = await request("PATCH", upload, {
     headers: { "Upload-Offset": String(at), "Content-Type": "application/offset+octet-stream" },
     body: part,
-    sent: (bytes) => upload.progress(Math.min(at + bytes, at + part.size)),
+    onSent: (bytes) => upload.progress(Math.min(at + bytes, at + part.size)),
   });
   upload.at = Number(answer.getResponseHeader("Upload-Offset"));
 }
 
 function request(method, { url, signal }, { headers = {}, ...rest } = {}) {
-  return ask(method, url, { signal, headers: { "Tus-Resumable": "1.0.0", ...headers }, ...rest });
+  return sendRequest(method, url, { signal, headers: { "Tus-Resumable": "1.0.0", ...headers }, ...rest });
 }
 
-/** What the server has refused for good is not gone on with when the file is chosen again. */
-function settled({ file, model }, problem) {
+/** An upload that the server has finally refused is not resumed when the file is chosen again. */
+function forgetIfFinal({ file, model }, problem) {
   if (problem.status >= 400 && problem.status < 500 && problem.status !== 429) forgetUpload(file, model);
   return problem;
 }
 
-/** A file that was moved or changed cannot be told from a lost connection by the request alone. */
+/** Throws if the file was moved or changed: the request alone fails in the same way as on a lost connection. */
 async function checkReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
@@ -106,12 +110,12 @@ async function checkReadable(file) {
   }
 }
 
-/** Counts down; ends early when the browser says that it is connected again. */
-async function pause(seconds, signal, tell) {
+/** Counts down; ends early when the browser is online again. */
+async function wait(seconds, signal, onWait) {
   const back = new AbortController();
   addEventListener("online", () => back.abort(), { once: true, signal });
   for (let left = seconds; left > 0 && !signal.aborted && !back.signal.aborted; left -= 1) {
-    tell(left);
+    onWait(left);
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, Math.min(left, 1) * 1000);
       for (const end of [signal, back.signal]) end.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });

@@ -1,27 +1,27 @@
-// Sends songs to the server one after another, with progress, and goes on after a lost connection.
+// The upload queue: uploads files one after another, and retries while the server is busy.
 
 import { Problem } from "./api.js";
-import { sendAsForm } from "./form-upload.js";
-import { withdrawUpload } from "./upload-memory.js";
-import { sendInParts } from "./tus.js";
+import { uploadForm } from "./form-upload.js";
+import { cancelUpload } from "./upload-store.js";
+import { uploadInParts } from "./tus.js";
 
 const FALLBACK_RETRY_S = 5;
 const MAX_BUSY_RETRIES = 20;
 
 const queue = [];
 let current = null;
-let send = sendInParts;
+let send = uploadInParts;
 
 /**
  * Queues a file. Calls `handlers.begun()`, `.progress({ fraction, speed, secondsLeft })`, `.busy(seconds)`,
  * `.lost({ fraction, seconds, elsewhere })` while the connection is away or another window sends the file, then `.accepted(track)` or `.failed(problem)`.
- * The returned function withdraws it at any time.
+ * The returned function cancels it at any time.
  */
 export function upload(file, model, handlers) {
-  const job = { file, model, handlers, leaving: new AbortController() };
+  const job = { file, model, handlers, abort: new AbortController() };
   queue.push(job);
   next();
-  return () => withdraw(job);
+  return () => cancel(job);
 }
 
 function next() {
@@ -31,49 +31,49 @@ function next() {
 }
 
 async function run(job) {
-  let tell = () => {};
+  let report = () => {};
   try {
     job.handlers.begun();
-    const track = await handIn(job);
-    tell = () => job.handlers.accepted(track);
+    const track = await sendWhenReady(job);
+    report = () => job.handlers.accepted(track);
   } catch (problem) {
-    tell = () => job.handlers.failed(problem instanceof Problem ? problem : new Problem());
+    report = () => job.handlers.failed(problem instanceof Problem ? problem : new Problem());
   }
   try {
-    if (!job.leaving.signal.aborted) tell();
+    if (!job.abort.signal.aborted) report();
   } finally {
     if (current === job) current = null;
     next();
   }
 }
 
-function withdraw(job) {
+function cancel(job) {
   const place = queue.indexOf(job);
   if (place >= 0) queue.splice(place, 1);
-  job.leaving.abort();
-  withdrawUpload(job.file, job.model);
+  job.abort.abort();
+  cancelUpload(job.file, job.model);
 }
 
-/** Asks again, after as long as it says, when the server is busy. */
-async function handIn(job) {
+/** Sends a file; while the server is busy, waits as long as its `Retry-After` says. */
+async function sendWhenReady(job) {
   for (let busy = 0; ; busy += 1) {
     try {
       return await sendOnce(job);
     } catch (problem) {
       const isBusy = problem.status === 503 || problem.status === 429;
-      if (!isBusy || busy === MAX_BUSY_RETRIES || job.leaving.signal.aborted) throw problem;
+      if (!isBusy || busy === MAX_BUSY_RETRIES || job.abort.signal.aborted) throw problem;
       await countDown(job, problem.retryAfter || FALLBACK_RETRY_S);
     }
   }
 }
 
 async function sendOnce(job) {
-  const { file, model, handlers, leaving } = job;
-  const meter = speedometer();
+  const { file, model, handlers, abort } = job;
+  const speedOf = speedMeter();
   const options = {
-    signal: leaving.signal,
+    signal: abort.signal,
     progress: (sent) => {
-      const speed = meter(sent);
+      const speed = speedOf(sent);
       handlers.progress({ fraction: sent / file.size, speed, secondsLeft: (file.size - sent) / speed });
     },
     lost: ({ sent, ...rest }) => handlers.lost({ fraction: sent / file.size, ...rest }),
@@ -82,21 +82,21 @@ async function sendOnce(job) {
     return await send(file, model, options);
   } catch (problem) {
     if (!problem.notOffered) throw problem;
-    // An older server, or a proxy that lets only forms through.
-    send = sendAsForm;
+    // The server, or a proxy in front of it, does not support resumable uploads.
+    send = uploadForm;
     return send(file, model, options);
   }
 }
 
 async function countDown(job, seconds) {
-  for (let left = seconds; left > 0 && !job.leaving.signal.aborted; left -= 1) {
+  for (let left = seconds; left > 0 && !job.abort.signal.aborted; left -= 1) {
     job.handlers.busy(left);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
 
-/** Bytes a second, smoothed, so that the time left does not jump about; what was there already does not count. */
-function speedometer() {
+/** Returns a function that turns bytes sent so far into bytes per second, smoothed; bytes of earlier attempts do not count. */
+function speedMeter() {
   let [lastBytes, lastTime, rate] = [null, performance.now(), 0];
   return (sent) => {
     const now = performance.now();

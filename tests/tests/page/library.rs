@@ -1,38 +1,38 @@
-//! This browser's songs: found again, shared with another browser, downloaded together.
+//! The song library: search, shared links, batch download.
 
-use crate::looks::every_view;
-use crate::stage::{Stage, short_song};
+use crate::layout::every_view;
+use crate::page::{Page, short_song};
 use karaoke_tests::sound::Sound;
 use karaoke_tests::wait::until_sync;
 use karaoke_tests::{Browser, Node};
 use std::collections::BTreeMap;
 use std::io::Read;
 
-fn second() -> Vec<u8> {
+fn one_second() -> Vec<u8> {
     Sound { rate: 44_100, samples: short_song().samples[..88_200].to_vec() }.wav_16()
 }
 
-fn hand_in_all(stage: &Stage, names: &[&str]) {
-    let files: Vec<_> = names.iter().map(|name| stage.file(&format!("{name}.wav"), &second())).collect();
-    let button = stage.browser.find("button", "Choose songs");
+fn upload_all(page: &Page, names: &[&str]) {
+    let files: Vec<_> = names.iter().map(|name| page.file(&format!("{name}.wav"), &one_second())).collect();
+    let button = page.browser.find("button", "Choose songs");
     let paths: Vec<_> = files.iter().map(|path| path.as_path()).collect();
-    stage.browser.choose_files(&paths, || button.click());
+    page.browser.choose_files(&paths, || button.click());
     for name in names {
-        stage.until_card(name, "Ready to sing");
+        page.until_card(name, "Ready to sing");
     }
 }
 
-fn seen(stage: &Stage) -> Vec<String> {
-    stage.browser.all("article").into_iter().map(|(name, _)| name).collect()
+fn shown_titles(page: &Page) -> Vec<String> {
+    page.browser.all("article").into_iter().map(|(name, _)| name).collect()
 }
 
 #[test]
-fn a_song_is_found_by_what_one_remembers_of_it() {
-    let stage = Stage::quick();
-    let browser = &stage.browser;
-    hand_in_all(&stage, &["Für Elise", "Waterloo", "Yesterday", "Imagine", "Hurt"]);
-    assert!(browser.look_for("searchbox", "Search your songs").is_none(), "five are seen at a glance");
-    hand_in_all(&stage, &["Hallelujah"]);
+fn search_finds_songs_without_accents_and_case() {
+    let page = Page::quick();
+    let browser = &page.browser;
+    upload_all(&page, &["Für Elise", "Waterloo", "Yesterday", "Imagine", "Hurt"]);
+    assert!(browser.look_for("searchbox", "Search your songs").is_none(), "no search for five songs");
+    upload_all(&page, &["Hallelujah"]);
     let search = browser.find("searchbox", "Search your songs");
     browser.js("document.activeElement.blur()");
     browser.press("/");
@@ -41,34 +41,34 @@ fn a_song_is_found_by_what_one_remembers_of_it() {
         search.js(&format!("(this.value = '{words}', this.dispatchEvent(new Event('input')), null)"));
     };
     find("fur");
-    until_sync("it is found", || (seen(&stage) == ["Für Elise"]).then_some(()));
+    until_sync("it is found", || (shown_titles(&page) == ["Für Elise"]).then_some(()));
     browser.until("document.getElementById('announcer').textContent === '1 of 6 songs'");
     find("nothing like it");
     browser.until("document.body.innerText.includes('None of your songs matches “nothing like it”.')");
     browser.press("Escape");
-    until_sync("all are there", || (seen(&stage).len() == 6).then_some(()));
+    until_sync("all are there", || (shown_titles(&page).len() == 6).then_some(()));
     browser.reload();
     browser.find("searchbox", "Search your songs");
     let shifts = browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts < 0.01, "the page jumped while it came back: {shifts}");
-    every_view(&stage, "library");
+    every_view(&page, "library");
 }
 
 #[test]
-fn a_shared_link_opens_the_song_in_another_browser_and_nothing_of_it_stays_in_the_address() {
-    let stage = Stage::quick();
-    stage.hand_in("My Song.wav", &short_song().wav_16());
-    stage.until_card("My Song", "Ready to sing");
-    stage.browser.find("button", "Share My Song").click();
-    stage.browser.until("document.body.innerText.includes('Link copied')");
-    let link = stage.browser.clipboard();
-    assert!(link.starts_with(&format!("{}/#song=", stage.program.url)), "{link}");
+fn a_shared_link_opens_the_song_and_is_removed_from_the_address() {
+    let page = Page::quick();
+    page.upload("My Song.wav", &short_song().wav_16());
+    page.until_card("My Song", "Ready to sing");
+    page.browser.find("button", "Share My Song").click();
+    page.browser.until("document.body.innerText.includes('Link copied')");
+    let link = page.browser.clipboard();
+    assert!(link.starts_with(&format!("{}/#song=", page.program.url)), "{link}");
 
     let other = Browser::start();
     other.open(&link);
     let card = |browser: &Browser| browser.look_for("article", "My Song").is_some();
     until_sync("it is there", || card(&other).then_some(()));
-    assert_eq!(other.js("location.href"), format!("{}/", stage.program.url));
+    assert_eq!(other.js("location.href"), format!("{}/", page.program.url));
     other.find("button", "Play My Song").click();
     other.until("audioProbe.playing[0]?.currentTime > 0.1");
     other.reload();
@@ -88,14 +88,14 @@ fn a_shared_link_opens_the_song_in_another_browser_and_nothing_of_it_stays_in_th
 }
 
 #[test]
-fn several_songs_are_downloaded_as_one_file() {
-    let stage = Stage::quick();
-    let browser = &stage.browser;
-    hand_in_all(&stage, &["Waterloo", "Yesterday", "Imagine"]);
+fn several_songs_are_downloaded_as_one_zip() {
+    let page = Page::quick();
+    let browser = &page.browser;
+    upload_all(&page, &["Waterloo", "Yesterday", "Imagine"]);
     let dir = browser.take_downloads();
     browser.find("button", "Download several").click();
     browser.find("dialog", "Download several");
-    every_view(&stage, "batch");
+    every_view(&page, "batch");
     browser.view(1440, 900);
     browser.find("checkbox", "Yesterday").click();
     browser.find("radio", "Every stem").click();
@@ -110,7 +110,7 @@ fn several_songs_are_downloaded_as_one_file() {
         file.read_to_end(&mut bytes).expect("whole, by its checksum");
         sizes.insert(file.name().expect("a name").into_owned(), bytes.len());
     }
-    let whole = second().len();
+    let whole = one_second().len();
     let names = [
         "Imagine (Instrumental).wav",
         "Imagine (Vocals).wav",

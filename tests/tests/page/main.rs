@@ -1,23 +1,26 @@
-//! The page in a real browser with the real program behind it: what a person does, sees and hears.
+//! Tests of the page in a real browser with the real program.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
-mod access;
+mod accessibility;
 mod axe;
-mod choice;
-mod leaving;
+mod first_visit;
+mod layout;
 mod library;
-mod looks;
 mod lyrics;
-mod mixing;
+mod lyrics_editor;
+mod mixer;
+mod model_choice;
 mod offline;
+mod page;
+mod page_versions;
+mod playback;
+mod playback_while_separating;
+mod reconnecting;
 mod recording;
-mod refusals;
-mod singing;
-mod stage;
-mod uploading;
-mod versions;
-mod waiting;
-mod watching;
-mod weight;
+mod recording_take;
+mod rejected_files;
+mod reload_and_remove;
+mod stage_view;
+mod uploads;
 mod workers;

@@ -1,12 +1,12 @@
-//! The workers panel: who separates what, for all to see, also while a worker dies.
+//! The workers panel: status of workers, the event log, and a worker that crashes.
 
-use crate::looks::every_view;
-use crate::stage::{Stage, long_song, short_song};
+use crate::layout::every_view;
+use crate::page::{Page, long_song, short_song};
 use karaoke_tests::Settings;
 use karaoke_tests::wait::until_sync;
 
-/// Three workers and a fourth that dies in the middle of its first chunk after a second.
-fn doomed() -> Stage {
+/// Three healthy workers and a fourth that crashes during its first chunk after a second.
+fn page_with_crashing_worker() -> Page {
     let settings = Settings::default()
         .set("models.default", "identity")
         .set("simulation.workers_healthy", 3)
@@ -14,52 +14,52 @@ fn doomed() -> Stage {
         .set("simulation.simulate_crash_after", 1)
         .set("simulation.fault", "kill")
         .set("simulation.window_seconds", 0.3);
-    Stage::with(settings)
+    Page::with(settings)
 }
 
 #[test]
-fn a_worker_dies_and_all_see_its_part_go_back_and_be_taken() {
-    let stage = doomed();
-    let browser = &stage.browser;
-    until_summary(&stage, "4 workers");
-    hear_all(&stage);
-    open_panel(&stage);
-    until_panel(&stage, "Waits for a part");
+fn a_crashed_workers_chunk_is_returned_and_taken_over_by_another() {
+    let page = page_with_crashing_worker();
+    let browser = &page.browser;
+    until_summary(&page, "4 workers");
+    record_announcements(&page);
+    open_panel(&page);
+    until_panel(&page, "Waits for a part");
     for worker in ["w1", "w2", "w3", "w4"] {
-        until_panel(&stage, worker);
+        until_panel(&page, worker);
     }
-    until_panel(&stage, "cpu");
+    until_panel(&page, "cpu");
 
-    stage.hand_in("Long Song.wav", &long_song().wav_16());
-    until_panel(&stage, "Working");
-    until_panel(&stage, "w4 has crashed");
-    until_panel(&stage, "Crashed");
-    until_summary(&stage, "1 crashed");
-    until_said(&stage, "w4 has crashed");
-    until_said(&stage, "over from w4");
-    until_panel(&stage, "goes back: w4 is lost");
-    until_panel(&stage, "over from w4");
-    until_panel(&stage, "1 lost");
-    until_panel(&stage, " went to w");
-    until_sync("a lamp tells of it", || {
-        stage.lamps().iter().any(|name| name.contains("came back once")).then_some(())
+    page.upload("Long Song.wav", &long_song().wav_16());
+    until_panel(&page, "Working");
+    until_panel(&page, "w4 has crashed");
+    until_panel(&page, "Crashed");
+    until_summary(&page, "1 crashed");
+    until_announced(&page, "w4 has crashed");
+    until_announced(&page, "over from w4");
+    until_panel(&page, "goes back: w4 is lost");
+    until_panel(&page, "over from w4");
+    until_panel(&page, "1 lost");
+    until_panel(&page, " went to w");
+    until_sync("a cell of the chunk map shows it", || {
+        page.chunk_cells().iter().any(|name| name.contains("came back once")).then_some(())
     });
-    stage.until_card("Long Song", "Ready to sing");
+    page.until_card("Long Song", "Ready to sing");
 
     browser.reload();
-    until_panel(&stage, "over from w4");
-    until_summary(&stage, "3 workers · 1 crashed");
+    until_panel(&page, "over from w4");
+    until_summary(&page, "3 workers · 1 crashed");
     assert_eq!(browser.complaints(), Vec::<String>::new());
-    every_view(&stage, "workers");
+    every_view(&page, "workers");
 }
 
 #[test]
-fn it_is_opened_and_closed_with_the_keyboard_and_remembers() {
-    let stage = Stage::quick();
-    let browser = &stage.browser;
+fn the_panel_is_toggled_with_the_keyboard_and_its_state_is_stored() {
+    let page = Page::quick();
+    let browser = &page.browser;
     browser.find("button", "Workers").js("this.focus()");
     browser.press("Enter");
-    until_panel(&stage, "What happened");
+    until_panel(&page, "What happened");
     assert_eq!(browser.find("button", "Workers").js("this.ariaExpanded"), "true");
     browser.find("group", "Workers");
     browser.find("group", "What happened");
@@ -71,50 +71,49 @@ fn it_is_opened_and_closed_with_the_keyboard_and_remembers() {
 }
 
 #[test]
-fn nothing_moves_when_it_opens_by_itself_or_goes_on() {
-    let stage = Stage::quick();
-    open_panel(&stage);
-    stage.hand_in("My Song.wav", &short_song().wav_16());
-    stage.until_card("My Song", "Ready to sing");
-    stage.browser.reload();
-    until_panel(&stage, "has done part");
-    stage.until_card("My Song", "Ready to sing");
-    let shifts = stage.browser.js("audioProbe.shifts").as_f64().expect("a sum");
+fn an_open_panel_causes_no_layout_shift_after_a_reload() {
+    let page = Page::quick();
+    open_panel(&page);
+    page.upload("My Song.wav", &short_song().wav_16());
+    page.until_card("My Song", "Ready to sing");
+    page.browser.reload();
+    until_panel(&page, "has done part");
+    page.until_card("My Song", "Ready to sing");
+    let shifts = page.browser.js("audioProbe.shifts").as_f64().expect("a sum");
     assert!(shifts < 0.01, "the page jumped: {shifts}");
 }
 
 #[test]
-fn an_operator_who_hides_it_hides_all_of_it() {
-    let stage = Stage::with(
-        Settings::default().set("models.default", "identity").set("http.public_workers", "false"),
-    );
-    until_sync("it is asked for", || asked_for(&stage, "/queue").then_some(()));
-    stage.hand_in("My Song.wav", &short_song().wav_16());
-    stage.until_card("My Song", "Ready to sing");
-    assert!(stage.browser.look_for("button", "Workers").is_none());
-    assert!(stage.browser.look_for("region", "Workers").is_none());
-    let asked = stage.browser.requests().iter().filter(|url| url.ends_with("/queue")).count();
-    assert_eq!(asked, 1, "who is refused does not insist");
-    // The browser itself notes every answer like this one.
-    let complaints = stage.browser.complaints();
+fn the_panel_is_hidden_when_workers_are_not_public() {
+    let page =
+        Page::with(Settings::default().set("models.default", "identity").set("http.public_workers", "false"));
+    until_sync("the queue is requested", || was_requested(&page, "/queue").then_some(()));
+    page.upload("My Song.wav", &short_song().wav_16());
+    page.until_card("My Song", "Ready to sing");
+    assert!(page.browser.look_for("button", "Workers").is_none());
+    assert!(page.browser.look_for("region", "Workers").is_none());
+    let asked = page.browser.requests().iter().filter(|url| url.ends_with("/queue")).count();
+    assert_eq!(asked, 1, "a refused request is not repeated");
+    // The browser logs every such response itself.
+    let complaints = page.browser.complaints();
     assert!(complaints.iter().all(|c| c.contains("status of 401")), "{complaints:?}");
 }
 
-fn open_panel(stage: &Stage) {
-    stage.browser.find("button", "Workers").click();
+fn open_panel(page: &Page) {
+    page.browser.find("button", "Workers").click();
 }
 
-/// Waits until the open panel reads like this somewhere.
-fn until_panel(stage: &Stage, words: &str) {
+/// Waits until the open panel contains a text.
+fn until_panel(page: &Page, words: &str) {
     until_sync(&format!("the panel reads “{words}”"), || {
-        stage.browser.find("region", "Workers").text().contains(words).then_some(())
+        page.browser.find("region", "Workers").text().contains(words).then_some(())
     });
 }
 
-/// Waits until its line sums it up like this.
-fn until_summary(stage: &Stage, words: &str) {
-    until_sync(&format!("the panel's line reads “{words}”"), || {
-        let said = stage
+/// Waits until the summary line contains a text.
+fn until_summary(page: &Page, words: &str) {
+    until_sync(&format!("the summary reads “{words}”"), || {
+        let said = page
             .browser
             .find("button", "Workers")
             .js("document.getElementById(this.getAttribute('aria-describedby')).textContent");
@@ -122,20 +121,20 @@ fn until_summary(stage: &Stage, words: &str) {
     });
 }
 
-/// Keeps what a screen reader is told from now on.
-fn hear_all(stage: &Stage) {
-    stage.browser.js("(() => {
+/// Records the announcements to screen readers from now on.
+fn record_announcements(page: &Page) {
+    page.browser.js("(() => {
             const status = document.querySelector('[role=status]');
             window.said = [];
             new MutationObserver(() => said.push(status.textContent)).observe(status, { childList: true });
         })()");
 }
 
-/// Waits until a screen reader has been told this.
-fn until_said(stage: &Stage, words: &str) {
-    stage.browser.until(&format!("said.some((sentence) => sentence.includes('{words}'))"));
+/// Waits until a text was announced to screen readers.
+fn until_announced(page: &Page, words: &str) {
+    page.browser.until(&format!("said.some((sentence) => sentence.includes('{words}'))"));
 }
 
-fn asked_for(stage: &Stage, path: &str) -> bool {
-    stage.browser.requests().iter().any(|url| url.ends_with(path))
+fn was_requested(page: &Page, path: &str) -> bool {
+    page.browser.requests().iter().any(|url| url.ends_with(path))
 }

@@ -1,31 +1,31 @@
-// The player's time at every moment: some players tell it only a few times a second.
+// The position of a player for every animation frame; some players report it only a few times a second.
 
-/** So long a player's last word is believed. */
-const PATIENCE_S = 0.5;
-/** Smaller steps back are the player's inexactness, not a seek. */
+/** A position is extrapolated for at most this long. */
+const MAX_EXTRAPOLATION_S = 0.5;
+/** Smaller steps back are jitter of the reported position, not a seek. */
 const JITTER_S = 0.25;
 
 export class SmoothClock {
   #player;
-  #heard = NaN;
-  #heardAt = 0;
-  #told = 0;
+  #reported = NaN;
+  #reportedAt = 0;
+  #shown = 0;
 
-  /** Anything with `time`, `playing`, and perhaps `waiting` and `tempo`. */
+  /** `player` is anything with `time`, `playing`, and perhaps `waiting` and `tempo`. */
   constructor(player) {
     this.#player = player;
   }
 
-  /** Seconds in the song. */
+  /** Position in the song, in seconds. */
   get now() {
     const { time, playing, waiting, tempo = 1 } = this.#player;
     const clock = performance.now() / 1000;
-    if (time !== this.#heard) [this.#heard, this.#heardAt] = [time, clock];
-    if (!playing || waiting) return (this.#told = time);
-    const now = time + Math.min(PATIENCE_S, clock - this.#heardAt) * tempo;
-    const back = this.#told - now;
-    this.#told = back > 0 && back < JITTER_S ? this.#told : now;
-    return this.#told;
+    if (time !== this.#reported) [this.#reported, this.#reportedAt] = [time, clock];
+    if (!playing || waiting) return (this.#shown = time);
+    const now = time + Math.min(MAX_EXTRAPOLATION_S, clock - this.#reportedAt) * tempo;
+    const back = this.#shown - now;
+    this.#shown = back > 0 && back < JITTER_S ? this.#shown : now;
+    return this.#shown;
   }
 }
 

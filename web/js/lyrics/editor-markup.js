@@ -1,7 +1,7 @@
-// The elements of the editor.
+// The elements of the lyrics editor.
 
 import { text } from "../strings.js";
-import { build } from "./markup.js";
+import { build } from "../markup.js";
 
 const EDITOR = `
 <dialog class="editor" aria-labelledby="editor-title">

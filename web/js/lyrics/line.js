@@ -1,8 +1,8 @@
-// A line of lyrics as elements, and how far it has been sung.
+// Renders a line of lyrics and how far it has been sung.
 
-import { sung } from "./timeline.js";
+import { wordProgress } from "./timeline.js";
 
-/** Puts the line's text into `into`, each timed word in an element of its own. */
+/** Renders the line's text into `into`, each timed word as its own element. */
 export function fillLine(into, line) {
   into.dir = "auto";
   into.replaceChildren(...(line.words?.length ? line.words.map(word) : [line.text]));
@@ -15,21 +15,21 @@ function word({ text }) {
   return span;
 }
 
-/** Lights the words up to `time`; words that have not changed are not touched. */
-export function paintLine(node, line, time, over) {
+/** Renders the progress of each word at `time` (seconds); unchanged words are not touched. */
+export function showProgress(node, line, time, end) {
   if (!line.words?.length) return;
-  for (const [i, share] of sung(line, time, over).entries()) {
+  for (const [i, share] of wordProgress(line, time, end).entries()) {
     const span = node.children[i];
     const shown = share.toFixed(2);
     if (!span || span.dataset.share === shown) continue;
     span.dataset.share = shown;
-    // As shown: what is rounded to the end is at the end.
+    // By the rounded value, so that a word shown as complete counts as complete.
     span.dataset.sung = { "0.00": "no", "1.00": "yes" }[shown] ?? "now";
     span.style.setProperty("--sung", shown);
   }
 }
 
-/** Puts so many lit dots into `into`. */
+/** Renders a count-in of `all` dots, `lit` of them lit. */
 export function showDots(into, lit, all) {
   if (into.dataset.lit === String(lit)) return;
   into.dataset.lit = lit;

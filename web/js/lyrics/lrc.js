@@ -1,8 +1,8 @@
-// Writes lines as LRC; reading is the server's part.
+// Writes lines in LRC format; the server parses it.
 
 const two = (n) => String(n).padStart(2, "0");
 
-/** 75.43 → "01:15.43"; a third digit only where it says something. */
+/** 75.43 → "01:15.43"; milliseconds only if they are needed. */
 export function stamp(seconds) {
   const ms = Math.max(0, Math.round(seconds * 1000));
   const rest = ms % 1000;
@@ -10,7 +10,7 @@ export function stamp(seconds) {
   return `${two(Math.floor(ms / 60000))}:${two(Math.floor(ms / 1000) % 60)}.${fraction}`;
 }
 
-/** Lines as the server tells them; those without `start_s` stay without a stamp. */
+/** `lines` as in the API's lyrics; lines without `start_s` get no time. */
 export function toLrc(lines) {
   const out = [];
   for (const [i, line] of lines.entries()) {

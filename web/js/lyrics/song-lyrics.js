@@ -1,26 +1,26 @@
-// The lyrics of one song: asked for when the song has some, replaced and removed at the server.
+// The lyrics of one song: loads, replaces and removes them at the server.
 
 import * as api from "../api.js";
 
-/** Fires `changed`; `lyrics` is what the server says, or null. */
+/** Event: `changed`. `lyrics` are the API's lyrics, or null. */
 export class SongLyrics extends EventTarget {
   lyrics = null;
   loading = false;
   #card;
-  #seen;
+  #updatedAt;
 
   constructor(card) {
     super();
     this.#card = card;
-    card.addEventListener("changed", () => this.#look());
-    this.#look();
+    card.addEventListener("changed", () => this.#onCardChanged());
+    this.#onCardChanged();
   }
 
   get synced() {
     return Boolean(this.lyrics?.synced);
   }
 
-  /** Asks again: another device may have changed them. */
+  /** Loads the lyrics again: another device may have changed them. */
   async refresh() {
     this.loading = true;
     try {
@@ -31,11 +31,11 @@ export class SongLyrics extends EventTarget {
     this.loading = false;
   }
 
-  /** Takes a text or a file; gives what the server made of it. */
+  /** Saves a text or a file; resolves to the lyrics as the server parsed them. */
   async put(text) {
-    const taken = await api.putLyrics(this.#card.key, text);
-    this.#set(taken);
-    return taken;
+    const saved = await api.putLyrics(this.#card.key, text);
+    this.#set(saved);
+    return saved;
   }
 
   async remove() {
@@ -43,12 +43,12 @@ export class SongLyrics extends EventTarget {
     this.#set(null);
   }
 
-  #look() {
-    const since = this.#card.track?.lyrics?.updated_at ?? null;
-    if (since === this.#seen) return;
-    const first = this.#seen === undefined;
-    this.#seen = since;
-    if (since) this.refresh();
+  #onCardChanged() {
+    const updatedAt = this.#card.track?.lyrics?.updated_at ?? null;
+    if (updatedAt === this.#updatedAt) return;
+    const first = this.#updatedAt === undefined;
+    this.#updatedAt = updatedAt;
+    if (updatedAt) this.refresh();
     else if (!first) this.#set(null);
   }
 

@@ -1,16 +1,16 @@
-// Says what is sung at a time: which lines, which words, and how long a pause still lasts. Pure.
+// The timeline of timed lyrics: which lines and words are sung at a time, and the count-in after a pause. Pure.
 
-/** A pause this long before a line is counted out. */
-const LONG_PAUSE_S = 5;
-/** How many seconds, and dots, are counted. */
+/** A pause of this length before a line gets a count-in. */
+const COUNT_IN_PAUSE_S = 5;
+/** Length of the count-in in seconds, one dot each. */
 export const COUNT_IN = 4;
-/** Where nobody says when a line is over: so long for each letter, but within these bounds. */
-const LETTER_S = 0.09;
-const SHORTEST_S = 2;
-const LONGEST_S = 8;
+/** Estimated length of a line without an end: seconds per letter, within bounds. */
+const SECONDS_PER_LETTER = 0.09;
+const MIN_LINE_S = 2;
+const MAX_LINE_S = 8;
 
 export class Timeline {
-  /** Lines that begin together: `{ from, to, start, over }`, the last index excluded. */
+  /** Lines that begin together: `{ from, to, start, end }`: line indices, `to` excluded, and seconds. */
   groups = [];
 
   constructor(lines) {
@@ -22,21 +22,21 @@ export class Timeline {
     }
     for (const [g, group] of this.groups.entries()) {
       const next = this.groups[g + 1]?.start ?? Infinity;
-      group.over = Math.min(next, Math.max(...lines.slice(group.from, group.to).map(overAt)));
+      group.end = Math.min(next, Math.max(...lines.slice(group.from, group.to).map(endOf)));
     }
   }
 
-  /** `{ group, singing, dots }` at a time: the last group that has begun (-1: none), whether it lasts, the dots that are lit. */
+  /** `{ group, singing, dots }` at a time: the last group that has begun (-1: none), whether it is still sung, lit dots. */
   at(time) {
-    const group = this.#begun(time);
+    const group = this.#groupAt(time);
     const next = this.groups[group + 1];
-    const over = this.groups[group]?.over ?? 0;
+    const end = this.groups[group]?.end ?? 0;
     const left = next ? next.start - time : Infinity;
-    const counted = next && next.start - over >= LONG_PAUSE_S && left <= COUNT_IN;
-    return { group, singing: group >= 0 && time < over, dots: counted ? Math.ceil(left) : 0 };
+    const counted = next && next.start - end >= COUNT_IN_PAUSE_S && left <= COUNT_IN;
+    return { group, singing: group >= 0 && time < end, dots: counted ? Math.ceil(left) : 0 };
   }
 
-  #begun(time) {
+  #groupAt(time) {
     let [low, high] = [0, this.groups.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -47,17 +47,17 @@ export class Timeline {
   }
 }
 
-function overAt(line) {
+function endOf(line) {
   if (line.end_s !== undefined) return line.end_s;
   const last = line.words?.at(-1);
-  const length = Math.min(LONGEST_S, Math.max(SHORTEST_S, (last ?? line).text.length * LETTER_S));
-  return (last ?? line).start_s + (last ? Math.min(length, SHORTEST_S) : length);
+  const length = Math.min(MAX_LINE_S, Math.max(MIN_LINE_S, (last ?? line).text.length * SECONDS_PER_LETTER));
+  return (last ?? line).start_s + (last ? Math.min(length, MIN_LINE_S) : length);
 }
 
-/** How much of each word of a line has been sung, 0 to 1. */
-export function sung(line, time, over) {
+/** How much of each word of a line has been sung at `time`, 0 to 1; `end` is the end of the line. */
+export function wordProgress(line, time, end) {
   return line.words.map((word, i) => {
-    const until = line.words[i + 1]?.start_s ?? Math.min(over, word.start_s + LONGEST_S);
+    const until = line.words[i + 1]?.start_s ?? Math.min(end, word.start_s + MAX_LINE_S);
     if (time <= word.start_s) return 0;
     return until <= word.start_s ? 1 : Math.min(1, (time - word.start_s) / (until - word.start_s));
   });

@@ -1,18 +1,18 @@
-// Writes down what a player plays and what the microphone hears, in one audio graph, so that they have one clock.
+// Captures what the player plays and what the microphone records in one audio graph, so that both have one clock.
 
 const MODULE = new URL("./worklet/capture.js", import.meta.url);
 const loaded = new WeakMap();
 
-/** Fires `chunk`; its `detail` is `{ frame, song, voice, peak }`: 16-bit samples, stereo and mono, from `frame` on. */
+/** Event: `chunk`; its `detail` is `{ frame, song, voice, peak }`: 16-bit samples, stereo and mono, from `frame` on. */
 export class Capture extends EventTarget {
   #node;
   #source;
   #song;
   #monitor;
-  /** The frame behind the last one that came. */
+  /** The frame after the last captured one. */
   end = 0;
 
-  /** `song` is the node that all of the song goes through; rejects where the microphone cannot join its graph. */
+  /** `song` is the node that carries the song; rejects if the microphone cannot be connected to its context. */
   static async open({ context, song, stream }) {
     if (!loaded.has(context)) loaded.set(context, context.audioWorklet.addModule(MODULE));
     await loaded.get(context);
@@ -33,11 +33,11 @@ export class Capture extends EventTarget {
     };
     song.connect(this.#node, 0, 0);
     this.#source.connect(this.#node, 0, 1);
-    // An analyser is pulled although it leads nowhere, and the writing down with it.
+    // An analyser is processed although its output is not connected; so is the capture node before it.
     this.#node.connect(new AnalyserNode(context, { fftSize: 32 }));
   }
 
-  /** Whether the singer hears the microphone; what is written down is the same. */
+  /** Switches the monitoring of the microphone; the captured signal does not change. */
   monitor(on) {
     const now = this.context.currentTime;
     if (on) this.#source.connect(this.#monitor).connect(this.context.destination);
@@ -45,7 +45,7 @@ export class Capture extends EventTarget {
     if (!on) this.#monitor.disconnect();
   }
 
-  /** The frame that is made now. */
+  /** The current frame of the context. */
   get frame() {
     return Math.round(this.context.currentTime * this.context.sampleRate);
   }
@@ -57,7 +57,7 @@ export class Capture extends EventTarget {
     try {
       this.#song.disconnect(this.#node);
     } catch {
-      // The player has left, and has unplugged everything itself.
+      // The player was released and has disconnected its nodes itself.
     }
   }
 }

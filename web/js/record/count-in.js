@@ -1,17 +1,17 @@
-// Counts a singer in: four clicks, the first one higher.
+// The count-in: four clicks, the first one higher.
 
 const BEATS = 4;
 const BEAT_S = 0.6;
 const CLICK_S = 0.06;
-const SOON_S = 0.1;
+const START_DELAY_S = 0.1;
 const [FIRST_HZ, OTHER_HZ] = [1760, 1320];
 
-/** Plays the clicks into `into` and says 4, 3, 2, 1; done one beat after the last. */
-export async function countIn(context, into, say) {
-  const start = context.currentTime + SOON_S;
+/** Plays the clicks into `into` and calls `onBeat` with 4, 3, 2, 1; resolves one beat after the last click. */
+export async function countIn(context, into, onBeat) {
+  const start = context.currentTime + START_DELAY_S;
   for (let beat = 0; beat < BEATS; beat += 1) click(context, into, start + beat * BEAT_S, beat ? OTHER_HZ : FIRST_HZ);
   for (let beat = 0; beat < BEATS; beat += 1) {
-    say(BEATS - beat);
+    onBeat(BEATS - beat);
     await new Promise((resolve) => setTimeout(resolve, BEAT_S * 1000));
   }
 }

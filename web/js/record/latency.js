@@ -1,16 +1,17 @@
-// How late a voice comes in: from the moment the graph makes a sound to the moment it has it back from the microphone.
+// The round-trip delay of a recording: from the output of the audio graph through the air and back to its input.
 
+/** Kept across versions of the page: renaming it would lose the measured delay. */
 const KEY = "karaoke.delay";
-/** What a sound card takes to bring a sample in, where the browser does not tell: two buffers of 10 ms. */
-const USUAL_INPUT_S = 0.02;
+/** Input latency in seconds if the browser does not report one: two buffers of 10 ms. */
+const DEFAULT_INPUT_S = 0.02;
 
-/** What browser and device say of themselves, in seconds: the way out, and the way in. */
-export function toldDelay(context, stream) {
+/** The delay in seconds as browser and device report it: output latency plus input latency. */
+export function reportedDelay(context, stream) {
   const out = (context.baseLatency || 0) + (context.outputLatency || 0);
-  return out + (settings(stream).latency || USUAL_INPUT_S);
+  return out + (settings(stream).latency || DEFAULT_INPUT_S);
 }
 
-/** What was measured with this microphone, in seconds, or null. */
+/** The delay in seconds that was measured with this microphone, or null. */
 export function measuredDelay(stream) {
   try {
     const { device, seconds } = JSON.parse(localStorage.getItem(KEY) || "{}");
@@ -20,8 +21,8 @@ export function measuredDelay(stream) {
   }
 }
 
-/** Remembers what was measured with this microphone. */
-export function keepDelay(stream, seconds) {
+/** Stores the delay that was measured with this microphone. */
+export function saveDelay(stream, seconds) {
   try {
     localStorage.setItem(KEY, JSON.stringify({ device: deviceOf(stream), seconds }));
   } catch {

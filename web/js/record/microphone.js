@@ -1,20 +1,20 @@
-// Asks for the microphone, as raw as the browser gives it, and says in one sentence what to do when it does not.
+// Opens the microphone without any processing; a failure says in one sentence what to do.
 
 import { text } from "../strings.js";
 
-/** What makes speech clear makes singing hollow. */
+/** Processing for speech degrades singing. */
 const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
-/** Why there is no microphone, as a sentence for the singer. */
-export class NoMicrophone extends Error {}
+/** Why the microphone cannot be opened, as a sentence for the user. */
+export class MicrophoneError extends Error {}
 
-/** The microphone's stream; rejects with `NoMicrophone`. */
+/** The microphone's stream; rejects with `MicrophoneError`. */
 export async function openMicrophone() {
-  if (!isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new NoMicrophone(text.record.insecure);
+  if (!isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new MicrophoneError(text.record.insecure);
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: { ...RAW, channelCount: { ideal: 1 } } });
   } catch (error) {
-    throw new NoMicrophone(sentence(error.name));
+    throw new MicrophoneError(sentence(error.name));
   }
 }
 
@@ -24,7 +24,7 @@ function sentence(name) {
   return text.record.busyMicrophone;
 }
 
-/** Gives the microphone back. */
+/** Stops the stream, which releases the microphone. */
 export function closeMicrophone(stream) {
   for (const track of stream.getTracks()) track.stop();
 }

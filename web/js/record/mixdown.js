@@ -1,18 +1,18 @@
-// Makes files of a take: the voice over the song, and the voice alone.
+// Renders a take to WAV files: the mix of voice and song, and the voice alone.
 
 import { wavHeader } from "./wav.js";
 
-/** Frames that are mixed at a time, so that the page stays alive. */
+/** Frames that are mixed at a time, so that the page stays responsive. */
 const BLOCK = 1 << 18;
 
-/** A WAV (16 bit, stereo) of song and voice as the faders stand: `song` and `voice` are gains, `shift` is in seconds. */
+/** A WAV (16 bit, stereo) of song and voice; `song` and `voice` are linear gains, `shift` moves the voice by seconds. */
 export async function mixdown(take, { song, voice, shift }) {
   const levels = { song, voice, shift };
   let peak = 0;
   for await (const { left, right } of mixed(take, levels)) {
     for (let i = 0; i < left.length; i += 1) peak = Math.max(peak, Math.abs(left[i]), Math.abs(right[i]));
   }
-  // What would be too loud is made softer as a whole, so that nothing is distorted.
+  // A mix that would clip is attenuated as a whole.
   const gain = peak > 32767 ? 32767 / peak : 1;
   const parts = [wavHeader({ channels: 2, rate: take.rate, frames: take.frames })];
   for await (const { left, right } of mixed(take, levels)) {
@@ -26,7 +26,7 @@ export async function mixdown(take, { song, voice, shift }) {
   return new Blob(parts, { type: "audio/wav" });
 }
 
-/** A WAV (16 bit, mono) of the voice alone, as it was sung, where it belongs in the mix. */
+/** A WAV (16 bit, mono) of the voice at gain 1, aligned as in the mix. */
 export async function voiceAlone(take, shift) {
   const parts = [wavHeader({ channels: 1, rate: take.rate, frames: take.frames })];
   for await (const { voice } of blocks(take, shift)) parts.push(new Blob([voice]));

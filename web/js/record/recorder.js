@@ -1,14 +1,14 @@
-// The recorder on a song's card: what its buttons do, and what it says.
+// The recorder on a song's card: connects its elements with the recording session and the review.
 
 import { announce } from "../announcer.js";
 import { clock, spokenTime, text } from "../strings.js";
-import { buildRecorder, Meter } from "./recorder-view.js";
+import { buildRecorder, LevelMeter } from "./recorder-view.js";
 import { Review } from "./review.js";
 import { Session } from "./session.js";
 
 const words = text.record;
 const BUSY = ["counting", "starting", "recording"];
-const LOOK_MS = 200;
+const CLOCK_INTERVAL_MS = 200;
 
 export class Recorder {
   #card;
@@ -17,28 +17,28 @@ export class Recorder {
   #session;
   #meter;
   #review = null;
-  #note = "";
-  #looking = 0;
+  #message = "";
+  #clockTimer = 0;
 
   constructor(card) {
     this.#card = card;
     const { root, parts } = buildRecorder();
     [this.#root, this.#parts] = [root, parts];
     this.#session = new Session(card);
-    this.#meter = new Meter(parts.meter);
+    this.#meter = new LevelMeter(parts.meter);
     card.parts.extras.after(root);
     this.#wire();
     this.#render();
   }
 
-  /** Opens the recorder and its microphone, or closes both; says whether it is open now. */
+  /** Opens the recorder and the microphone, or closes both; returns whether it is open now. */
   toggle() {
     if (!this.#root.hidden) {
       this.close();
       return false;
     }
     this.#root.hidden = false;
-    this.#note = "";
+    this.#message = "";
     if (!this.#review) this.#open();
     return true;
   }
@@ -58,16 +58,16 @@ export class Recorder {
     countIn.addEventListener("change", () => this.#render());
     this.#session.addEventListener("state", () => this.#render());
     this.#session.addEventListener("level", ({ detail }) => this.#meter.show(detail || 1e-6));
-    this.#session.addEventListener("count", ({ detail }) => this.#say(words.count(detail)));
-    this.#session.addEventListener("take", ({ detail }) => this.#show(detail));
-    this.#card.addEventListener("changed", () => this.#name());
+    this.#session.addEventListener("count", ({ detail }) => this.#showMessage(words.count(detail)));
+    this.#session.addEventListener("take", ({ detail }) => this.#showReview(detail));
+    this.#card.addEventListener("changed", () => this.#renderName());
     this.#card.player.addEventListener("state", () => this.#card.player.playing && this.#review?.pause());
-    this.#name();
+    this.#renderName();
   }
 
-  #name() {
+  #renderName() {
     const { title, track } = this.#card;
-    this.#root.setAttribute("aria-label", words.recorder(title));
+    this.#root.setAttribute("aria-label", words.label(title));
     if (["failed", "cancelled"].includes(track?.state) && !this.#root.hidden) this.close();
   }
 
@@ -75,54 +75,54 @@ export class Recorder {
     try {
       await this.#session.open();
     } catch (problem) {
-      this.#say(problem.message);
+      this.#showMessage(problem.message);
       announce(problem.message);
     }
   }
 
   async #onRecord() {
     if (BUSY.includes(this.#session.state)) return this.#session.stop();
-    this.#note = "";
-    this.#drop();
+    this.#message = "";
+    this.#discardReview();
     try {
       await this.#session.record({ counted: this.#parts.countIn.checked });
     } catch (problem) {
-      this.#say(problem.message);
+      this.#showMessage(problem.message);
       announce(problem.message);
     }
   }
 
   async #measure() {
-    this.#note = "";
+    this.#message = "";
     try {
-      this.#say(words.measuring);
+      this.#showMessage(words.measuring);
       const seconds = await this.#session.measure();
-      this.#say(seconds === null ? words.notHeard : words.measured(seconds));
+      this.#showMessage(seconds === null ? words.notDetected : words.measured(seconds));
     } catch (problem) {
-      this.#say(problem.message);
+      this.#showMessage(problem.message);
     }
-    announce(this.#note);
+    announce(this.#message);
   }
 
-  /** The last take gives way to the next. */
-  #drop() {
+  /** Discards the last take. */
+  #discardReview() {
     this.#review?.close();
     this.#review = null;
     this.#parts.review.hidden = true;
   }
 
-  #show(take) {
-    this.#drop();
+  #showReview(take) {
+    this.#discardReview();
     this.#review = new Review(this.#parts, { take, title: () => this.#card.title, onPlay: () => this.#card.player.pause() });
     this.#parts.review.hidden = false;
-    this.#note = "";
+    this.#message = "";
     this.#render();
     this.#root.scrollIntoView({ block: "nearest" });
     announce(words.done(spokenTime(take.frames / take.rate)));
   }
 
-  #say(sentence) {
-    this.#note = sentence;
+  #showMessage(sentence) {
+    this.#message = sentence;
     this.#render();
   }
 
@@ -135,14 +135,14 @@ export class Recorder {
     record.disabled = ["opening", "measuring", "finishing"].includes(state);
     record.toggleAttribute("data-on", state === "recording");
     measure.disabled = busy || record.disabled;
-    const said = state === "ready" || state === "closed" || state === "measuring" || state === "counting" ? this.#note : "";
-    note.textContent = said || words.state[this.#review && state === "closed" ? "review" : state];
+    const message = state === "ready" || state === "closed" || state === "measuring" || state === "counting" ? this.#message : "";
+    note.textContent = message || words.state[this.#review && state === "closed" ? "review" : state];
     if (state === "closed") this.#meter.show(0);
     meter.toggleAttribute("data-off", state === "closed" || state === "opening");
     this.#renderDelay();
     this.#renderClock();
-    if (state === "recording") this.#looking ||= setInterval(() => this.#renderClock(), LOOK_MS);
-    else this.#looking = clearInterval(this.#looking) ?? 0;
+    if (state === "recording") this.#clockTimer ||= setInterval(() => this.#renderClock(), CLOCK_INTERVAL_MS);
+    else this.#clockTimer = clearInterval(this.#clockTimer) ?? 0;
   }
 
   #renderDelay() {

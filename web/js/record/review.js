@@ -1,9 +1,9 @@
-// Listening back: plays a take, with a fader for voice and song and one that moves the voice, and takes it away as a file.
+// The review of a take: playback with faders for voice, song and shift, and downloads.
 
 import { announce } from "../announcer.js";
 import { clock, share, text } from "../strings.js";
 import { mixdown, voiceAlone } from "./mixdown.js";
-import { Playback } from "./playback.js";
+import { TakePlayer } from "./take-player.js";
 
 const FULL = 100;
 const words = text.record;
@@ -11,54 +11,54 @@ const words = text.record;
 export class Review {
   #parts;
   #take;
-  #playback;
+  #player;
   #title;
   #onPlay;
-  #off = new AbortController();
+  #abort = new AbortController();
   #scrubbing = false;
 
-  /** `title()` names the song; `onPlay()` is called before the take is heard. */
+  /** `title()` gives the title of the song; `onPlay()` is called before the take plays. */
   constructor(parts, { take, title, onPlay }) {
     [this.#parts, this.#take, this.#title, this.#onPlay] = [parts, take, title, onPlay];
-    this.#playback = new Playback(take);
+    this.#player = new TakePlayer(take);
     this.#wire();
     this.#render();
   }
 
   pause() {
-    if (this.#playback.playing) this.#playback.pause();
+    if (this.#player.playing) this.#player.pause();
   }
 
   close() {
-    this.#off.abort();
-    this.#playback.close();
+    this.#abort.abort();
+    this.#player.close();
   }
 
   #wire() {
     const { listen, position, voice, song, shift, mix, alone } = this.#parts;
-    const on = (node, type, act) => node.addEventListener(type, act, { signal: this.#off.signal });
-    position.max = this.#playback.length;
+    const on = (node, type, act) => node.addEventListener(type, act, { signal: this.#abort.signal });
+    position.max = this.#player.length;
     [voice.value, song.value, shift.value] = [FULL, FULL, 0];
     on(listen, "click", () => this.#toggle());
     on(position, "input", () => (this.#scrubbing = true));
     on(position, "change", () => {
       this.#scrubbing = false;
-      this.#playback.seek(position.valueAsNumber);
+      this.#player.seek(position.valueAsNumber);
     });
     for (const [name, fader] of [["voice", voice], ["song", song]]) {
-      on(fader, "input", () => this.#playback.setGain(name, fader.valueAsNumber / FULL));
+      on(fader, "input", () => this.#player.setGain(name, fader.valueAsNumber / FULL));
       on(fader, "input", () => this.#render());
     }
     on(shift, "input", () => this.#render());
-    on(shift, "change", () => this.#playback.setShift(this.#shift));
+    on(shift, "change", () => this.#player.setShift(this.#shift));
     on(shift, "dblclick", () => {
       shift.value = 0;
-      this.#playback.setShift(0);
+      this.#player.setShift(0);
       this.#render();
     });
     on(mix, "click", () => this.#save(mix, words.mixFile(this.#title()), (gains) => mixdown(this.#take, gains)));
     on(alone, "click", () => this.#save(alone, words.voiceFile(this.#title()), ({ shift: by }) => voiceAlone(this.#take, by)));
-    for (const type of ["state", "time"]) on(this.#playback, type, () => this.#render());
+    for (const type of ["state", "time"]) on(this.#player, type, () => this.#render());
   }
 
   get #shift() {
@@ -66,30 +66,30 @@ export class Review {
   }
 
   #toggle() {
-    if (!this.#playback.playing) this.#onPlay();
-    this.#playback.toggle();
+    if (!this.#player.playing) this.#onPlay();
+    this.#player.toggle();
   }
 
   async #save(button, name, make) {
     button.disabled = true;
     try {
-      const { song, voice } = this.#playback.gains;
+      const { song, voice } = this.#player.gains;
       const url = URL.createObjectURL(await make({ song, voice, shift: this.#shift }));
       const link = Object.assign(document.createElement("a"), { href: url, download: name });
       link.click();
-      // The browser reads it at its leisure.
+      // The browser may read the blob later.
       setTimeout(() => URL.revokeObjectURL(url), 60000);
       announce(words.saved(name));
     } finally {
-      const lost = document.activeElement === document.body;
+      const lostFocus = document.activeElement === document.body;
       button.disabled = false;
-      if (lost) button.focus();
+      if (lostFocus) button.focus();
     }
   }
 
   #render() {
     const { listen, position, times, voice, song, shift, shiftValue } = this.#parts;
-    const { playing, time, length } = this.#playback;
+    const { playing, time, length } = this.#player;
     listen.setAttribute("aria-label", playing ? words.pause : words.listen);
     listen.toggleAttribute("data-on", playing);
     if (!this.#scrubbing) position.value = time;

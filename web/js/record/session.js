@@ -1,21 +1,21 @@
-// A turn at the microphone: opens it, counts in, has the song played, and ends with a take.
+// A recording session: opens the microphone, counts in, plays the song, and ends with a take.
 
 import { text } from "../strings.js";
-import { measureDelay } from "./calibrate.js";
+import { measureDelay } from "./measure-delay.js";
 import { Capture } from "./capture.js";
 import { countIn } from "./count-in.js";
-import { keepDelay, measuredDelay, toldDelay } from "./latency.js";
-import { closeMicrophone, NoMicrophone, openMicrophone } from "./microphone.js";
-import { LONGEST_S, Take } from "./take.js";
+import { measuredDelay, reportedDelay, saveDelay } from "./latency.js";
+import { closeMicrophone, MicrophoneError, openMicrophone } from "./microphone.js";
+import { MAX_TAKE_S, Take } from "./take.js";
 
-/** A take begins so long before the player says that it sounds: its word may come late. */
+/** A take starts this much before the `playing` state, which may be reported late. */
 const LEAD_S = 0.05;
-/** A voice can be moved so far later or earlier. */
-export const MOST_SHIFT_S = 0.5;
-/** A microphone that says nothing more is not waited for. */
-const PATIENCE_S = 3;
+/** Longest shift of the voice, later or earlier. */
+export const MAX_SHIFT_S = 0.5;
+/** How long the end of the voice is waited for if the microphone stops. */
+const FINISH_TIMEOUT_S = 3;
 
-/** Fires `state`, `level` (`detail` is the peak), `count` (`detail` is the number) and `take` (`detail` is the take). */
+/** Events: `state`, `level` (`detail` is the peak), `count` (`detail` is the number) and `take` (`detail` is the take). */
 export class Session extends EventTarget {
   /** `closed opening ready measuring counting starting recording finishing` */
   state = "closed";
@@ -23,7 +23,7 @@ export class Session extends EventTarget {
   #stream = null;
   #capture = null;
   #take = null;
-  #visit = 0;
+  #openCount = 0;
   #monitoring = false;
 
   constructor(card) {
@@ -32,11 +32,11 @@ export class Session extends EventTarget {
     card.player.addEventListener("state", () => this.#onPlayer());
   }
 
-  /** Seconds by which a voice comes in late, and whether that was measured; null while the microphone is closed. */
+  /** `{ seconds, measured }`: the round-trip delay and whether it was measured; null while the microphone is closed. */
   get delay() {
     if (!this.#capture) return null;
     const measured = measuredDelay(this.#stream);
-    return { seconds: measured ?? toldDelay(this.#capture.context, this.#stream), measured: measured !== null };
+    return { seconds: measured ?? reportedDelay(this.#capture.context, this.#stream), measured: measured !== null };
   }
 
   /** Seconds of the take so far. */
@@ -44,101 +44,101 @@ export class Session extends EventTarget {
     return this.state === "recording" ? this.#take.frames / this.#take.rate : 0;
   }
 
-  /** Opens the microphone; rejects with a sentence. */
+  /** Opens the microphone; rejects with a `MicrophoneError`. */
   async open() {
     const { player } = this.#card;
     if (this.#capture && this.#capture.context === player.context) return;
     this.close();
-    const visit = this.#visit;
-    this.#enter("opening");
+    const openCount = this.#openCount;
+    this.#setState("opening");
     try {
       const stream = await openMicrophone();
-      if (visit !== this.#visit) return closeMicrophone(stream);
+      if (openCount !== this.#openCount) return closeMicrophone(stream);
       this.#stream = stream;
       player.prepare();
       const capture = await Capture.open({ context: player.context, song: player.masterNode, stream });
-      if (visit !== this.#visit) return capture.close();
+      if (openCount !== this.#openCount) return capture.close();
       this.#capture = capture;
     } catch (problem) {
-      if (visit === this.#visit) this.close();
-      throw problem instanceof NoMicrophone ? problem : new NoMicrophone(text.record.cannotJoin);
+      if (openCount === this.#openCount) this.close();
+      throw problem instanceof MicrophoneError ? problem : new MicrophoneError(text.record.cannotJoin);
     }
     this.#capture.addEventListener("chunk", ({ detail }) => this.#onChunk(detail));
-    this.#stream.getAudioTracks()[0]?.addEventListener("ended", () => visit === this.#visit && this.#onLost());
+    this.#stream.getAudioTracks()[0]?.addEventListener("ended", () => openCount === this.#openCount && this.#onLost());
     this.#capture.monitor(this.#monitoring);
-    this.#enter("ready");
+    this.#setState("ready");
   }
 
-  /** Gives the microphone back. */
+  /** Releases the microphone. */
   close() {
-    this.#visit += 1;
+    this.#openCount += 1;
     if (this.#stream) closeMicrophone(this.#stream);
     this.#capture?.close();
     this.#stream = this.#capture = this.#take = null;
-    this.#enter("closed");
+    this.#setState("closed");
   }
 
-  /** Whether the singer hears the microphone. */
+  /** Switches the monitoring of the microphone. */
   monitor(on) {
     this.#monitoring = on;
     this.#capture?.monitor(on);
   }
 
-  /** Plays the song from where it stands, and writes down both. */
+  /** Plays the song from its position on, and captures song and voice; `counted`: with a count-in. */
   async record({ counted }) {
     await this.open();
-    const visit = this.#visit;
+    const openCount = this.#openCount;
     const { player } = this.#card;
     if (player.playing) player.pause();
     this.#take = new Take(this.#capture.context.sampleRate);
     if (counted) {
-      this.#enter("counting");
-      const say = (number) => this.state === "counting" && this.dispatchEvent(new CustomEvent("count", { detail: number }));
-      await countIn(this.#capture.context, player.masterNode, say);
-      if (visit !== this.#visit || this.state !== "counting") return;
+      this.#setState("counting");
+      const onBeat = (number) => this.state === "counting" && this.dispatchEvent(new CustomEvent("count", { detail: number }));
+      await countIn(this.#capture.context, player.masterNode, onBeat);
+      if (openCount !== this.#openCount || this.state !== "counting") return;
     }
-    this.#enter("starting");
+    this.#setState("starting");
     if (player.playing) return this.#onPlayer();
     this.#card.toggle();
     if (!player.playing) this.stop();
   }
 
-  /** Ends what is going on. */
+  /** Ends the recording or cancels its start. */
   stop() {
     if (this.state === "recording") return this.#finish();
     if (this.state === "counting" || this.state === "starting") {
       this.#take = null;
-      this.#enter("ready");
+      this.#setState("ready");
       this.#card.player.pause();
     }
   }
 
-  /** Measures the delay with clicks; gives seconds, or null when they were not heard. */
+  /** Measures the delay; resolves to seconds, or null if the chirps were not found. */
   async measure() {
     await this.open();
     if (this.#card.player.playing) this.#card.player.pause();
-    this.#enter("measuring");
-    const [visit, stream] = [this.#visit, this.#stream];
+    this.#setState("measuring");
+    const [openCount, stream] = [this.#openCount, this.#stream];
     const seconds = await measureDelay(this.#capture, this.#card.player.masterNode);
-    if (visit !== this.#visit) return null;
-    if (seconds !== null) keepDelay(stream, seconds);
-    this.#enter("ready");
+    if (openCount !== this.#openCount) return null;
+    if (seconds !== null) saveDelay(stream, seconds);
+    this.#setState("ready");
     return seconds;
   }
 
   async #finish() {
-    const [take, capture, visit] = [this.#take, this.#capture, this.#visit];
+    const [take, capture, openCount] = [this.#take, this.#capture, this.#openCount];
     take.delay = this.delay.seconds;
     take.end(Math.min(capture.frame, capture.end));
-    this.#enter("finishing");
+    this.#setState("finishing");
     this.#card.player.pause();
-    // What was sung to the last of the song is still on its way.
-    const wanted = capture.frame + (take.delay + MOST_SHIFT_S) * take.rate;
+    // The voice to the end of the song arrives later by the delay.
+    const wanted = capture.frame + (take.delay + MAX_SHIFT_S) * take.rate;
     await new Promise((resolve) => {
-      const patience = setTimeout(resolve, (take.delay + MOST_SHIFT_S + PATIENCE_S) * 1000);
-      capture.addEventListener("chunk", () => take.known >= wanted && (clearTimeout(patience), resolve()));
+      const timeout = setTimeout(resolve, (take.delay + MAX_SHIFT_S + FINISH_TIMEOUT_S) * 1000);
+      capture.addEventListener("chunk", () => take.known >= wanted && (clearTimeout(timeout), resolve()));
     });
-    if (visit !== this.#visit) return;
+    if (openCount !== this.#openCount) return;
     this.close();
     this.dispatchEvent(new CustomEvent("take", { detail: take }));
   }
@@ -146,17 +146,17 @@ export class Session extends EventTarget {
   #onChunk(chunk) {
     this.#take?.add(chunk);
     this.dispatchEvent(new CustomEvent("level", { detail: chunk.peak }));
-    if (this.length > LONGEST_S) this.stop();
+    if (this.length > MAX_TAKE_S) this.stop();
   }
 
   #onPlayer() {
     const { player } = this.#card;
     if (this.state === "starting" && player.playing && !player.waiting) {
       this.#take.begin(this.#capture.frame - Math.round(LEAD_S * this.#take.rate));
-      this.#enter("recording");
+      this.#setState("recording");
     }
     if (!player.playing) this.stop();
-    // Another song has the stage, and this one's graph is gone.
+    // Another song is playing, and this song's audio context is closed.
     if (this.#capture && this.state === "ready") queueMicrotask(() => this.#capture && this.#capture.context !== player.context && this.close());
   }
 
@@ -165,7 +165,7 @@ export class Session extends EventTarget {
     if (this.state !== "finishing") this.close();
   }
 
-  #enter(state) {
+  #setState(state) {
     if (state === this.state) return;
     this.state = state;
     this.dispatchEvent(new Event("state"));

@@ -1,7 +1,7 @@
-// One recording: the song as it was played and the voice as it came in, frame by frame. Pure.
+// One recording: the samples of the song as it was played, and of the voice. Pure.
 
-/** Nobody sings longer in one go; 16 bits of three channels are then 320 MB. */
-export const LONGEST_S = 20 * 60;
+/** Longest take in seconds: three channels of 16 bits are then 320 MB. */
+export const MAX_TAKE_S = 20 * 60;
 
 export class Take {
   #chunks = [];
@@ -9,30 +9,30 @@ export class Take {
   #size = 0;
   #begin = 0;
   #end = null;
-  /** Seconds by which a voice comes in late. */
+  /** Round-trip delay in seconds: the voice is recorded this much late. */
   delay = 0;
 
   constructor(rate) {
     this.rate = rate;
   }
 
-  /** The chunks must follow each other and be of one size. */
+  /** Appends a chunk of `Capture`; chunks must be contiguous and of the same size. */
   add({ frame, song, voice }) {
     if (!this.#chunks.length) [this.#first, this.#size] = [frame, voice.length];
     this.#chunks.push({ song, voice });
   }
 
-  /** The song begins here; what came before is only looked at for a voice that is moved. */
+  /** Sets the first frame of the take; earlier samples are used only for a shifted voice. */
   begin(frame) {
     this.#begin = frame;
   }
 
-  /** The song ends here. */
+  /** Sets the frame after the last one of the take. */
   end(frame) {
     this.#end = Math.max(this.#begin, frame);
   }
 
-  /** The frame behind the last one there is. */
+  /** The frame after the last captured one. */
   get known() {
     return this.#first + this.#chunks.length * this.#size;
   }
@@ -42,12 +42,12 @@ export class Take {
     return (this.#end ?? this.known) - this.#begin;
   }
 
-  /** Copies the song, stereo interleaved, from `at` (in frames of the take) on; silence where there is none. */
+  /** Copies the song, stereo interleaved, from frame `at` of the take on into `into`; missing samples are silence. */
   song(at, into) {
     this.#copy("song", 2, this.#begin + at, into);
   }
 
-  /** Copies the voice; `shift` seconds more than 0 let it come later than the delay says. */
+  /** Copies the voice (mono), compensated for the delay; a positive `shift` moves it later by seconds. */
   voice(at, into, shift = 0) {
     this.#copy("voice", 1, this.#begin + at + Math.round((this.delay - shift) * this.rate), into);
   }

@@ -1,6 +1,8 @@
-// The channel between the karaoke page and its stages. Said on it: `scene`, `time`, `dark` by the page, `hello`, `do` by a stage.
+// The broadcast channel between the page and its stage windows. The page sends `scene` (song and lyrics), `time`
+// (position) and `dark` (the page closes); a window sends `hello` (asks for the scene) and `do` (toggle or seek).
+// Names and fields stay the same across versions: a page and a stage window of different versions may be open together.
 
 export const CHANNEL = "karaoke-stage";
 
-/** The same moment has the same number in every window of this machine, in seconds. */
+/** A clock in seconds that all windows of this machine share. */
 export const wallClock = () => (performance.timeOrigin + performance.now()) / 1000;

@@ -1,35 +1,35 @@
-// The stage over this page: full screen where the browser lets it, and the way to a second window.
+// The stage view as a dialog over the page, full screen if possible, and as a second window.
 
 import { announce } from "../announcer.js";
 import { everyFrame } from "../lyrics/clock.js";
-import { build, loadStyle } from "../lyrics/markup.js";
+import { build, loadStyle } from "../markup.js";
 import { text } from "../strings.js";
-import { keepAwake, onStageKeys, restWhenIdle } from "./hands.js";
-import { lead } from "./leader.js";
+import { hideControlsWhenIdle, keepScreenAwake, onStageKey } from "./controls.js";
+import { broadcastSong } from "./broadcaster.js";
 import { CardSong } from "./song.js";
 import { StageView } from "./view.js";
 
 const DIALOG = `
 <dialog class="stage-dialog">
-  <div class="stage-floor" data-part="floor" role="group" tabindex="-1" aria-describedby="stage-keys" autofocus></div>
+  <div class="stage-content" data-part="content" role="group" tabindex="-1" aria-describedby="stage-keys" autofocus></div>
   <div class="stage-controls" data-part="controls" role="toolbar">
     <button type="button" class="quiet" data-part="play"></button>
     <button type="button" class="quiet" data-part="second" data-text="stage.window"></button>
     <button type="button" class="quiet" data-part="full" data-text="stage.fullScreen"></button>
     <button type="button" class="quiet" data-part="close" data-text="stage.close"></button>
-    <p class="unseen" id="stage-keys" data-text="stage.keys"></p>
+    <p class="visually-hidden" id="stage-keys" data-text="stage.keys"></p>
   </div>
 </dialog>`;
 
-const canFill = () => Boolean(document.documentElement.requestFullscreen);
+const hasFullScreen = () => Boolean(document.documentElement.requestFullscreen);
 
-/** Opens the stage for the song of a card, and gives the focus back when it is left. */
+/** Opens the stage view for the song of a card; closing it restores the focus. */
 export async function openStage({ card, lyrics }) {
   const before = document.activeElement;
-  // In the hand's own moment: browsers let nobody fill the screen later.
-  const filled = canFill() ? document.documentElement.requestFullscreen().catch(() => {}) : null;
+  // Now, while the click is being handled: browsers refuse full screen later.
+  const fullScreen = hasFullScreen() ? document.documentElement.requestFullscreen().catch(() => {}) : null;
   await loadStyle("/stage.css");
-  await filled;
+  await fullScreen;
   new StageDialog(card, lyrics, before);
 }
 
@@ -38,7 +38,7 @@ class StageDialog {
   #view = new StageView();
   #dialog;
   #parts;
-  #endings;
+  #cleanups;
   #before;
 
   constructor(card, lyrics, before) {
@@ -48,75 +48,75 @@ class StageDialog {
     [this.#dialog, this.#parts] = [root, parts];
     root.setAttribute("aria-label", text.stage.of(card.title));
     parts.controls.setAttribute("aria-label", text.stage.controls);
-    parts.floor.setAttribute("aria-label", card.title);
-    parts.floor.append(this.#view.root);
-    parts.full.hidden = !canFill();
+    parts.content.setAttribute("aria-label", card.title);
+    parts.content.append(this.#view.root);
+    parts.full.hidden = !hasFullScreen();
     this.#wire(card, lyrics);
     document.body.append(root);
     root.showModal();
-    parts.floor.focus();
-    lead({ card, lyrics });
-    this.#endings = [keepAwake(), restWhenIdle(root), everyFrame(() => this.#paint())];
-    this.#name();
+    parts.content.focus();
+    broadcastSong({ card, lyrics });
+    this.#cleanups = [keepScreenAwake(), hideControlsWhenIdle(root), everyFrame(() => this.#renderScene())];
+    this.#renderPlay();
   }
 
   #wire(card, lyrics) {
     const { play, second, full, close } = this.#parts;
     play.addEventListener("click", () => this.#song.toggle());
-    close.addEventListener("click", () => this.#leave());
+    close.addEventListener("click", () => this.#close());
     full.addEventListener("click", () => this.#fullScreen());
-    // Whoever has the stage on another screen wants the page on this one.
-    second.addEventListener("click", () => openWindow({ card, lyrics }) && this.#leave());
+    // With the stage view on a second screen, this window shows the page.
+    second.addEventListener("click", () => openWindow({ card, lyrics }) && this.#close());
     this.#dialog.addEventListener("keydown", (event) =>
-      onStageKeys(event, { song: this.#song, view: this.#view, leave: () => this.#leave(), fullScreen: () => this.#fullScreen() }),
+      onStageKey(event, { song: this.#song, view: this.#view, close: () => this.#close(), fullScreen: () => this.#fullScreen() }),
     );
-    this.#dialog.addEventListener("close", () => this.#end());
-    this.#song.addEventListener("state", () => this.#name());
+    this.#dialog.addEventListener("close", () => this.#onClose());
+    this.#song.addEventListener("state", () => this.#renderPlay());
     document.addEventListener("fullscreenchange", this.#onFullScreen);
   }
 
-  #name() {
+  #renderPlay() {
     this.#parts.play.textContent = this.#song.playing ? text.stage.pause : text.stage.play;
   }
 
-  #paint() {
+  #renderScene() {
     this.#view.set(this.#song.about, this.#song.lyrics);
     this.#view.show(this.#song.time, this.#song.duration, this.#song.playing);
   }
 
-  /** The browser takes Escape for itself while the screen is filled: leaving that is leaving the stage. */
+  /** In full screen the browser handles Escape itself: leaving full screen closes the stage view. */
   #onFullScreen = () => {
     if (document.fullscreenElement) return;
-    if (this.#keeps) this.#keeps = false;
-    else this.#leave();
+    if (this.#staysOpen) this.#staysOpen = false;
+    else this.#close();
   };
-  #keeps = false;
+  #staysOpen = false;
 
   #fullScreen() {
-    if (!canFill()) return;
+    if (!hasFullScreen()) return;
     if (document.fullscreenElement) {
-      this.#keeps = true;
+      this.#staysOpen = true;
       document.exitFullscreen().catch(() => {});
     } else document.documentElement.requestFullscreen().catch(() => {});
   }
 
-  #leave() {
+  #close() {
     this.#dialog.close();
   }
 
-  #end() {
+  #onClose() {
     document.removeEventListener("fullscreenchange", this.#onFullScreen);
     if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-    for (const end of this.#endings) end();
-    this.#song.leave();
+    for (const cleanup of this.#cleanups) cleanup();
+    this.#song.release();
     this.#dialog.remove();
     this.#before?.focus();
   }
 }
 
-/** A window of its own for the second screen; it follows this page. */
-export function openWindow(given) {
-  lead(given);
+/** Opens the stage view in a window for a second screen; `song` is `{ card, lyrics }`. Returns whether it opened. */
+export function openWindow(song) {
+  broadcastSong(song);
   const opened = window.open("/stage.html", "karaoke-stage", "popup,width=1280,height=720");
   if (opened) opened.focus();
   else announce(text.stage.blocked);

@@ -1,25 +1,25 @@
-// A song as the stage sees it: what it is called, what is sung in it, where it is, and how to move it.
+// The song of a card as the stage view needs it: names, lyrics, position and controls.
 
 import { coverUrl } from "../api.js";
 import { SmoothClock } from "../lyrics/clock.js";
 
-/** The song of a card on this page. Fires `song` (what it is) and `state` (whether it plays). */
+/** Events: `song` (names or lyrics changed), `state` (playing changed), `time`. */
 export class CardSong extends EventTarget {
   #card;
   #lyrics;
   #clock;
-  #stop = new AbortController();
+  #abort = new AbortController();
 
   constructor({ card, lyrics }) {
     super();
     [this.#card, this.#lyrics] = [card, lyrics];
     this.#clock = new SmoothClock(card.player);
-    const { signal } = this.#stop;
-    const tell = (name) => () => this.dispatchEvent(new Event(name));
-    lyrics.addEventListener("changed", tell("song"), { signal });
-    card.addEventListener("changed", tell("song"), { signal });
-    card.player.addEventListener("state", tell("state"), { signal });
-    card.player.addEventListener("time", tell("time"), { signal });
+    const { signal } = this.#abort;
+    const emit = (name) => () => this.dispatchEvent(new Event(name));
+    lyrics.addEventListener("changed", emit("song"), { signal });
+    card.addEventListener("changed", emit("song"), { signal });
+    card.player.addEventListener("state", emit("state"), { signal });
+    card.player.addEventListener("time", emit("time"), { signal });
   }
 
   get about() {
@@ -43,6 +43,7 @@ export class CardSong extends EventTarget {
     return this.#card.player.playing;
   }
 
+  /** Whether the position advances: playing, and not waiting for data. */
   get moving() {
     return this.playing && !this.#card.player.waiting;
   }
@@ -59,8 +60,8 @@ export class CardSong extends EventTarget {
     this.#card.seek(Math.min(Math.max(0, seconds), this.duration));
   }
 
-  /** Listens to the card no longer. */
-  leave() {
-    this.#stop.abort();
+  /** Removes all listeners. */
+  release() {
+    this.#abort.abort();
   }
 }

@@ -1,13 +1,13 @@
-// What a singer and the house see: the line that is sung, large, and the next one; or, without lyrics, the song's own light.
+// The stage view: the current line in large type and the next one; without lyrics the song's cover and names.
 
-import { paintCover } from "../cover.js";
-import { fillLine, paintLine, showDots } from "../lyrics/line.js";
-import { build } from "../lyrics/markup.js";
+import { drawCover } from "../cover.js";
+import { fillLine, showDots, showProgress } from "../lyrics/line.js";
+import { build } from "../markup.js";
 import { COUNT_IN, Timeline } from "../lyrics/timeline.js";
 import { clock, spokenTime, text } from "../strings.js";
 
 const SCENE = `
-<div class="scene" data-look="calm">
+<div class="scene" data-layout="cover">
   <div class="scene-light" aria-hidden="true"><i></i><i></i><i></i></div>
   <div class="scene-names">
     <div class="scene-cover" data-part="cover" aria-hidden="true"></div>
@@ -26,14 +26,14 @@ const SCENE = `
   </div>
 </div>`;
 
-/** Paints one song at a time. */
+/** Renders one song at a time. */
 export class StageView {
   root;
   #parts;
   #timeline = null;
   #lines = [];
   #shown = null;
-  #from = NaN;
+  #shownGroup = NaN;
   #second = -1;
 
   constructor() {
@@ -42,7 +42,7 @@ export class StageView {
     this.#parts.progress.setAttribute("aria-label", text.stage.progress);
   }
 
-  /** A song's names and lyrics. Called again with the same, it changes nothing. */
+  /** Sets names and lyrics; does nothing if they are the same as before. */
   set(about, lyrics) {
     const key = JSON.stringify([about, lyrics?.lines]);
     if (key === this.#shown) return;
@@ -50,16 +50,16 @@ export class StageView {
     const { title, artist, cover, plain } = this.#parts;
     title.textContent = about.title;
     artist.textContent = about.artist;
-    cover.replaceChildren(paintCover(about.title), ...(about.cover ? [picture(about.cover)] : []));
+    cover.replaceChildren(drawCover(about.title), ...(about.cover ? [picture(about.cover)] : []));
     this.#lines = lyrics?.lines ?? [];
     this.#timeline = lyrics?.synced ? new Timeline(this.#lines) : null;
-    this.#from = NaN;
-    this.root.dataset.look = this.#timeline ? "sung" : this.#lines.length ? "plain" : "calm";
+    this.#shownGroup = NaN;
+    this.root.dataset.layout = this.#timeline ? "synced" : this.#lines.length ? "plain" : "cover";
     plain.replaceChildren(...(this.#timeline ? [] : this.#lines.map(plainLine)));
     plain.scrollTop = 0;
   }
 
-  /** Where the song is. */
+  /** Renders a position; `time` and `duration` in seconds. */
   show(time, duration, playing) {
     this.root.toggleAttribute("data-playing", playing);
     this.#showFoot(time, duration);
@@ -67,7 +67,7 @@ export class StageView {
     else if (playing && duration) this.#scrollPlain(time / duration);
   }
 
-  /** The start of the group of lines before or behind the one at `time`, for going from line to line. */
+  /** The start in seconds of the group of lines `step` groups after the one at `time`; null without timed lyrics. */
   lineFrom(time, step) {
     const groups = this.#timeline?.groups;
     if (!groups) return null;
@@ -79,10 +79,10 @@ export class StageView {
     const { group, singing, dots } = this.#timeline.at(time);
     const { groups } = this.#timeline;
     showDots(this.#parts.dots, dots, COUNT_IN);
-    // In a pause the next line is already in the singer's eye.
+    // During a pause the next line is already shown as the current one.
     const at = singing || !groups[group + 1] ? group : group + 1;
-    if (at !== this.#from) {
-      this.#from = at;
+    if (at !== this.#shownGroup) {
+      this.#shownGroup = at;
       this.#fill(this.#parts.now, groups[at]);
       this.#fill(this.#parts.next, groups[at + 1]);
     }
@@ -90,7 +90,7 @@ export class StageView {
     const now = groups[at];
     if (!now) return;
     for (let i = now.from; i < now.to; i += 1) {
-      paintLine(this.#parts.now.children[i - now.from], this.#lines[i], time, now.over);
+      showProgress(this.#parts.now.children[i - now.from], this.#lines[i], time, now.end);
     }
   }
 

@@ -1,7 +1,7 @@
-// Runs on the audio thread: writes down side by side what goes out (the first input) and what comes in (the second,
-// the microphone), as 16-bit samples with the context's frame at which they passed.
+// Runs on the audio thread: captures the output (first input) and the microphone (second input) as 16-bit samples,
+// with the frame of the context at which they passed.
 
-/** Frames sent at a time, a multiple of a quantum: 46 ms at 44.1 kHz, so that a meter moves smoothly. */
+/** Frames per message, a multiple of the render quantum: 46 ms at 44.1 kHz, short enough for a level meter. */
 const FRAMES = 2048;
 
 class Capture extends AudioWorkletProcessor {
@@ -18,7 +18,7 @@ class Capture extends AudioWorkletProcessor {
 
   process([song, voice], [out]) {
     if (this.#closed) return false;
-    // Both inputs have two channels, or none while nothing is plugged in.
+    // Both inputs have two channels, or none while nothing is connected.
     const frames = out[0].length;
     const [left, right] = song;
     const [near, far] = voice;
