@@ -11,32 +11,32 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long one announcement may take; the next one says it again.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The announcements of one worker's life; dropping it ends them without a last word.
+/// The announcements of one worker's run; dropping it ends them without a final announcement.
 pub(crate) struct Announcer {
     status: Arc<WorkerStatus>,
     queue: Arc<dyn WorkerQueue>,
-    quiet: CancellationToken,
+    stop: CancellationToken,
     task: AbortOnDropHandle<()>,
 }
 
 impl Announcer {
     /// Announces what stands on the status: now, then every [`WorkerStatus::every`], and when there is news.
     pub(crate) fn start(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>) -> Self {
-        let quiet = CancellationToken::new();
-        let task = tokio::spawn(repeat(status.clone(), queue.clone(), quiet.clone()));
-        Self { status, queue, quiet, task: AbortOnDropHandle::new(task) }
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(repeat(status.clone(), queue.clone(), stop.clone()));
+        Self { status, queue, stop, task: AbortOnDropHandle::new(task) }
     }
 
-    /// Falls silent, as a frozen worker does.
+    /// Stops announcing itself, as a frozen worker does.
     pub(crate) fn pause(&self) {
-        self.quiet.cancel();
+        self.stop.cancel();
     }
 
-    /// Says how this life ended, as the last thing of all.
+    /// Says how this run ended, as the last thing of all.
     pub(crate) async fn end(self, state: WorkerState, note: Option<&str>) {
-        self.quiet.cancel();
+        self.stop.cancel();
         // An earlier announcement must not come after the last one.
         let task: JoinHandle<()> = self.task.detach();
         let _ = task.await;
@@ -45,11 +45,11 @@ impl Announcer {
     }
 }
 
-async fn repeat(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>, quiet: CancellationToken) {
-    while !quiet.is_cancelled() {
+async fn repeat(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
         announce(&status, &*queue).await;
         tokio::select! {
-            () = quiet.cancelled() => {}
+            () = stop.cancelled() => {}
             () = status.news() => {}
             () = tokio::time::sleep(status.every()) => {}
         }
@@ -57,7 +57,7 @@ async fn repeat(status: Arc<WorkerStatus>, queue: Arc<dyn WorkerQueue>, quiet: C
 }
 
 async fn announce(status: &WorkerStatus, queue: &dyn WorkerQueue) {
-    match timeout(PATIENCE, queue.announce(status.presence())).await {
+    match timeout(ANNOUNCE_TIMEOUT, queue.announce(status.presence())).await {
         Ok(Ok(())) => status.announced().cancel(),
         Ok(Err(error)) => tracing::debug!(worker = status.name().as_str(), %error, "not announced"),
         Err(_) => tracing::debug!(worker = status.name().as_str(), "not announced in time"),

@@ -21,7 +21,7 @@ impl Backoff {
     /// Who lived so long was healthy: its death is the first one again.
     const HEALTHY: Duration = Duration::from_secs(60);
 
-    /// The pause after a life of `lived`.
+    /// The pause after a run of `lived`.
     pub fn after(&mut self, lived: Duration) -> Duration {
         if lived >= Self::HEALTHY {
             self.deaths = 0;

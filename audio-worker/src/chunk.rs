@@ -10,7 +10,7 @@ use karaoke_stages::Stage;
 /// A chunk was not separated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChunkError {
-    /// Nobody wants it any more.
+    /// It failed or was cancelled.
     #[error("cancelled")]
     Cancelled,
     /// The worker misbehaves on purpose.

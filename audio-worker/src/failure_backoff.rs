@@ -19,7 +19,7 @@ pub(crate) struct FailureBackoff {
 }
 
 impl FailureBackoff {
-    /// Rests begin with `pause`; `refusals` were heard before this life.
+    /// Rests begin with `pause`; `refusals` were counted before this run.
     pub(crate) fn new(pause: Duration, refusals: u64) -> Self {
         Self { pause, troubles: 0, to_clear: 0, refusals }
     }
@@ -29,8 +29,8 @@ impl FailureBackoff {
         self.trouble(1)
     }
 
-    /// `refusals` of this worker's replies have been heard by now: the rest, when there are new ones.
-    pub(crate) fn heard(&mut self, refusals: u64) -> Option<Duration> {
+    /// `refusals` of this worker's replies have been counted by now: the rest, when there are new ones.
+    pub(crate) fn on_refusals(&mut self, refusals: u64) -> Option<Duration> {
         let before = std::mem::replace(&mut self.refusals, refusals);
         (refusals > before).then(|| self.trouble(CLEARED))
     }
@@ -70,14 +70,14 @@ mod tests {
     #[test]
     fn only_new_refusals_count_and_they_last_longer() {
         let mut backoff = backoff();
-        assert_eq!(backoff.heard(7), None);
-        assert_eq!(backoff.heard(9), Some(Duration::from_millis(500)));
-        assert_eq!(backoff.heard(9), None);
+        assert_eq!(backoff.on_refusals(7), None);
+        assert_eq!(backoff.on_refusals(9), Some(Duration::from_millis(500)));
+        assert_eq!(backoff.on_refusals(9), None);
         // The chunk that was in hand meanwhile does not excuse it …
         backoff.succeeded();
-        assert_eq!(backoff.heard(10), Some(Duration::from_millis(1000)));
+        assert_eq!(backoff.on_refusals(10), Some(Duration::from_millis(1000)));
         // … three without a refusal do.
         (0..CLEARED).for_each(|_| backoff.succeeded());
-        assert_eq!(backoff.heard(11), Some(Duration::from_millis(500)));
+        assert_eq!(backoff.on_refusals(11), Some(Duration::from_millis(500)));
     }
 }

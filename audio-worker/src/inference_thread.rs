@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-struct Order {
+struct Request {
     job: Job,
     before_window: BeforeWindow,
     done: oneshot::Sender<Result<Separated, ChunkError>>,
@@ -18,16 +18,16 @@ struct Order {
 
 /// A worker's computing thread and its loaded models.
 pub(crate) struct InferenceThread {
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<Request>,
     thread: JoinHandle<()>,
 }
 
 impl InferenceThread {
     /// Starts the thread, named `name`.
     pub(crate) fn start(name: &str, sessions: Sessions) -> io::Result<Self> {
-        let (orders, inbox) = mpsc::channel();
+        let (requests, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name(name.to_owned());
-        Ok(Self { orders, thread: thread.spawn(move || serve(&inbox, sessions))? })
+        Ok(Self { requests, thread: thread.spawn(move || serve(&inbox, sessions))? })
     }
 
     /// Separates `job` on the thread. A panic there is an error of this job alone.
@@ -37,14 +37,14 @@ impl InferenceThread {
         before_window: BeforeWindow,
     ) -> Result<Separated, ChunkError> {
         let (done, result) = oneshot::channel();
-        // When the thread is gone the order is dropped, and with it `done`: then `result` says so.
-        let _ = self.orders.send(Order { job, before_window, done });
+        // When the thread is gone the request is dropped, and with it `done`: then `result` says so.
+        let _ = self.requests.send(Request { job, before_window, done });
         result.await.unwrap_or_else(|_| Err(ChunkError::Panicked("its thread is gone".to_owned())))
     }
 
     /// Ends the thread and gives the models' memory back.
     pub(crate) async fn close(self) {
-        drop(self.orders);
+        drop(self.requests);
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("a computing thread ended with a panic");
@@ -52,8 +52,8 @@ impl InferenceThread {
     }
 }
 
-fn serve(inbox: &mpsc::Receiver<Order>, mut sessions: Sessions) {
-    while let Ok(Order { job, before_window, done }) = inbox.recv() {
+fn serve(inbox: &mpsc::Receiver<Request>, mut sessions: Sessions) {
+    while let Ok(Request { job, before_window, done }) = inbox.recv() {
         let work = AssertUnwindSafe(|| chunk::separate(sessions.of_job(&job)?, &job, before_window));
         let result = catch_unwind(work).unwrap_or_else(|panic| {
             sessions.clear();

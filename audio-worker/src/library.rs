@@ -8,7 +8,7 @@ const FETCHED: &str = ".runtime";
 
 /// Where the library is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum LibraryPath {
     /// Somebody named this path: it and no other, even if nothing is there.
     Named(PathBuf),
     /// It lies in a folder that was searched.
@@ -18,7 +18,7 @@ pub(crate) enum Place {
 }
 
 /// What decides where to look; a test makes its own.
-pub(crate) struct Surroundings {
+pub(crate) struct SearchPaths {
     /// The value of `worker.onnxruntime`.
     pub configured: Option<PathBuf>,
     /// The value of `ORT_DYLIB_PATH`.
@@ -29,7 +29,7 @@ pub(crate) struct Surroundings {
     pub system: Vec<PathBuf>,
 }
 
-impl Surroundings {
+impl SearchPaths {
     /// Those of this process.
     pub(crate) fn of_process(configured: Option<&Path>) -> Self {
         let exe = std::env::current_exe().unwrap_or_default();
@@ -46,10 +46,10 @@ impl Surroundings {
     /// the provider's folder under `.runtime`, the system.
     ///
     /// Another provider's library runs on the processor as well; it is the last to be taken for that.
-    pub(crate) fn find(&self, provider: Provider) -> Place {
+    pub(crate) fn find(&self, provider: Provider) -> LibraryPath {
         if let Some(path) = self.configured.as_ref().or(self.variable.as_ref()) {
             // A folder stands for the library in it.
-            return Place::Named(in_folder(path).unwrap_or_else(|| path.clone()));
+            return LibraryPath::Named(in_folder(path).unwrap_or_else(|| path.clone()));
         }
         let suits =
             |path: &PathBuf| provider.library().is_none_or(|needed| path.with_file_name(needed).is_file());
@@ -60,7 +60,7 @@ impl Surroundings {
             .or_else(|| self.system.iter().find_map(|folder| in_folder(folder).filter(suits)))
             .or_else(|| fetched(Provider::OpenVino { bf16: true }.folder()))
             .or_else(|| fetched(Provider::Cuda.folder()));
-        found.map_or(Place::Nowhere, Place::Found)
+        found.map_or(LibraryPath::Nowhere, LibraryPath::Found)
     }
 }
 
@@ -104,8 +104,8 @@ pub(crate) fn version_in_name(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn surroundings(root: &Path) -> Surroundings {
-        Surroundings {
+    fn search_paths(root: &Path) -> SearchPaths {
+        SearchPaths {
             configured: None,
             variable: None,
             roots: vec![root.to_owned()],
@@ -125,36 +125,36 @@ mod tests {
     fn looks_in_the_documented_order() {
         let dir = tempfile::tempdir().unwrap();
         let fetched_to = dir.path().join(FETCHED).join("onnxruntime");
-        let mut place = surroundings(dir.path());
-        assert_eq!(place.find(Provider::Cpu), Place::Nowhere);
+        let mut place = search_paths(dir.path());
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Nowhere);
         put(&fetched_to, "libonnxruntime_providers_shared.so");
-        assert_eq!(place.find(Provider::Cpu), Place::Nowhere);
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Nowhere);
         let installed = put(&dir.path().join("lib"), "libonnxruntime.so.1");
-        assert_eq!(place.find(Provider::Cpu), Place::Found(installed));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Found(installed));
         let fetched = put(&fetched_to, "libonnxruntime.so.1.31.1");
-        assert_eq!(place.find(Provider::Cpu), Place::Found(fetched.clone()));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Found(fetched.clone()));
         place.variable = Some("/b".into());
-        assert_eq!(place.find(OPENVINO), Place::Named("/b".into()));
+        assert_eq!(place.find(OPENVINO), LibraryPath::Named("/b".into()));
         place.configured = Some("/a".into());
-        assert_eq!(place.find(Provider::Cpu), Place::Named("/a".into()));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Named("/a".into()));
         place.configured = Some(fetched.parent().unwrap().into());
-        assert_eq!(place.find(Provider::Cpu), Place::Named(fetched));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Named(fetched));
     }
 
     #[test]
     fn a_provider_is_found_where_its_own_library_lies() {
         let dir = tempfile::tempdir().unwrap();
-        let place = surroundings(dir.path());
+        let place = search_paths(dir.path());
         let runtime = dir.path().join(FETCHED);
         let plain = put(&runtime.join("onnxruntime"), "libonnxruntime.so.1.31.1");
         let special = put(&runtime.join("onnxruntime-openvino"), "libonnxruntime.so.1.24.1");
-        assert_eq!(place.find(OPENVINO), Place::Nowhere, "its provider's library is missing");
+        assert_eq!(place.find(OPENVINO), LibraryPath::Nowhere, "its provider's library is missing");
         put(&runtime.join("onnxruntime-openvino"), "libonnxruntime_providers_openvino.so");
-        assert_eq!(place.find(OPENVINO), Place::Found(special.clone()));
-        assert_eq!(place.find(Provider::Cpu), Place::Found(plain.clone()));
-        assert_eq!(place.find(Provider::Cuda), Place::Nowhere);
+        assert_eq!(place.find(OPENVINO), LibraryPath::Found(special.clone()));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Found(plain.clone()));
+        assert_eq!(place.find(Provider::Cuda), LibraryPath::Nowhere);
         std::fs::remove_file(plain).unwrap();
-        assert_eq!(place.find(Provider::Cpu), Place::Found(special));
+        assert_eq!(place.find(Provider::Cpu), LibraryPath::Found(special));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::fault_injection::{
 use crate::inference_thread::InferenceThread;
 use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
-use crate::worker::{Ending, Worker};
-use crate::worker_status::{About, Identity, WorkerStatus};
+use crate::worker::{RunResult, Worker};
+use crate::worker_status::{Identity, WorkerInfo, WorkerStatus};
 use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
@@ -193,7 +193,7 @@ fn installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
     if models.is_empty() { Err(StartError::NoModel) } else { Ok(models) }
 }
 
-/// A worker's place in the pool: whoever works there, life after life, has the same name and the same fault.
+/// A worker's place in the pool: whoever works there, run after run, has the same name and the same fault.
 struct WorkerFactory {
     options: PoolOptions,
     fault: Option<Fault>,
@@ -204,13 +204,13 @@ struct WorkerFactory {
 }
 
 impl WorkerFactory {
-    /// A worker for this factory.
+    /// A worker of this factory, for one run.
     fn worker(&self, identity: Identity, scope: FaultScope) -> io::Result<Worker> {
         let PoolOptions { worker: config, simulation, every, .. } = &self.options;
         let injector = self.fault.map(|fault| Arc::new(FaultInjector::new(fault, scope, simulation)));
         let open = slowed(self.open.clone(), simulation, injector.clone());
         let thread = InferenceThread::start(&identity.name, Sessions::new(open, config.loaded_models))?;
-        let about = About {
+        let info = WorkerInfo {
             identity,
             models: self.models.clone(),
             threads: self.options.sizes().threads,
@@ -224,7 +224,7 @@ impl WorkerFactory {
             routes: self.options.routes(&self.models).into(),
             queue: self.queue.clone(),
             thread,
-            status: Arc::new(WorkerStatus::new(about)),
+            status: Arc::new(WorkerStatus::new(info)),
             pause: config.retry_pause(),
             injector,
             reply_faults: ReplyFaults::new(simulation),
@@ -237,7 +237,7 @@ impl WorkerFactory {
         let (mut worker, mut backoff) = (first, Backoff::default());
         loop {
             let born = Instant::now();
-            if worker.run().await == Ending::Left {
+            if worker.run().await == RunResult::Left {
                 return;
             }
             tracing::warn!(worker = name.as_str(), "crashed (simulated)");

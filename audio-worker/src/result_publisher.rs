@@ -12,19 +12,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// The shortest pause before a reply is sent again, so that a broken queue is not asked without end.
-const LEAST_PAUSE: Duration = Duration::from_millis(10);
+const MIN_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a reply may take once the worker has been told to leave.
-const PARTING: Duration = Duration::from_secs(5);
+/// How long a reply may take once the worker has been asked to leave.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// At most one reply under way. Dropping it hands back the job of that reply.
 pub(crate) struct ResultPublisher {
-    post: Arc<Post>,
-    under_way: JoinSet<()>,
+    sender: Arc<ReplySender>,
+    in_flight: JoinSet<()>,
 }
 
 /// What it takes to send a reply.
-pub(crate) struct Post {
+pub(crate) struct ReplySender {
     pub(crate) queue: Arc<dyn WorkerQueue>,
     pub(crate) status: Arc<WorkerStatus>,
     pub(crate) reply_faults: ReplyFaults,
@@ -33,20 +33,20 @@ pub(crate) struct Post {
 }
 
 impl ResultPublisher {
-    pub(crate) fn new(post: Post) -> Self {
-        Self { post: Arc::new(post), under_way: JoinSet::new() }
+    pub(crate) fn new(sender: ReplySender) -> Self {
+        Self { sender: Arc::new(sender), in_flight: JoinSet::new() }
     }
 
     /// Takes charge of a finished job, once the reply before it has arrived.
     pub(crate) async fn send(&mut self, delivery: Delivery<Job>, reply: Reply) {
         self.settle().await;
-        let sent = self.post.clone().deliver(delivery, reply);
-        self.under_way.spawn(sent.instrument(tracing::Span::current()));
+        let sent = self.sender.clone().deliver(delivery, reply);
+        self.in_flight.spawn(sent.instrument(tracing::Span::current()));
     }
 
     /// Waits until nothing is under way.
     pub(crate) async fn settle(&mut self) {
-        while let Some(ended) = self.under_way.join_next().await {
+        while let Some(ended) = self.in_flight.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "sending a reply ended badly; its job goes back");
             }
@@ -54,7 +54,7 @@ impl ResultPublisher {
     }
 }
 
-impl Post {
+impl ReplySender {
     /// Sends the reply, and acks the job once the queue holds all of it; a job whose reply is lost is handed back.
     async fn deliver(self: Arc<Self>, delivery: Delivery<Job>, reply: Reply) {
         let (chunk, seconds) = (reply.chunk, reply.seconds);
@@ -101,13 +101,13 @@ impl Post {
     /// Sends the reply until there is room for it: computing it again would cost more than waiting. But who
     /// leaves does not wait long for a queue that is not there.
     async fn send(&self, reply_to: &str, reply: Reply) -> Result<(), QueueError> {
-        let parting = async {
+        let stop_timeout = async {
             self.stop.cancelled().await;
-            tokio::time::sleep(PARTING).await;
+            tokio::time::sleep(STOP_TIMEOUT).await;
         };
         tokio::select! {
             sent = self.send_until_taken(reply_to, reply) => sent,
-            () = parting => Err(QueueError::Unreachable("told to leave before the queue took it".into())),
+            () = stop_timeout => Err(QueueError::Unreachable("told to leave before the queue took it".into())),
         }
     }
 
@@ -116,7 +116,7 @@ impl Post {
             match self.queue.reply(reply_to, reply.clone()).await {
                 Err(error) if error.retryable() && !self.stop.is_cancelled() => {
                     tracing::warn!(%error, "reply has to wait");
-                    let _ = timeout(self.pause.max(LEAST_PAUSE), self.stop.cancelled()).await;
+                    let _ = timeout(self.pause.max(MIN_PAUSE), self.stop.cancelled()).await;
                 }
                 done => return done,
             }

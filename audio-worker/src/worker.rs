@@ -5,7 +5,7 @@ use crate::chunk::{BeforeWindow, ChunkError};
 use crate::failure_backoff::FailureBackoff;
 use crate::fault_injection::{Fault, FaultInjector, ReplyFaults};
 use crate::inference_thread::InferenceThread;
-use crate::result_publisher::{Post, ResultPublisher};
+use crate::result_publisher::{ReplySender, ResultPublisher};
 use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply};
@@ -22,7 +22,7 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a worker without a job looks whether its last reply was refused.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// One worker in one life.
+/// One worker in one run.
 pub(crate) struct Worker {
     pub(crate) routes: Arc<[Route]>,
     pub(crate) queue: Arc<dyn WorkerQueue>,
@@ -34,23 +34,23 @@ pub(crate) struct Worker {
     pub(crate) stop: CancellationToken,
 }
 
-/// How a life ended.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It was told to stop, or the queue was closed.
+pub(crate) enum RunResult {
+    /// It was asked to stop, or the queue was closed.
     Left,
     /// It crashed on purpose.
     Crashed,
 }
 
 /// What came of a delivery.
-enum After {
+enum JobResult {
     /// A chunk was done.
     Done,
     /// Nothing that says anything about the worker.
     Nothing,
     /// The job was handed back.
-    HandedBack(String),
+    Returned(String),
     /// The worker crashes on purpose, and the job goes with it.
     Crash,
     /// The worker hangs on purpose, with the job in hand.
@@ -58,60 +58,60 @@ enum After {
 }
 
 impl Worker {
-    /// Works until told to stop or until the queue is closed. The job in hand is finished first.
-    pub(crate) async fn run(self) -> Ending {
+    /// Works until asked to stop or until the queue is closed. The job in hand is finished first.
+    pub(crate) async fn run(self) -> RunResult {
         let announcer = Announcer::start(self.status.clone(), self.queue.clone());
-        let mut publisher = ResultPublisher::new(Post {
+        let mut publisher = ResultPublisher::new(ReplySender {
             queue: self.queue.clone(),
             status: self.status.clone(),
             reply_faults: self.reply_faults,
             pause: self.pause,
             stop: self.stop.clone(),
         });
-        let ending = self.work(&announcer, &mut publisher).await;
-        let (state, note) = match ending {
-            Ending::Left => {
+        let result = self.work(&announcer, &mut publisher).await;
+        let (state, note) = match result {
+            RunResult::Left => {
                 publisher.settle().await;
                 (WorkerState::Left, None)
             }
-            Ending::Crashed => {
+            RunResult::Crashed => {
                 drop(publisher);
                 (WorkerState::Crashed, Some("simulated crash"))
             }
         };
         announcer.end(state, note).await;
         self.thread.close().await;
-        ending
+        result
     }
 
-    async fn work(&self, announcer: &Announcer, publisher: &mut ResultPublisher) -> Ending {
+    async fn work(&self, announcer: &Announcer, publisher: &mut ResultPublisher) -> RunResult {
         let mut backoff = FailureBackoff::new(self.pause, self.queue.refusals(self.name()));
         loop {
-            if let Some(rest) = backoff.heard(self.queue.refusals(self.name())) {
+            if let Some(pause) = backoff.on_refusals(self.queue.refusals(self.name())) {
                 self.status.count_failure();
-                self.rest(rest, "a reply was refused as corrupt").await;
+                self.back_off(pause, "a reply was refused as corrupt").await;
             }
             let next = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Ending::Left,
+                () = self.stop.cancelled() => return RunResult::Left,
                 next = self.queue.next_job(&self.routes) => next,
                 () = tokio::time::sleep(POLL_INTERVAL) => continue,
             };
-            let after = match next {
+            let result = match next {
                 Ok(delivery) => self.handle(delivery, publisher).await,
-                Err(error) if error.retryable() => After::HandedBack(format!("no job: {error}")),
-                Err(QueueError::Closed) => return Ending::Left,
+                Err(error) if error.retryable() => JobResult::Returned(format!("no job: {error}")),
+                Err(QueueError::Closed) => return RunResult::Left,
                 Err(error) => {
                     tracing::error!(worker = self.name().as_str(), %error, "there will be no more jobs");
-                    return Ending::Left;
+                    return RunResult::Left;
                 }
             };
-            match after {
-                After::Done => backoff.succeeded(),
-                After::Nothing => {}
-                After::HandedBack(why) => self.rest(backoff.failed(), &why).await,
-                After::Crash => return Ending::Crashed,
-                After::Hang(in_hand) => return self.hang(announcer, *in_hand).await,
+            match result {
+                JobResult::Done => backoff.succeeded(),
+                JobResult::Nothing => {}
+                JobResult::Returned(why) => self.back_off(backoff.failed(), &why).await,
+                JobResult::Crash => return RunResult::Crashed,
+                JobResult::Hang(in_hand) => return self.hang(announcer, *in_hand).await,
             }
             self.status.idle();
         }
@@ -122,15 +122,15 @@ impl Worker {
         fields(worker = self.name().as_str(), track = %delivery.message.track, chunk = %delivery.message.chunk,
             attempt = delivery.message.attempt),
     )]
-    async fn handle(&self, delivery: Delivery<Job>, publisher: &mut ResultPublisher) -> After {
+    async fn handle(&self, delivery: Delivery<Job>, publisher: &mut ResultPublisher) -> JobResult {
         let job = &delivery.message;
         if self.queue.is_unwanted(&job.track, job.chunk) {
             delivery.ack();
-            return After::Nothing;
+            return JobResult::Nothing;
         }
         self.status.working(job);
         tracing::info!("chunk {} begun", job.chunk);
-        self.say(job, 0.0, Outcome::Started).await;
+        self.send_status(job, 0.0, Outcome::Started).await;
         let began = Instant::now();
         let result = self.thread.separate(job.clone(), self.before_window(job)).await;
         let seconds = began.elapsed().as_secs_f64();
@@ -142,28 +142,28 @@ impl Worker {
                 };
                 let reply = self.reply(job, seconds, Outcome::Separated(separated));
                 publisher.send(delivery, reply).await;
-                After::Done
+                JobResult::Done
             }
             Err(ChunkError::Cancelled) => {
                 delivery.ack();
-                After::Nothing
+                JobResult::Nothing
             }
-            Err(ChunkError::Simulated(Fault::Kill)) => After::Crash,
-            Err(ChunkError::Simulated(Fault::Hang)) => After::Hang(Box::new(delivery)),
-            Err(error) if error.retryable() => self.hand_back(delivery, seconds, &error).await,
+            Err(ChunkError::Simulated(Fault::Kill)) => JobResult::Crash,
+            Err(ChunkError::Simulated(Fault::Hang)) => JobResult::Hang(Box::new(delivery)),
+            Err(error) if error.retryable() => self.return_job(delivery, seconds, &error).await,
             Err(error) => {
                 tracing::error!(%error, "job failed for good");
                 self.status.count_failure();
                 let reply = self.reply(job, seconds, Outcome::Failed(error.to_string()));
                 publisher.send(delivery, reply).await;
-                After::Nothing
+                JobResult::Nothing
             }
         }
     }
 
     /// What goes wrong with this job on purpose.
     fn injector(&self, job: &Job) -> Option<&Arc<FaultInjector>> {
-        self.injector.as_ref().filter(|s| s.acts_on(&job.model))
+        self.injector.as_ref().filter(|i| i.acts_on(&job.model))
     }
 
     /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
@@ -177,25 +177,25 @@ impl Worker {
         })
     }
 
-    async fn hand_back(&self, delivery: Delivery<Job>, seconds: f64, error: &ChunkError) -> After {
+    async fn return_job(&self, delivery: Delivery<Job>, seconds: f64, error: &ChunkError) -> JobResult {
         tracing::warn!(%error, "job failed, handing it back");
         self.status.count_failure();
-        self.say(&delivery.message, seconds, Outcome::Returned(error.to_string())).await;
+        self.send_status(&delivery.message, seconds, Outcome::Returned(error.to_string())).await;
         delivery.nack();
-        After::HandedBack(error.to_string())
+        JobResult::Returned(error.to_string())
     }
 
     /// Holds the job and says nothing, until the stop.
-    async fn hang(&self, announcer: &Announcer, in_hand: Delivery<Job>) -> Ending {
+    async fn hang(&self, announcer: &Announcer, in_hand: Delivery<Job>) -> RunResult {
         tracing::warn!(worker = self.name().as_str(), chunk = %in_hand.message.chunk, "hangs from now on (simulated)");
         announcer.pause();
         self.stop.cancelled().await;
         in_hand.nack();
-        Ending::Left
+        RunResult::Left
     }
 
     /// Tells the server how it goes, beside the results. One that does not hear it gets those all the same.
-    async fn say(&self, job: &Job, seconds: f64, outcome: Outcome) {
+    async fn send_status(&self, job: &Job, seconds: f64, outcome: Outcome) {
         let reply = self.reply(job, seconds, outcome);
         match timeout(ANNOUNCE_TIMEOUT, self.queue.reply(&job.reply_to, reply)).await {
             Ok(Ok(())) => {}
@@ -216,13 +216,13 @@ impl Worker {
     }
 
     /// A rest, cut short by the stop.
-    async fn rest(&self, rest: Duration, why: &str) {
-        if rest.is_zero() {
+    async fn back_off(&self, pause: Duration, why: &str) {
+        if pause.is_zero() {
             return;
         }
-        tracing::warn!(worker = self.name().as_str(), seconds = rest.as_secs_f64(), why, "resting");
+        tracing::warn!(worker = self.name().as_str(), seconds = pause.as_secs_f64(), why, "backing off");
         self.status.resting(why);
-        let _ = timeout(rest, self.stop.cancelled()).await;
+        let _ = timeout(pause, self.stop.cancelled()).await;
         self.status.idle();
     }
 

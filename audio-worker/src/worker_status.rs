@@ -10,26 +10,26 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// A worker in one of its lives.
+/// A worker in one of its runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its name, unique among all machines.
     pub name: WorkerId,
-    /// Another number in each life.
+    /// Another number in each run.
     pub life: u64,
 }
 
 impl Identity {
-    /// A new life of the worker called `name`.
+    /// A new run of the worker called `name`.
     pub fn new(name: impl Into<WorkerId>) -> Self {
         // 53 bits: readers of JSON that know only doubles see the same number.
         Self { name: name.into(), life: rand::random::<u64>() >> 11 }
     }
 }
 
-/// What stays the same for a worker's whole life.
+/// What stays the same for a worker's whole run.
 #[derive(Clone, Debug)]
-pub(crate) struct About {
+pub(crate) struct WorkerInfo {
     pub(crate) identity: Identity,
     pub(crate) models: Arc<[ModelName]>,
     pub(crate) threads: usize,
@@ -46,7 +46,7 @@ pub(crate) struct About {
 
 /// The status.
 pub(crate) struct WorkerStatus {
-    about: About,
+    info: WorkerInfo,
     born: Instant,
     now: Mutex<Now>,
     news: Notify,
@@ -63,7 +63,7 @@ struct Now {
 }
 
 impl WorkerStatus {
-    pub(crate) fn new(about: About) -> Self {
+    pub(crate) fn new(info: WorkerInfo) -> Self {
         let now = Now {
             state: WorkerState::Idle,
             note: None,
@@ -73,15 +73,15 @@ impl WorkerStatus {
             meter: Meter { at: Instant::now(), cpu_s: process::cpu_seconds() },
         };
         let (news, announced) = (Notify::new(), CancellationToken::new());
-        Self { about, born: Instant::now(), now: Mutex::new(now), news, announced }
+        Self { info, born: Instant::now(), now: Mutex::new(now), news, announced }
     }
 
     pub(crate) fn every(&self) -> Duration {
-        self.about.every
+        self.info.every
     }
 
     pub(crate) fn name(&self) -> &WorkerId {
-        &self.about.identity.name
+        &self.info.identity.name
     }
 
     /// Waits for something that should not wait for the next announcement.
@@ -89,7 +89,7 @@ impl WorkerStatus {
         self.news.notified().await;
     }
 
-    /// Cancelled once this life has been announced.
+    /// Cancelled once this run has been announced.
     pub(crate) fn announced(&self) -> &CancellationToken {
         &self.announced
     }
@@ -123,18 +123,18 @@ impl WorkerStatus {
     /// What there is to announce.
     pub(crate) fn presence(&self) -> Presence {
         let mut now = self.now();
-        let about = &self.about;
+        let info = &self.info;
         Presence {
-            worker: about.identity.name.clone(),
-            life: about.identity.life,
+            worker: info.identity.name.clone(),
+            life: info.identity.life,
             host: process::host(),
             pid: std::process::id(),
-            models: about.models.to_vec(),
-            provider: about.provider.clone(),
-            provider_why: about.provider_why.clone(),
-            providers: about.providers.clone(),
-            threads: u32::try_from(about.threads).unwrap_or(u32::MAX),
-            prefetch: about.prefetch,
+            models: info.models.to_vec(),
+            provider: info.provider.clone(),
+            provider_why: info.provider_why.clone(),
+            providers: info.providers.clone(),
+            threads: u32::try_from(info.threads).unwrap_or(u32::MAX),
+            prefetch: info.prefetch,
             state: now.state,
             note: now.note.clone(),
             cpu_load: now.meter.load(Instant::now(), process::cpu_seconds()),
@@ -142,7 +142,7 @@ impl WorkerStatus {
             failures: now.failures,
             current: now.current.clone(),
             uptime_s: self.born.elapsed().as_secs_f64(),
-            every_s: about.every.as_secs_f64(),
+            every_s: info.every.as_secs_f64(),
         }
     }
 

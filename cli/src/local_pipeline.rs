@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a publisher waits for room in the queue before it looks whether it should go on.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Room in the queue for more than the workers hold of a model: the next job, copies, and what is told of them.
 const SPARE: usize = 8;
@@ -33,7 +33,7 @@ impl LocalPipeline {
         let workers = options.faults().len();
         // The server counts what is out for each model by itself.
         let models = catalogue.installed().count().max(1);
-        let queue = MemoryQueue::new((workers.max(config.dispatch.in_flight) + SPARE) * models, PATIENCE);
+        let queue = MemoryQueue::new((workers.max(config.dispatch.in_flight) + SPARE) * models, TIMEOUT);
         let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
             .context("the workers cannot start")?;
         let parts = config.parts(catalogue, Arc::new(queue.clone()));
@@ -41,7 +41,7 @@ impl LocalPipeline {
         Ok(Self { pipeline, queue, pool })
     }
 
-    /// Stops everything; what is half done is taken up by the next life.
+    /// Stops everything; what is half done is taken up by the next run.
     pub async fn stop(self) {
         self.pipeline.shutdown().await;
         self.queue.close();

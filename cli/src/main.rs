@@ -84,7 +84,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_command(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let config = config::Config::read(arguments.config.as_deref())?;
+    let (config, warnings) = config::Config::read(arguments.config.as_deref())?;
+    // A pool's processes read what the pool itself has warned of already.
+    if !matches!(arguments.command, Command::WorkerProcess(_)) {
+        warnings.iter().for_each(|warning| eprintln!("karaoke: warning: {warning}."));
+    }
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),
         Command::Server(server) => server::run(server, config).await.map(|()| ExitCode::SUCCESS),

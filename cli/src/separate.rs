@@ -154,13 +154,13 @@ impl Work {
     /// Encodes every stem, each as far as it is separated, until all are complete.
     async fn write_all(&self, track: &ActiveTrack, song: &Path) -> anyhow::Result<Vec<PathBuf>> {
         track.wait_state(|s| !matches!(s, TrackState::Queued | TrackState::Decoding)).await;
-        if track.is_called_off() {
-            return Err(track.why_ended().into());
+        if track.is_aborted() {
+            return Err(track.end_reason().into());
         }
         let stems = self.stems(track)?;
         let written = stems.iter().map(|stem| self.write(track, song, stem));
-        futures::future::try_join_all(written).await.map_err(|error| match track.is_called_off() {
-            true => track.why_ended().into(),
+        futures::future::try_join_all(written).await.map_err(|error| match track.is_aborted() {
+            true => track.end_reason().into(),
             false => error,
         })
     }

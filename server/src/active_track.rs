@@ -27,7 +27,7 @@ pub struct ActiveTrack {
     pub events: EventLog,
     audio: OnceLock<ActiveAudio>,
     inner: Mutex<Inner>,
-    called_off: AtomicBool,
+    aborted: AtomicBool,
     failing: AtomicBool,
 }
 
@@ -47,7 +47,7 @@ struct Inner {
     record: TrackRecord,
     chunks: Vec<Chunk>,
     done: u64,
-    /// Of chunks whose reply comes in parts, the parts that are safe. Those of a former life of the server
+    /// Of chunks whose reply comes in parts, the parts that are safe. Those of a previous run of the server
     /// are not known here, and come again.
     arrived: HashMap<ChunkIndex, ReceivedParts>,
     /// When separating began in this process, and how many chunks were done then.
@@ -61,11 +61,11 @@ pub struct Chunk {
     pub state: ChunkState,
     /// How often it was handed out.
     pub attempts: u32,
-    /// How often a worker said that it began with it, in this life of the server.
+    /// How often a worker said that it began with it, in this run of the server.
     pub starts: u32,
-    /// Workers that died with it, handed it back or replied rubbish, in this life of the server.
+    /// Workers that died with it, handed it back or replied rubbish, in this run of the server.
     pub failed: Vec<WorkerId>,
-    /// Attempts, and whose, of which a reply or a part of it was corrupt, in this life of the server.
+    /// Attempts, and whose, of which a reply or a part of it was corrupt, in this run of the server.
     pub refused: Vec<(u32, WorkerId)>,
     /// Who works on it, or did it.
     pub worker: Option<WorkerId>,
@@ -100,7 +100,7 @@ impl ActiveTrack {
             manifest: record.manifest.clone(),
             events: EventLog::default(),
             audio: OnceLock::new(),
-            called_off: AtomicBool::new(record.state.is_terminal()),
+            aborted: AtomicBool::new(record.state.is_terminal()),
             failing: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 record,
@@ -112,18 +112,18 @@ impl ActiveTrack {
         };
         let audio = track.lock().record.audio;
         if let Some(audio) = audio {
-            track.planned(audio, chunks);
+            track.set_plan(audio, chunks);
         }
         track
     }
 
     /// Decoding is over: the plan is known, and with it the chunks.
-    pub fn planned(&self, audio: Audio, chunks: Vec<ChunkRecord>) {
-        let live = self.audio.get_or_init(|| ActiveAudio::new(audio, &self.manifest));
+    pub fn set_plan(&self, audio: Audio, chunks: Vec<ChunkRecord>) {
+        let planned = self.audio.get_or_init(|| ActiveAudio::new(audio, &self.manifest));
         let mut inner = self.lock();
         inner.record.audio = Some(audio);
         inner.chunks = chunks.into_iter().map(Chunk::from).collect();
-        inner.chunks.resize_with(live.plan.count() as usize, || Chunk::from(ChunkRecord::default()));
+        inner.chunks.resize_with(planned.plan.count() as usize, || Chunk::from(ChunkRecord::default()));
         inner.done = inner.chunks.iter().filter(|c| c.state == ChunkState::Done).count() as u64;
         inner.began = Some((Instant::now(), inner.done));
     }
@@ -149,9 +149,9 @@ impl ActiveTrack {
         Some(Route::new(self.manifest.name.as_str(), provider))
     }
 
-    /// Nobody wants it any more: decoders and readers stop.
-    pub fn is_called_off(&self) -> bool {
-        self.called_off.load(Ordering::Relaxed)
+    /// It failed or was cancelled: decoders and readers stop.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed)
     }
 
     /// It begins to fail, or no longer does. Says whether it had not begun before.
@@ -159,7 +159,7 @@ impl ActiveTrack {
         self.failing.swap(failing, Ordering::Relaxed) != failing
     }
 
-    /// Changes the row as last known, and tells the listeners.
+    /// Changes the row as last known, and publishes an event.
     pub fn update(&self, change: impl FnOnce(&mut TrackRecord)) {
         let state = {
             let mut inner = self.lock();
@@ -167,15 +167,15 @@ impl ActiveTrack {
             inner.record.state
         };
         if matches!(state, TrackState::Failed | TrackState::Cancelled) {
-            self.called_off.store(true, Ordering::Relaxed);
+            self.aborted.store(true, Ordering::Relaxed);
         }
-        self.tell_track();
+        self.publish_track();
         if state.is_terminal() {
             self.events.push("end", "{}".into());
         }
     }
 
-    /// Changes a chunk, and tells the listeners. `None` when there is no such chunk.
+    /// Changes a chunk, and publishes an event. `None` when there is no such chunk.
     pub fn update_chunk<T>(&self, chunk: ChunkIndex, change: impl FnOnce(&mut Chunk) -> T) -> Option<T> {
         let result = {
             let mut inner = self.lock();
@@ -206,8 +206,8 @@ impl ActiveTrack {
 
     /// The samples of a part are safe, perhaps not for the first time. Says whether all of its chunk are now.
     pub fn part_arrived(&self, chunk: ChunkIndex, part: &ReplyPart) -> bool {
-        let Some(live) = self.audio.get() else { return false };
-        let windows = live.plan.windows_of(chunk);
+        let Some(planned) = self.audio.get() else { return false };
+        let windows = planned.plan.windows_of(chunk);
         let (windows, stems) = ((windows.end - windows.start) as u32, self.manifest.stems.len() as u32);
         if *part == ReplyPart::whole(windows, stems) {
             return true;
@@ -236,10 +236,10 @@ impl ActiveTrack {
 
     /// From frame `at` (at the model's rate) on, everything before the returned frame is final.
     pub fn ready_until(&self, at: u64) -> u64 {
-        let Some(live) = self.audio.get() else { return at };
+        let Some(planned) = self.audio.get() else { return at };
         let inner = self.lock();
-        live.plan.windows().ready_until(at, |window| {
-            let chunk = live.plan.chunk_of(window).get() as usize;
+        planned.plan.windows().ready_until(at, |window| {
+            let chunk = planned.plan.chunk_of(window).get() as usize;
             inner.chunks.get(chunk).is_some_and(|c| c.state == ChunkState::Done)
         })
     }
@@ -253,8 +253,8 @@ impl ActiveTrack {
             if frames.is_empty() || self.ready_until(frames.start) >= frames.end {
                 return Ok(());
             }
-            if self.is_called_off() {
-                return Err(self.why_ended());
+            if self.is_aborted() {
+                return Err(self.end_reason());
             }
             if signal.changed().await.is_err() {
                 return Err(Problem::no_such_track());
@@ -269,7 +269,7 @@ impl ActiveTrack {
     }
 
     /// Why there is nothing more to come.
-    pub fn why_ended(&self) -> Problem {
+    pub fn end_reason(&self) -> Problem {
         let record = self.record();
         match record.failure {
             Some(failure) => failure.into(),
@@ -299,13 +299,13 @@ impl ActiveTrack {
     }
 
     fn chunk_view(&self, index: ChunkIndex) -> Option<ChunkView> {
-        let live = self.audio.get()?;
+        let planned = self.audio.get()?;
         let chunk = self.chunk(index)?;
-        let share = live.plan.share(index);
+        let share = planned.plan.share(index);
         Some(ChunkView {
             index,
-            start_s: live.seconds(share.start, &self.manifest),
-            end_s: live.seconds(share.end, &self.manifest),
+            start_s: planned.seconds(share.start, &self.manifest),
+            end_s: planned.seconds(share.end, &self.manifest),
             state: chunk.state,
             worker: chunk.worker,
             attempt: chunk.attempts,
@@ -314,8 +314,8 @@ impl ActiveTrack {
         })
     }
 
-    /// Tells the listeners how the track and all its chunks are: the plan has been made.
-    pub fn tell_plan(&self) {
+    /// Publishes an event: how the track and all its chunks are: the plan has been made.
+    pub fn publish_snapshot(&self) {
         self.events.push("snapshot", self.snapshot());
     }
 
@@ -324,8 +324,8 @@ impl ActiveTrack {
         json(&serde_json::json!({ "track": self.view(), "chunks": self.chunk_views() }))
     }
 
-    /// Tells the listeners how the track is.
-    pub fn tell_track(&self) {
+    /// Publishes an event: how the track is.
+    pub fn publish_track(&self) {
         self.events.push("track", json(&self.view()));
     }
 
@@ -344,7 +344,7 @@ impl From<ChunkRecord> for Chunk {
             starts: 0,
             failed: Vec::new(),
             refused: Vec::new(),
-            worker: r.worker.map(Into::into),
+            worker: r.worker,
             seconds: r.seconds,
         }
     }

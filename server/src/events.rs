@@ -10,7 +10,7 @@ const KEPT: usize = 256;
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Its number in the track's life in this process.
+    /// Its number, counted from 1 in this run of the server.
     pub number: u64,
     /// `track`, `chunk`, `end` or `gone`.
     pub name: &'static str,

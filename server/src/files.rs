@@ -141,7 +141,7 @@ impl Files {
         self.remove_named(id, |name| name == "upload" || name == "model.f32" || name.contains(".layer"))
     }
 
-    /// Removes files that a former life of the server did not get to the end of.
+    /// Removes files that a previous run of the server did not get to the end of.
     pub fn remove_parts(&self, id: &TrackId) -> io::Result<()> {
         self.remove_named(id, |name| name.ends_with(".part"))
     }

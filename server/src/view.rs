@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub struct TrackView {
     /// Its name.
     pub id: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: TrackState,
     /// The uploaded file's name.
     pub file_name: String,
@@ -169,9 +169,9 @@ pub struct WorkerView {
     pub cpu_load: f64,
     /// Chunks it did for this server.
     pub served: u64,
-    /// Chunks it did in this life, for whomever.
+    /// Chunks it did in this run, for any server.
     pub done: u64,
-    /// Chunks it failed with in this life.
+    /// Chunks it failed with in this run.
     pub failures: u64,
     /// Replies of it that this server refused as corrupt.
     pub refused: u64,
@@ -181,7 +181,7 @@ pub struct WorkerView {
     pub current: Option<HeldChunk>,
     /// When it was last heard, in seconds.
     pub heard_s_ago: f64,
-    /// How long its process lives, in seconds.
+    /// How long its process has been running, in seconds.
     pub uptime_s: f64,
 }
 
@@ -196,11 +196,11 @@ pub struct QueueView {
     pub undecoded: usize,
     /// Chunks that wait for their turn.
     pub backlog: usize,
-    /// Chunks that are out: at the broker or with workers.
+    /// Chunks in flight: at the broker or with workers.
     pub in_flight: usize,
     /// Of those, chunks that a worker has begun with.
     pub begun: usize,
-    /// Chunks that may be out at once.
+    /// Chunks that may be in flight at once.
     pub in_flight_bound: usize,
 }
 

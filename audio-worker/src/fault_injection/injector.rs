@@ -16,7 +16,7 @@ pub(crate) enum FaultScope {
     Task,
 }
 
-/// The fault of one worker in one life.
+/// The fault of one worker in one run.
 #[derive(Debug)]
 pub(crate) struct FaultInjector {
     fault: Fault,

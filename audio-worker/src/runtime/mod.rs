@@ -13,7 +13,7 @@ pub use loader::Loader;
 pub use network::{Network, Outputs};
 pub use tuning::SessionLayout;
 
-use crate::library::{Place, Surroundings, version_in_name};
+use crate::library::{LibraryPath, SearchPaths, version_in_name};
 use crate::provider::{Candidate, Machine, Provider, Wanted};
 use ort::environment::Environment;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Runtime {
     /// every further call gives what came of that.
     pub fn load(explicit: Option<&Path>, wanted: Wanted) -> Result<Self, RuntimeError> {
         let machine = Machine::this();
-        let chosen = choose(&Surroundings::of_process(explicit), wanted, &machine)?;
+        let chosen = choose(&SearchPaths::of_process(explicit), wanted, &machine)?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(earlier) = &*loaded {
             return earlier.clone();
@@ -129,13 +129,13 @@ struct Chosen {
 }
 
 /// The first candidate whose library is there.
-fn choose(places: &Surroundings, wanted: Wanted, machine: &Machine) -> Result<Chosen, RuntimeError> {
+fn choose(places: &SearchPaths, wanted: Wanted, machine: &Machine) -> Result<Chosen, RuntimeError> {
     let mut missing = None;
     for mut candidate in wanted.candidates(machine) {
         let provider = candidate.provider;
         match places.find(provider) {
-            Place::Named(path) if !path.is_file() => return Err(RuntimeError::NoSuchFile(path)),
-            Place::Named(path) | Place::Found(path) if has_provider(&path, provider) => {
+            LibraryPath::Named(path) if !path.is_file() => return Err(RuntimeError::NoSuchFile(path)),
+            LibraryPath::Named(path) | LibraryPath::Found(path) if has_provider(&path, provider) => {
                 if let Some(faster) = missing {
                     candidate.why = format!(
                         "{faster} would be faster here, but its library is missing: run `make runtime`"
@@ -143,7 +143,7 @@ fn choose(places: &Surroundings, wanted: Wanted, machine: &Machine) -> Result<Ch
                 }
                 return Ok(Chosen { path, candidate });
             }
-            Place::Nowhere if provider == Provider::Cpu => return Err(RuntimeError::NotFound),
+            LibraryPath::Nowhere if provider == Provider::Cpu => return Err(RuntimeError::NotFound),
             _ => missing = missing.or(Some(provider)),
         }
     }

@@ -57,7 +57,7 @@ async fn a_refused_reply_makes_only_its_worker_rest() {
     let queue = queue();
     let worker = WorkerConfig { retry_pause_ms: 20_000, workers: 2, ..options().worker };
     let pool = fakes(&queue, PoolOptions { worker, ..options() }, |_| Ok(Box::new(Fake)));
-    // What was refused before this life is not its fault: so it has to have begun.
+    // What was refused before this run is not its fault: so it has to have begun.
     announced(&queue, |p| p.worker == "w2").await;
     queue.notify(Notice::Refused { worker: "w2".into() }).await.unwrap();
     let resting = announced(&queue, |p| p.state == WorkerState::Resting).await;

@@ -13,7 +13,7 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     let sha256 = karaoke_models::sha256(path)?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let bytes = path.metadata()?.len();
-    print!("{}\n{}", told(&facts), draft(&facts, &file, &sha256, bytes));
+    print!("{}\n{}", report(&facts), draft(&facts, &file, &sha256, bytes));
     Ok(())
 }
 
@@ -25,7 +25,7 @@ fn read(path: &Path) -> anyhow::Result<Facts> {
 }
 
 /// The facts, each line a comment.
-fn told(facts: &Facts) -> String {
+fn report(facts: &Facts) -> String {
     let mut lines = Vec::new();
     lines.extend(facts.inputs.iter().map(|port| format!("takes {port}")));
     lines.extend(facts.outputs.iter().map(|port| format!("gives {port}")));

@@ -104,8 +104,8 @@ fn models<'c>(catalogue: &'c Catalogue, speeds: &'c Speeds) -> Vec<ModelLine<'c>
 
 /// Bytes of a model's files: as they lie there, or as its manifest says.
 pub(super) fn bytes(catalogue: &Catalogue, manifest: &Manifest) -> Option<u64> {
-    let told = || catalogue.files(manifest).into_iter().map(|part| part.bytes).sum();
-    catalogue.bytes(manifest).or_else(told)
+    let bytes = || catalogue.files(manifest).into_iter().map(|part| part.bytes).sum();
+    catalogue.bytes(manifest).or_else(declared)
 }
 
 pub(super) fn megabytes(bytes: Option<u64>) -> String {

@@ -78,7 +78,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Keeps one worker alive, life after life; returns when there is to be no further one.
+    /// Keeps one worker alive, run after run; returns when there is to be no further one.
     async fn keep(self: Arc<Self>, name: String, fault: Option<Fault>, up: CancellationToken) -> Next {
         let mut backoff = Backoff::default();
         loop {
@@ -167,12 +167,12 @@ fn place(url: &str) -> String {
 fn listen(stop: Stop) -> std::io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(async move {
-        for told in [&stop.ask, &stop.insist] {
+        for token in [&stop.ask, &stop.insist] {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            told.cancel();
+            token.cancel();
         }
     });
     Ok(())

@@ -17,7 +17,7 @@ pub struct Arguments {
     /// The worker's name.
     #[arg(long, value_parser = super::name::parse)]
     name: String,
-    /// The number of its life.
+    /// The number of its run.
     #[arg(long)]
     life: u64,
     /// What goes wrong with it on purpose.
@@ -59,8 +59,8 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
 
 /// Cancelled by SIGTERM or Ctrl-C, and when the pool's process has ended: then standard input does too.
 fn told_to_leave() -> anyhow::Result<CancellationToken> {
-    let told = CancellationToken::new();
-    let (by_signal, by_end) = (told.clone(), told.clone());
+    let stop_requested = CancellationToken::new();
+    let (by_signal, by_end) = (stop_requested.clone(), stop_requested.clone());
     tokio::spawn(async move {
         match signals::stop().await {
             Ok(()) => by_signal.cancel(),
@@ -72,7 +72,7 @@ fn told_to_leave() -> anyhow::Result<CancellationToken> {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         by_end.cancel();
     })?;
-    Ok(told)
+    Ok(stop_requested)
 }
 
 /// Tells the pool. When that is gone, nobody listens any more.

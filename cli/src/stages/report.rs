@@ -15,7 +15,7 @@ pub const REPORT_THREAD: &str = "stages";
 /// How the names of the database's threads begin.
 const DATABASE: &str = "sqlx-sqlite";
 
-/// The times at one moment. Times are of the process's whole life; whoever reads two takes the difference.
+/// The times at one moment. Times are of the process's whole run; whoever reads two takes the difference.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The process.

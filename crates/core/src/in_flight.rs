@@ -1,4 +1,4 @@
-//! A chunk that is out: who has it, whether it has been lost, and when another copy of it pays.
+//! A chunk in flight: who has it, whether it has been lost, and when another copy of it pays.
 //!
 //! Times are durations since any common beginning. Nothing here is needed for the result to be right, since
 //! replies may come twice and in any order; it decides only how long a loss is waited for, and at what cost.
@@ -14,7 +14,7 @@ pub struct InFlightChunk {
     /// When it was last sent.
     sent: Duration,
     /// The last time that anything told that it is not lost.
-    sign: Duration,
+    last_sign: Duration,
     /// Workers that have begun with it and may still be at it.
     holders: Vec<Holder>,
     /// Copies handed out on top of the first.
@@ -28,12 +28,12 @@ struct Holder {
     since: Duration,
 }
 
-/// How chunks that are out are watched.
+/// How chunks in flight are watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LeasePolicy {
     /// Without any sign of a chunk for so long, it is asked for again; each time twice as long as before.
     pub lease: Duration,
-    /// A chunk that is out for so many times as long as a chunk usually takes gets a spare copy.
+    /// A chunk in flight for so many times as long as a chunk usually takes gets a spare copy.
     pub straggler: f64,
     /// But none before so long.
     pub least: Duration,
@@ -48,7 +48,7 @@ impl Default for LeasePolicy {
 impl InFlightChunk {
     /// A chunk that goes out now for the `attempt`-th time.
     pub fn new(attempt: u32, now: Duration) -> Self {
-        Self { attempt, sent: now, sign: now, holders: Vec::new(), copies: 0 }
+        Self { attempt, sent: now, last_sign: now, holders: Vec::new(), copies: 0 }
     }
 
     /// The latest attempt that was handed out.
@@ -58,19 +58,19 @@ impl InFlightChunk {
 
     /// Another copy goes out now, as attempt `attempt`.
     pub fn copied(&mut self, attempt: u32, now: Duration) {
-        (self.attempt, self.sent, self.sign) = (attempt, now, now);
+        (self.attempt, self.sent, self.last_sign) = (attempt, now, now);
         self.copies += 1;
     }
 
     /// It is not known whether it went out; it goes out once more, as attempt `attempt`.
     pub fn sent_again(&mut self, attempt: u32, now: Duration) {
-        (self.attempt, self.sent, self.sign) = (attempt, now, now);
+        (self.attempt, self.sent, self.last_sign) = (attempt, now, now);
     }
 
     /// A worker has begun with it. Returns the worker that had this delivery before, if one had: it died, or
     /// the broker lost it from sight.
-    pub fn begun(&mut self, worker: &WorkerId, attempt: u32, now: Duration) -> Option<WorkerId> {
-        self.sign = now;
+    pub fn started(&mut self, worker: &WorkerId, attempt: u32, now: Duration) -> Option<WorkerId> {
+        self.last_sign = now;
         let before = self.holders.iter().position(|h| h.attempt == attempt).map(|at| self.holders.remove(at));
         self.holders.push(Holder { worker: worker.clone(), attempt, since: now });
         before.map(|holder| holder.worker)
@@ -79,15 +79,15 @@ impl InFlightChunk {
     /// A worker says that it is still at it.
     pub fn seen(&mut self, worker: &WorkerId, now: Duration) {
         if self.is_held_by(worker) {
-            self.sign = now;
+            self.last_sign = now;
         }
     }
 
     /// It waits in a queue where others are served: no sign of loss, unless that goes on for longer than
-    /// `at_most`, since no more chunks than the workers hold are out.
+    /// `at_most`, since no more chunks than the workers hold are in flight.
     pub fn waits(&mut self, now: Duration, at_most: Duration) {
         if self.holders.is_empty() && now.saturating_sub(self.sent) < at_most {
-            self.sign = now;
+            self.last_sign = now;
         }
     }
 
@@ -98,10 +98,10 @@ impl InFlightChunk {
         self.holders.len() < before
     }
 
-    /// The broker was lost and found again: it holders everything out anew, or has lost it. Nobody is to blame.
+    /// The broker was lost and found again: it hands everything out anew, or has lost it. Nobody is to blame.
     pub fn forget_holders(&mut self, now: Duration) {
         self.holders.clear();
-        (self.sent, self.sign, self.copies) = (now, now, 0);
+        (self.sent, self.last_sign, self.copies) = (now, now, 0);
     }
 
     /// Whether a worker has begun with it and may still be at it.
@@ -120,14 +120,14 @@ impl InFlightChunk {
     }
 
     /// Whether any worker has begun with it and may still be at it.
-    pub fn is_begun(&self) -> bool {
+    pub fn is_started(&self) -> bool {
         !self.holders.is_empty()
     }
 
     /// Nothing has been heard of it for too long: its job, its reply or its worker is lost.
     pub fn is_overdue(&self, now: Duration, policy: &LeasePolicy) -> bool {
         let lease = policy.lease.saturating_mul(1 << self.copies.min(6));
-        now.saturating_sub(self.sign) > lease
+        now.saturating_sub(self.last_sign) > lease
     }
 
     /// While workers are idle a spare copy of it would likely be back first. `typical` is how long a chunk of
@@ -138,7 +138,7 @@ impl InFlightChunk {
         }
         match (self.holders.iter().map(|h| h.since).max(), typical) {
             // Nobody has begun with it, though somebody could: it is lost, or waits behind a busy worker.
-            (None, _) => now.saturating_sub(self.sign) > policy.least,
+            (None, _) => now.saturating_sub(self.last_sign) > policy.least,
             (Some(_), None) => false,
             (Some(begun), Some(typical)) => {
                 let usual = Duration::try_from_secs_f64(typical.as_secs_f64() * policy.straggler);
@@ -171,7 +171,7 @@ mod tests {
     fn silence_ends_a_lease_and_every_sign_renews_it() {
         let mut chunk = InFlightChunk::new(1, s(0));
         assert!(!chunk.is_overdue(s(10), &POLICY) && chunk.is_overdue(s(11), &POLICY));
-        chunk.begun(&"a".into(), 1, s(9));
+        chunk.started(&"a".into(), 1, s(9));
         assert!(!chunk.is_overdue(s(19), &POLICY));
         chunk.seen(&"b".into(), s(19));
         assert!(chunk.is_overdue(s(20), &POLICY), "another worker's word is no sign");
@@ -184,7 +184,7 @@ mod tests {
         let mut chunk = InFlightChunk::new(1, s(0));
         chunk.waits(s(100), s(120));
         assert!(!chunk.is_overdue(s(105), &POLICY));
-        chunk.begun(&"a".into(), 1, s(105));
+        chunk.started(&"a".into(), 1, s(105));
         chunk.waits(s(200), s(300));
         assert!(chunk.is_overdue(s(200), &POLICY));
         let mut lost = InFlightChunk::new(1, s(0));
@@ -207,20 +207,20 @@ mod tests {
     #[test]
     fn a_delivery_that_comes_again_tells_who_lost_it() {
         let mut chunk = InFlightChunk::new(1, s(0));
-        assert_eq!(chunk.begun(&"a".into(), 1, s(1)), None);
-        assert_eq!(chunk.begun(&"b".into(), 1, s(2)).as_deref(), Some("a"));
+        assert_eq!(chunk.started(&"a".into(), 1, s(1)), None);
+        assert_eq!(chunk.started(&"b".into(), 1, s(2)).as_deref(), Some("a"));
         assert!(chunk.is_held_by(&"b".into()) && !chunk.is_held_by(&"a".into()));
         chunk.copied(2, s(3));
-        assert_eq!(chunk.begun(&"c".into(), 2, s(3)), None, "a copy is not a loss");
+        assert_eq!(chunk.started(&"c".into(), 2, s(3)), None, "a copy is not a loss");
         assert!(chunk.release(&"c".into()) && !chunk.release(&"c".into()));
         chunk.forget_holders(s(4));
-        assert_eq!(chunk.begun(&"d".into(), 1, s(5)), None);
+        assert_eq!(chunk.started(&"d".into(), 1, s(5)), None);
     }
 
     #[test]
     fn a_straggler_gets_one_spare_copy() {
         let mut chunk = InFlightChunk::new(1, s(0));
-        chunk.begun(&"slow".into(), 1, s(3));
+        chunk.started(&"slow".into(), 1, s(3));
         assert!(!chunk.is_straggler(s(7), Some(s(2)), &POLICY), "counted from when it was begun");
         assert!(!chunk.is_straggler(s(99), None, &POLICY), "nobody knows what is slow");
         assert!(chunk.is_straggler(s(8), Some(s(2)), &POLICY));

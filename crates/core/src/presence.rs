@@ -1,4 +1,4 @@
-//! What workers say of themselves to every server, again and again; a worker that falls silent is missed.
+//! What workers say of themselves to every server, again and again; a worker that stops announcing itself is missed.
 
 use crate::id::TrackId;
 use crate::route::{Route, is_provider};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Presence {
     /// The worker's name, unique among all machines.
     pub worker: WorkerId,
-    /// Another number in each of its lives: a worker that was started again is a new one of the same name.
+    /// Another number in each of its runs: a worker that was started again is a new one of the same name.
     pub life: u64,
     /// The machine it runs on.
     pub host: String,
@@ -37,13 +37,13 @@ pub struct Presence {
     pub note: Option<String>,
     /// CPU seconds its process used per second since the last announcement.
     pub cpu_load: f64,
-    /// Chunks done in this life.
+    /// Chunks done in this run.
     pub done: u64,
-    /// Chunks it failed with in this life.
+    /// Chunks it failed with in this run.
     pub failures: u64,
     /// The chunk in hand.
     pub current: Option<HeldChunk>,
-    /// Seconds since this life began.
+    /// Seconds since this run began.
     pub uptime_s: f64,
     /// Seconds until the next announcement.
     pub every_s: f64,
@@ -99,7 +99,7 @@ pub enum WorkerState {
 }
 
 impl WorkerState {
-    /// It will not say anything more in this life.
+    /// It will announce nothing more in this run.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Left | Self::Crashed)
     }

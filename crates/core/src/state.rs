@@ -1,9 +1,9 @@
-//! The life of a track: its states, which may follow which, and how far it has come.
+//! A track's states, the transitions between them, and its progress.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Where a track is in its life.
+/// A track's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackState {
@@ -24,7 +24,7 @@ pub enum TrackState {
 }
 
 impl TrackState {
-    /// All states, in the order of a track's life.
+    /// All states, in the order in which a track passes them.
     pub const ALL: [Self; 7] = [
         Self::Queued,
         Self::Decoding,

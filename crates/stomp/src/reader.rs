@@ -1,5 +1,5 @@
 //! The task that reads: it gives messages to their subscriptions and receipts to who waits for them, and
-//! notices when the broker falls silent.
+//! notices when the broker stops announcing itself.
 
 use crate::error_frame::broker_error;
 use crate::login::end_of_stream;

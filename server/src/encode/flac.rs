@@ -69,8 +69,8 @@ struct Writer {
 impl Writer {
     fn new(rate: u32, bits: u32, frames: u64) -> Result<Self, EncodeError> {
         let config = Encoder::default().into_verified().map_err(|(_, e)| codec(e))?;
-        let told = if rate > CRATE_MAX_RATE { STAND_IN_RATE } else { rate };
-        let mut info = StreamInfo::new(told as usize, 2, bits as usize).map_err(codec)?;
+        let declared = if rate > CRATE_MAX_RATE { STAND_IN_RATE } else { rate };
+        let mut info = StreamInfo::new(declared as usize, 2, bits as usize).map_err(codec)?;
         info.set_total_samples(frames as usize);
         info.set_block_sizes(BLOCK, BLOCK).map_err(codec)?;
         Ok(Self {

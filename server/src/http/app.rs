@@ -36,7 +36,7 @@ impl Default for HttpConfig {
 pub(crate) struct App {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) config: Arc<HttpConfig>,
-    /// Distinguishes event ids of this life from those of a former one.
+    /// Distinguishes event ids of this run from those of a previous one.
     pub(super) boot: u64,
     /// Files that are being encoded, each by one request at a time.
     pub(super) encodings: Arc<Encodings>,

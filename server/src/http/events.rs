@@ -184,7 +184,7 @@ impl<S: Source> Listener<S> {
     }
 }
 
-/// The number in an event id of this life; a former life's numbers mean nothing.
+/// The number in an event id of this run; a previous run's numbers mean nothing.
 fn number_of(boot: u64, id: &str) -> Option<u64> {
     let (life, number) = id.split_once('-')?;
     (u64::from_str_radix(life, 16).ok()? == boot).then(|| number.parse().ok())?

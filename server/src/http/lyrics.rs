@@ -70,7 +70,7 @@ pub(super) async fn replace(State(app): State<App>, owned: Owned, body: Body) ->
     if parsed.lyrics.is_empty() {
         return Err(Problem::new(422, "No lyrics", "There is no line to sing in this text."));
     }
-    app.pipeline.keep_lyrics(&owned.track.id, LyricsSource::User, &parsed.lyrics, now_ms()).await?;
+    app.pipeline.store_lyrics(&owned.track.id, LyricsSource::User, &parsed.lyrics, now_ms()).await?;
     let source = LyricsSource::User.name();
     let view = View { lyrics: parsed.lyrics, source, unread_lines: Some(parsed.unread) };
     Ok(no_store(Json(view).into_response()))

@@ -53,7 +53,7 @@ fn preset((preset, standing): (&Preset, Availability<'_>)) -> Value {
     })
 }
 
-/// The process lives.
+/// The process is alive.
 pub(super) async fn healthz() -> Response {
     ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], "ok\n").into_response()
 }

@@ -1,4 +1,4 @@
-//! What becomes of attempts that bring no samples: begun, handed back, lost with their worker, corrupt.
+//! Handles attempts that bring no samples: started, returned by nack, lost with their worker, corrupt.
 
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 impl Pipeline {
     /// A worker has begun with a chunk. One that it was handed after another worker comes from a worker that
     /// died with it or was cut off.
-    pub(super) async fn begun(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) {
-        self.follow_connection();
+    pub(super) async fn attempt_started(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) {
+        self.check_connection();
         let (chunk, worker, now) = (reply.chunk, &reply.worker, self.registry.now());
         let hand = HeldChunk { track: track.id.clone(), chunk, attempt: reply.attempt };
         self.registry.busy(worker, hand.clone());
@@ -27,12 +27,13 @@ impl Pipeline {
             c.state != ChunkState::Done
         });
         if is_new != Some(true) {
-            return self.tell_settled(track, chunk);
+            return self.notify_settled(track, chunk);
         }
         self.adopt(track, reply);
-        let before = self.in_flight.with(&track.id, chunk, |f| f.begun(worker, reply.attempt, now)).flatten();
+        let before =
+            self.in_flight.with(&track.id, chunk, |f| f.started(worker, reply.attempt, now)).flatten();
         if let Some(lost) = before.filter(|before| *before != *worker) {
-            self.lost(track, chunk, &lost).await;
+            self.attempt_lost(track, chunk, &lost).await;
         }
         tracing::debug!(track = %track.id, %chunk, worker = worker.as_str(), attempt = reply.attempt, "chunk begun");
         let before = track.chunk(chunk).and_then(|c| c.failed.last().cloned());
@@ -40,16 +41,16 @@ impl Pipeline {
             Some(before) => format!("{worker} has taken chunk {chunk} over from {before}."),
             None => format!("{worker} has begun with chunk {chunk}."),
         };
-        self.tell("began", Some(worker), Some((track, chunk)), text);
+        self.record_event("began", Some(worker), Some((track, chunk)), text);
         if self.registry.health(worker) == Some(Health::Crashed) {
             // Its pool's word of its death has overtaken its own: they come by different ways.
-            self.died_with(&hand, worker).await;
+            self.worker_crashed(&hand, worker).await;
         }
     }
 
     /// A worker has died, as its pool says, with a chunk in hand. (Of the one before that its reply may still be
     /// on the way; if it is not, the queue will tell.)
-    pub(super) async fn died_with(self: &Arc<Self>, hand: &HeldChunk, worker: &WorkerId) {
+    pub(super) async fn worker_crashed(self: &Arc<Self>, hand: &HeldChunk, worker: &WorkerId) {
         let (Some(track), chunk) = (self.active(&hand.track), hand.chunk) else { return };
         if self.in_flight.with(&track.id, chunk, |chunk| chunk.release(worker)) != Some(true) {
             return;
@@ -59,23 +60,23 @@ impl Pipeline {
                 c.state = ChunkState::Queued;
             }
         });
-        self.lost(&track, chunk, worker).await;
+        self.attempt_lost(&track, chunk, worker).await;
     }
 
     /// A worker had begun with a chunk and will never end it; the queue gives it to another.
-    async fn lost(&self, track: &Arc<ActiveTrack>, chunk: ChunkIndex, worker: &WorkerId) {
+    async fn attempt_lost(&self, track: &Arc<ActiveTrack>, chunk: ChunkIndex, worker: &WorkerId) {
         tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), "chunk goes back: its worker died, or was cut off");
         self.registry.lost(worker);
-        self.tell(
+        self.record_event(
             "lost",
             Some(worker),
             Some((track, chunk)),
             format!("Chunk {chunk} goes back: {worker} is lost."),
         );
-        self.failed_with(track, chunk, worker, "it died, or was cut off").await;
+        self.record_failure(track, chunk, worker, "it died, or was cut off").await;
     }
 
-    /// A chunk that a former life of this server sent out is out all the same.
+    /// A chunk that a previous run of the server sent out is in flight all the same.
     fn adopt(&self, track: &ActiveTrack, reply: &Reply) {
         if self.in_flight.with(&track.id, reply.chunk, |_| ()).is_none()
             && let Some(route) = track.route()
@@ -91,7 +92,12 @@ impl Pipeline {
     }
 
     /// A worker could not do it and has handed it back: the queue gives it to another.
-    pub(super) async fn returned(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply, why: &str) {
+    pub(super) async fn attempt_returned(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        reply: &Reply,
+        why: &str,
+    ) {
         let (chunk, worker) = (reply.chunk, &reply.worker);
         self.registry.free(worker, (&track.id, chunk), false);
         self.in_flight.with(&track.id, chunk, |f| f.release(worker));
@@ -102,12 +108,17 @@ impl Pipeline {
         });
         tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), reason = why, "chunk handed back");
         let text = format!("{worker} handed chunk {chunk} back: {why}.");
-        self.tell("returned", Some(worker), Some((track, chunk)), text);
-        self.failed_with(track, chunk, worker, why).await;
+        self.record_event("returned", Some(worker), Some((track, chunk)), text);
+        self.record_failure(track, chunk, worker, why).await;
     }
 
     /// A reply that cannot be used: counted, and the chunk is asked for again.
-    pub(super) async fn refused(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply, why: &str) {
+    pub(super) async fn attempt_refused(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        reply: &Reply,
+        why: &str,
+    ) {
         let (chunk, worker) = (reply.chunk, &reply.worker);
         self.registry.free(worker, (&track.id, chunk), false);
         let whose = (reply.attempt, worker.clone());
@@ -126,14 +137,14 @@ impl Pipeline {
         tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), error = why, "corrupt reply refused");
         let text =
             format!("A corrupt reply of {worker} for chunk {chunk} was refused; it is asked for again.");
-        self.tell("refused", Some(worker), Some((track, chunk)), text);
+        self.record_event("refused", Some(worker), Some((track, chunk)), text);
         self.notify(Notice::Refused { worker: worker.clone() });
         let latest = self.in_flight.with(&track.id, chunk, |f| {
             f.release(worker);
             f.attempt() == reply.attempt
         });
-        self.failed_with(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
-        if track.is_called_off() || track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done) {
+        self.record_failure(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
+        if track.is_aborted() || track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done) {
             return;
         }
         match latest {
@@ -147,13 +158,13 @@ impl Pipeline {
                 });
                 self.send_copy(track.clone(), chunk);
             }
-            // It was asked for by a former life, and waits for its turn.
+            // It was asked for by a previous run, and waits for its turn.
             None => {}
         }
     }
 
     /// A worker's failure counts against the chunk, which is given up when it has failed too often.
-    pub(super) async fn failed_with(
+    pub(super) async fn record_failure(
         &self,
         track: &ActiveTrack,
         chunk: ChunkIndex,
@@ -172,12 +183,12 @@ impl Pipeline {
         if is_poison(&failed, self.dispatch.max_attempts, others) {
             let times = failed.len();
             let why = format!("{times} attempts failed; the last was {worker}'s: {why}");
-            self.give_up(track, chunk, &why).await;
+            self.fail_chunk(track, chunk, &why).await;
         }
     }
 
     /// A chunk cannot be done: its track ends, all others go on.
-    pub(super) async fn give_up(&self, track: &ActiveTrack, chunk: ChunkIndex, why: &str) {
+    pub(super) async fn fail_chunk(&self, track: &ActiveTrack, chunk: ChunkIndex, why: &str) {
         let detail =
             format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
         if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {
@@ -186,7 +197,7 @@ impl Pipeline {
     }
 
     /// Other copies of a chunk that is done need not be done as well.
-    pub(super) fn tell_settled(&self, track: &ActiveTrack, chunk: ChunkIndex) {
+    pub(super) fn notify_settled(&self, track: &ActiveTrack, chunk: ChunkIndex) {
         self.notify(Notice::Settled { track: track.id.clone(), chunk });
     }
 
@@ -201,7 +212,7 @@ impl Pipeline {
     }
 
     /// Tells whoever watches the workers.
-    pub(super) fn tell(
+    pub(super) fn record_event(
         &self,
         what: &'static str,
         worker: Option<&WorkerId>,

@@ -40,12 +40,12 @@ impl Pipeline {
         let reply = &delivery.message;
         let Some(track) = self.active(&reply.track) else {
             // Late: the track is done, cancelled or deleted.
-            self.too_late(reply);
+            self.handle_late_reply(reply);
             return delivery.ack();
         };
-        match self.take(&track, reply).await {
+        match self.handle_reply(&track, reply).await {
             Ok(()) => delivery.ack(),
-            Err(_) if track.is_called_off() => delivery.ack(),
+            Err(_) if track.is_aborted() => delivery.ack(),
             Err(problem) => {
                 let id = track.id.clone();
                 delivery.ack();
@@ -56,7 +56,7 @@ impl Pipeline {
         }
     }
 
-    fn too_late(&self, reply: &Reply) {
+    fn handle_late_reply(&self, reply: &Reply) {
         self.in_flight.remove(&reply.track, reply.chunk);
         match reply.outcome {
             Outcome::Started => self.notify(Notice::Cancelled { track: reply.track.clone() }),
@@ -64,24 +64,24 @@ impl Pipeline {
         }
     }
 
-    async fn take(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn handle_reply(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
         match &reply.outcome {
-            Outcome::Started => self.begun(track, reply).await,
-            Outcome::Returned(why) => self.returned(track, reply, why).await,
-            Outcome::Corrupt(why) => self.refused(track, reply, why).await,
+            Outcome::Started => self.attempt_started(track, reply).await,
+            Outcome::Returned(why) => self.attempt_returned(track, reply, why).await,
+            Outcome::Corrupt(why) => self.attempt_refused(track, reply, why).await,
             Outcome::Failed(why) => {
                 self.registry.free(&reply.worker, (&track.id, reply.chunk), false);
                 if track.chunk(reply.chunk).is_some_and(|c| c.state != ChunkState::Done) {
-                    self.give_up(track, reply.chunk, &format!("{} says: {why}", reply.worker)).await;
+                    self.fail_chunk(track, reply.chunk, &format!("{} says: {why}", reply.worker)).await;
                 }
             }
-            Outcome::Separated(separated) => self.keep(track, reply, separated).await?,
+            Outcome::Separated(separated) => self.store_result(track, reply, separated).await?,
         }
         Ok(())
     }
 
     /// Makes a reply's work safe. An error ends the track.
-    async fn keep(
+    async fn store_result(
         self: &Arc<Self>,
         track: &Arc<ActiveTrack>,
         reply: &Reply,
@@ -97,21 +97,23 @@ impl Pipeline {
             Some(_) => {}
         }
         match self.write(track, reply.chunk, separated.clone()).await? {
-            Ok(()) if track.part_arrived(reply.chunk, &separated.part) => self.record(track, reply).await,
+            Ok(()) if track.part_arrived(reply.chunk, &separated.part) => {
+                self.complete_chunk(track, reply).await
+            }
             Ok(()) => {
-                self.part_kept(track, reply, separated);
+                self.part_stored(track, reply, separated);
                 Ok(())
             }
             Err(LayerError::Io(e)) => Err(Problem::disk(&e)),
             Err(LayerError::Corrupt(why)) => {
-                self.refused(track, reply, why).await;
+                self.attempt_refused(track, reply, why).await;
                 Ok(())
             }
         }
     }
 
     /// A part of a reply is safe, others are to come: its chunk is not lost, and its worker computes no more on it.
-    fn part_kept(&self, track: &ActiveTrack, reply: &Reply, separated: &Separated) {
+    fn part_stored(&self, track: &ActiveTrack, reply: &Reply, separated: &Separated) {
         let (id, chunk, part) = (&track.id, reply.chunk, &separated.part);
         tracing::debug!(track = %id, %chunk, worker = %reply.worker, windows = ?part.windows, stems = ?part.stems, "part kept");
         self.registry.free(&reply.worker, (id, chunk), false);
@@ -125,17 +127,21 @@ impl Pipeline {
         chunk: ChunkIndex,
         separated: Separated,
     ) -> Result<Result<(), LayerError>, Problem> {
-        let (files, live) = (self.files.clone(), track.clone());
-        let work = move || match live.audio() {
+        let (files, track) = (self.files.clone(), track.clone());
+        let work = move || match track.audio() {
             Some(audio) => {
-                layers::write(&files, &live.id, &live.manifest.stems, &audio.plan, chunk, &separated)
+                layers::write(&files, &track.id, &track.manifest.stems, &audio.plan, chunk, &separated)
             }
             None => Ok(()),
         };
         tokio::task::spawn_blocking(work).await.map_err(|e| Problem::internal(&e))
     }
 
-    async fn record(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn complete_chunk(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        reply: &Reply,
+    ) -> Result<(), Problem> {
         let (id, chunk) = (&track.id, reply.chunk);
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
         self.registry.free(&reply.worker, (id, chunk), new);
@@ -151,14 +157,14 @@ impl Pipeline {
             c.seconds = Some(reply.seconds);
             c.attempts.max(c.starts)
         });
-        // Last: whoever gives the chunk a place after this sees that it is done.
+        // Last: code that adds the chunk after this sees that it is done.
         self.in_flight.remove(id, chunk);
         if copies > Some(1) {
-            self.tell_settled(track, chunk);
+            self.notify_settled(track, chunk);
         }
-        track.tell_track();
+        track.publish_track();
         let text = format!("{} has done chunk {chunk} in {:.1} s.", reply.worker, reply.seconds);
-        self.tell("done", Some(&reply.worker), Some((track, chunk)), text);
+        self.record_event("done", Some(&reply.worker), Some((track, chunk)), text);
         let progress = track.progress();
         let percent = 100 * progress.done / progress.total.max(1);
         tracing::info!(track = %id, %chunk, worker = %reply.worker, seconds = format!("{:.2}", reply.seconds), "chunk done, progress {percent} %");

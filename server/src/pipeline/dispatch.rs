@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 /// bound memory and to keep the order that the schedule means.
 const PUBLISHERS: usize = 4;
 /// Rest before a queue that takes nothing is tried again.
-const REST: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl Pipeline {
     pub(super) async fn dispatch_loop(self: Arc<Self>) {
@@ -32,9 +32,9 @@ impl Pipeline {
             let (Next { track: id, chunk, urgent }, route) = self.next_chunk().await;
             let Some(track) = self.active(&id) else { continue };
             if track.route().is_none() {
-                self.give(&track, &route.provider).await;
+                self.assign_provider(&track, &route.provider).await;
             }
-            let Some(attempt) = self.go_out(&track, chunk, &route) else { continue };
+            let Some(attempt) = self.register_in_flight(&track, chunk, &route) else { continue };
             self.spawn(move |me| async move {
                 me.dispatch(&track, chunk, attempt, urgent).await;
                 drop(publisher);
@@ -71,8 +71,8 @@ impl Pipeline {
         tracks.iter().filter_map(|track| Some((track.id.clone(), route(track)?))).collect()
     }
 
-    /// A chunk takes its place among those that are out; none when it is not wanted any more.
-    fn go_out(&self, track: &ActiveTrack, chunk: ChunkIndex, route: &Route) -> Option<u32> {
+    /// Adds a chunk to those in flight; none when it is not wanted any more.
+    fn register_in_flight(&self, track: &ActiveTrack, chunk: ChunkIndex, route: &Route) -> Option<u32> {
         let attempt = track.update_chunk(chunk, |c| {
             (c.state != ChunkState::Done).then(|| {
                 (c.state, c.attempts) = (ChunkState::Queued, c.attempts + 1);
@@ -81,7 +81,7 @@ impl Pipeline {
         });
         let attempt = attempt.flatten()?;
         self.in_flight.add(&track.id, chunk, route, InFlightChunk::new(attempt, self.registry.now()));
-        // Looked at after it has its place: whoever ends it from here on takes the place away.
+        // Looked at after it has its place: code that completes it from here on removes it from the map.
         let done = track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done);
         if done || self.active(&track.id).is_none() {
             self.in_flight.remove(&track.id, chunk);
@@ -90,7 +90,7 @@ impl Pipeline {
         Some(attempt)
     }
 
-    /// Sends another copy of a chunk that is out already; its place stays its own.
+    /// Sends another copy of a chunk in flight already; it stays in flight.
     pub(super) fn send_copy(self: &Arc<Self>, track: Arc<ActiveTrack>, chunk: ChunkIndex) {
         let attempt = track.update_chunk(chunk, |c| {
             c.attempts += 1;
@@ -112,8 +112,8 @@ impl Pipeline {
     ) {
         if let Err(problem) = self.publish(track, chunk, attempt, urgent).await {
             self.in_flight.remove(&track.id, chunk);
-            // The track may just have been called off; its files are gone then.
-            if !track.is_called_off()
+            // The track may just have been aborted; its files are gone then.
+            if !track.is_aborted()
                 && let Err(e) = self.fail(&track.id, problem).await
             {
                 tracing::error!(track = %track.id, error = %e, "could not record a failure");
@@ -129,8 +129,8 @@ impl Pipeline {
         urgent: bool,
     ) -> Result<(), Problem> {
         self.store.chunk_started(&track.id, chunk, attempt).await?;
-        let (Some(live), Some(route)) = (track.audio(), track.route()) else { return Ok(()) };
-        let cut = live.plan.cut(chunk);
+        let (Some(planned), Some(route)) = (track.audio(), track.route()) else { return Ok(()) };
+        let cut = planned.plan.cut(chunk);
         let mut job = Job {
             track: track.id.clone(),
             chunk,
@@ -143,7 +143,7 @@ impl Pipeline {
             step: cut.step,
             end: cut.end,
             lead: cut.lead,
-            gain: live.audio.gain,
+            gain: planned.audio.gain,
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
             max_reply_bytes: self.chunking.max_message_bytes,
@@ -157,18 +157,18 @@ impl Pipeline {
                 Err(error) => error,
             };
             tracing::warn!(track = %track.id, %chunk, %error, "the queue takes nothing; trying again");
-            tokio::time::sleep(REST).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
             // It may have taken it all the same: then this is another copy, and has to be told from that one.
             match self.next_attempt(track, chunk) {
                 Some(attempt) => job.attempt = attempt,
-                // Done meanwhile, by another copy or by what a former life of this server had sent.
+                // Done meanwhile, by another copy or by what a previous run of the server had sent.
                 None => return Ok(()),
             }
             self.store.chunk_started(&track.id, chunk, job.attempt).await?;
         }
     }
 
-    /// The number of one more attempt at a chunk that is out; none when it no longer is.
+    /// The number of one more attempt at a chunk in flight; none when it no longer is.
     fn next_attempt(&self, track: &ActiveTrack, chunk: ChunkIndex) -> Option<u32> {
         self.in_flight.with(&track.id, chunk, |_| ())?;
         let attempt = track.update_chunk(chunk, |c| {
@@ -188,10 +188,10 @@ impl Pipeline {
     ) -> Result<Bytes, Problem> {
         let (me, track) = (self.clone(), track.clone());
         let read = move || {
-            let Some(live) = track.audio() else { return Ok(Bytes::new()) };
-            let resampled = live.audio.source_rate != track.manifest.sample_rate;
+            let Some(planned) = track.audio() else { return Ok(Bytes::new()) };
+            let resampled = planned.audio.source_rate != track.manifest.sample_rate;
             let path = if resampled { me.files.model_mix(&track.id) } else { me.files.mix(&track.id) };
-            let (start, frames) = live.plan.job_span(chunk);
+            let (start, frames) = planned.plan.job_span(chunk);
             let _stage = Stage::Wire.enter();
             let mut interleaved = vec![0.0; frames * 2];
             FrameFile::open(&path)?.read(start, &mut interleaved)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it looks.
-const EVERY: Duration = Duration::from_secs(60);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 const HOUR_MS: i64 = 3_600_000;
 
 impl Pipeline {
@@ -21,7 +21,7 @@ impl Pipeline {
             {
                 tracing::warn!(error = %problem, "old tracks could not be removed");
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
     }
 

@@ -28,13 +28,13 @@ impl Pipeline {
             }
         }
         track.update(|r| r.state = TrackState::Finishing);
-        self.finish_begun(track).await;
+        self.finish_started(track).await;
     }
 
-    /// From `finishing` to `done`: also what a former life left there.
-    pub(super) async fn finish_begun(self: Arc<Self>, track: Arc<ActiveTrack>) {
+    /// From `finishing` to `done`: also what a previous run left there.
+    pub(super) async fn finish_started(self: Arc<Self>, track: Arc<ActiveTrack>) {
         if let Err(problem) = self.try_finish(&track).await
-            && !track.is_called_off()
+            && !track.is_aborted()
             && let Err(e) = self.fail(&track.id, problem).await
         {
             tracing::error!(track = %track.id, error = %e, "could not record a failure");
@@ -43,8 +43,8 @@ impl Pipeline {
 
     async fn try_finish(self: &Arc<Self>, track: &Arc<ActiveTrack>) -> Result<(), Problem> {
         lock(&self.schedule).remove(&track.id);
-        let (me, live) = (self.clone(), track.clone());
-        let work = move || live.manifest.stems.iter().try_for_each(|stem| me.write_stem(&live, stem));
+        let (me, owned) = (self.clone(), track.clone());
+        let work = move || owned.manifest.stems.iter().try_for_each(|stem| me.write_stem(&owned, stem));
         crate::concurrency::blocking(work).await.map_err(|e| Problem::disk(&e))?;
         if !self.store.set_state(&track.id, TrackState::Done, now_ms()).await? {
             return Ok(());
@@ -61,14 +61,14 @@ impl Pipeline {
 
     /// Blocking: blends a predicted stem, at the source's rate, into its final file.
     fn write_stem(&self, track: &ActiveTrack, stem: &str) -> io::Result<()> {
-        let Some(live) = track.audio() else { return Ok(()) };
+        let Some(planned) = track.audio() else { return Ok(()) };
         let part = self.files.encoded(&track.id, &format!("{stem}.part"));
         let mut source = self.predicted(track, stem)?;
         let mut out = FrameWriter::create(&part)?;
         let mut block = vec![0.0; BLOCK * 2];
-        let (length, mut at) = (live.audio.frames.get(), 0);
+        let (length, mut at) = (planned.audio.frames.get(), 0);
         while at < length {
-            if track.is_called_off() || self.stop.is_cancelled() {
+            if track.is_aborted() || self.stop.is_cancelled() {
                 return Err(io::Error::new(io::ErrorKind::Interrupted, "called off"));
             }
             let frames = BLOCK.min((length - at) as usize);

@@ -1,4 +1,4 @@
-//! The chunks that are out, and how many more may go out.
+//! The chunks in flight, and how many more may go out.
 
 use crate::concurrency::lock;
 use karaoke_core::in_flight::InFlightChunk;
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 type Key = (TrackId, ChunkIndex);
 
-/// Which chunks are out, and how many of each route may be.
+/// Which chunks are in flight, and how many of each route may be.
 pub(super) struct InFlightChunks {
     out: Mutex<HashMap<Key, Out>>,
     bounds: Mutex<Bounds>,
@@ -23,7 +23,7 @@ struct Out {
     entry: InFlightChunk,
 }
 
-/// How many chunks of a route may be out: a track whose model nobody serves must not take the places of others.
+/// How many chunks of a route may be in flight: a track whose model nobody serves must not take the places of others.
 struct Bounds {
     /// Of every route, when the configuration says how many.
     fixed: Option<usize>,
@@ -41,7 +41,7 @@ impl Bounds {
 }
 
 impl InFlightChunks {
-    /// At least `least` chunks of each route may be out, or of each as many as are `fixed`.
+    /// At least `least` chunks of each route may be in flight, or of each as many as are `fixed`.
     pub(super) fn new(least: usize, fixed: Option<usize>) -> Self {
         let bounds = Bounds { fixed, other: least.max(1), served: HashMap::new() };
         Self { out: Mutex::default(), bounds: Mutex::new(bounds), changed: Notify::new() }
@@ -66,7 +66,7 @@ impl InFlightChunks {
         Some(Route::new(model, provider))
     }
 
-    /// How many chunks may be out, of the routes that are served or have some out.
+    /// How many chunks may be in flight, of the routes that are served or have some out.
     pub(super) fn bound(&self) -> usize {
         let mut routes: HashSet<Route> = lock(&self.out).values().map(|out| out.route.clone()).collect();
         let bounds = lock(&self.bounds);
@@ -74,7 +74,7 @@ impl InFlightChunks {
         routes.iter().map(|route| bounds.of(route)).sum::<usize>().max(bounds.other)
     }
 
-    /// Live workers serve these routes, each with so many chunks that keep them busy. Chunks that are out, stay.
+    /// Live workers serve these routes, each with so many chunks that keep them busy. Chunks in flight, stay.
     pub(super) fn set_served(&self, served: HashMap<Route, usize>) {
         let mut bounds = lock(&self.bounds);
         if bounds.served != served {
@@ -88,7 +88,7 @@ impl InFlightChunks {
         lock(&self.out).insert((track.clone(), chunk), Out { route: route.clone(), entry });
     }
 
-    /// Another copy of a chunk that is out goes out now, on `route`. False when it is not out.
+    /// Another copy of a chunk in flight goes out now, on `route`. False when it is not in flight.
     pub(super) fn copied(
         &self,
         track: &TrackId,
@@ -104,7 +104,7 @@ impl InFlightChunks {
         })
     }
 
-    /// Looks at a chunk that is out, and may change what is known of it.
+    /// Looks at a chunk in flight, and may change what is known of it.
     pub(super) fn with<T>(
         &self,
         track: &TrackId,
@@ -114,14 +114,14 @@ impl InFlightChunks {
         lock(&self.out).get_mut(&(track.clone(), chunk)).map(|out| f(&mut out.entry))
     }
 
-    /// A chunk is no longer out.
+    /// A chunk is no longer in flight.
     pub(super) fn remove(&self, track: &TrackId, chunk: ChunkIndex) -> Option<InFlightChunk> {
         let out = lock(&self.out).remove(&(track.clone(), chunk));
         self.changed.notify_one();
         out.map(|out| out.entry)
     }
 
-    /// Nothing of a track is out any more.
+    /// Nothing of a track is in flight any more.
     pub(super) fn remove_track(&self, track: &TrackId) {
         lock(&self.out).retain(|(t, _), _| t != track);
         self.changed.notify_one();
@@ -132,10 +132,10 @@ impl InFlightChunks {
         lock(&self.out).iter_mut().for_each(|(key, out)| f(key, &mut out.entry));
     }
 
-    /// How many chunks are out, and how many of them have been begun with.
+    /// How many chunks are in flight, and how many of them have been begun with.
     pub(super) fn count(&self) -> (usize, usize) {
         let out = lock(&self.out);
-        (out.len(), out.values().filter(|out| out.entry.is_begun()).count())
+        (out.len(), out.values().filter(|out| out.entry.is_started()).count())
     }
 }
 

@@ -8,7 +8,7 @@ use karaoke_core::lyrics::Lyrics;
 
 impl Pipeline {
     /// Keeps lyrics; those of tags do not replace a user's.
-    pub async fn keep_lyrics(
+    pub async fn store_lyrics(
         &self,
         id: &TrackId,
         source: LyricsSource,

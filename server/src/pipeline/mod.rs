@@ -8,17 +8,17 @@ mod expire;
 mod export;
 mod finish;
 mod in_flight;
-mod listen;
 mod lyrics;
 mod prepare;
 mod providers;
 mod recover;
+mod stem_reader;
 mod uploads;
 mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
 pub use export::download_name;
-pub use listen::StemReader;
+pub use stem_reader::StemReader;
 
 use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
@@ -43,13 +43,13 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Chunks that may be out for workers that are away for the moment.
-const FIRST_BOUND: usize = 2;
+/// Chunks that may be in flight for workers that are away for the moment.
+const LEAST_IN_FLIGHT: usize = 2;
 /// Cancelled tracks that workers who join are told of: more than can have jobs with the queue.
-const CANCELLED: usize = 64;
+const CANCELLED_KEPT: usize = 64;
 
 /// How long a loop that panicked rests before it is begun again.
-const AFTER_PANIC: Duration = Duration::from_secs(1);
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the pipeline is made of.
 pub struct Parts {
@@ -123,7 +123,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens the store, takes up what a former life left, and begins to work.
+    /// Opens the store, takes up what a previous run left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
         let default = parts.catalogue.resolve(&parts.default_model);
         let default = default.map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
@@ -143,7 +143,7 @@ impl Pipeline {
             default_model,
             limits: parts.limits,
             chunking: parts.chunking,
-            in_flight: InFlightChunks::new(FIRST_BOUND, parts.dispatch.fixed_bound()),
+            in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
             registry: WorkerRegistry::default(),
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
@@ -166,24 +166,24 @@ impl Pipeline {
 
     fn spawn_loops(self: &Arc<Self>) {
         for _ in 0..self.limits.decoders.max(1) {
-            self.keep_going(Self::prepare_loop);
+            self.spawn_restarting(Self::prepare_loop);
         }
-        self.keep_going(Self::dispatch_loop);
-        self.keep_going(Self::collect_loop);
-        self.keep_going(Self::presence_loop);
-        self.keep_going(Self::watch_loop);
-        self.keep_going(Self::expire_loop);
+        self.spawn_restarting(Self::dispatch_loop);
+        self.spawn_restarting(Self::collect_loop);
+        self.spawn_restarting(Self::presence_loop);
+        self.spawn_restarting(Self::watch_loop);
+        self.spawn_restarting(Self::expire_loop);
     }
 
     /// Runs a loop that must not end before the server does: one that panics is begun again.
-    fn keep_going<F: Future<Output = ()> + Send + 'static>(
+    fn spawn_restarting<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         task: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
     ) {
         self.spawn(|me| async move {
             while AssertUnwindSafe(task(me.clone())).catch_unwind().await.is_err() {
-                tracing::error!(pause = ?AFTER_PANIC, "a loop of the pipeline panicked and is begun again");
-                tokio::time::sleep(AFTER_PANIC).await;
+                tracing::error!(pause = ?RESTART_PAUSE, "a loop of the pipeline panicked and is begun again");
+                tokio::time::sleep(RESTART_PAUSE).await;
             }
         });
     }
@@ -195,7 +195,7 @@ impl Pipeline {
         });
     }
 
-    /// Stops working; what is half done is taken up by the next life.
+    /// Stops working; what is half done is taken up by the next run.
     pub async fn shutdown(&self) {
         self.stop.cancel();
         // Decoders and readers look at this.
@@ -281,7 +281,7 @@ impl Pipeline {
             // It fails already, and that may be why: its files may be gone before the reason is recorded.
             return Ok(());
         }
-        let failed = self.fail_first(id, why).await;
+        let failed = self.record_track_failure(id, why).await;
         if failed.is_err()
             && let Some(track) = track
         {
@@ -290,7 +290,7 @@ impl Pipeline {
         failed
     }
 
-    async fn fail_first(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
+    async fn record_track_failure(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
         let failure = why.into();
         let recorded = match self.store.fail(id, &failure, now_ms()).await {
             Ok(recorded) => recorded,
@@ -322,22 +322,22 @@ impl Pipeline {
         id: &TrackId,
         change: impl FnOnce(&mut crate::store::TrackRecord),
     ) -> Result<(), Problem> {
-        // In this order: a dispatch that still finds the track gives its place back itself.
+        // In this order: a dispatch that still finds the track removes the chunk itself.
         let track = lock(&self.active).remove(id);
         lock(&self.schedule).remove(id);
         self.in_flight.remove_track(id);
         if let Some(track) = &track {
             track.update(change);
         }
-        self.call_off(id);
+        self.notify_cancelled(id);
         lock(&self.undecoded).retain(|t| t.id != *id);
         self.remove_files(id).await
     }
 
     /// Tells the workers to drop a track's jobs, also those in hand.
-    fn call_off(&self, id: &TrackId) {
+    fn notify_cancelled(&self, id: &TrackId) {
         let mut cancelled = lock(&self.cancelled);
-        if cancelled.len() == CANCELLED {
+        if cancelled.len() == CANCELLED_KEPT {
             cancelled.pop_front();
         }
         cancelled.push_back(id.clone());

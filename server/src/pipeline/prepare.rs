@@ -32,7 +32,7 @@ impl Pipeline {
     async fn prepare(self: &Arc<Self>, track: Arc<ActiveTrack>) {
         let outcome = self.try_prepare(&track).await;
         if let Err(problem) = outcome
-            && !track.is_called_off()
+            && !track.is_aborted()
             && let Err(e) = self.fail(&track.id, problem).await
         {
             tracing::error!(track = %track.id, error = %e, "could not record a failure");
@@ -45,17 +45,17 @@ impl Pipeline {
         }
         track.update(|r| r.state = TrackState::Decoding);
         self.read_tags(track).await?;
-        let (me, live) = (self.clone(), track.clone());
-        let audio = tokio::task::spawn_blocking(move || me.decode(&live))
+        let (me, owned) = (self.clone(), track.clone());
+        let audio = tokio::task::spawn_blocking(move || me.decode(&owned))
             .await
             .map_err(|e| Problem::internal(&e))??;
         let plan = ActiveAudio::new(audio, &track.manifest).plan;
         if !self.store.start_separating(&track.id, &audio, plan.count()).await? {
             return Ok(());
         }
-        track.planned(audio, Vec::new());
+        track.set_plan(audio, Vec::new());
         track.update(|r| r.state = TrackState::Separating);
-        track.tell_plan();
+        track.publish_snapshot();
         tracing::info!(
             track = %track.id, seconds = audio.frames.get() / u64::from(audio.source_rate.get()), chunks = plan.count(),
             "track planned"
@@ -66,13 +66,13 @@ impl Pipeline {
                 let track = track.clone();
                 self.spawn(move |me| async move { me.finish(track).await });
             }
-            _ => self.take_up(track),
+            _ => self.schedule_missing(track),
         }
         Ok(())
     }
 
     /// Puts the missing chunks of a separating track on the schedule.
-    pub(super) fn take_up(&self, track: &ActiveTrack) {
+    pub(super) fn schedule_missing(&self, track: &ActiveTrack) {
         let deadline = track.record().deadline_ms.map(|ms| ms.max(0) as u64);
         lock(&self.schedule).add(track.id.clone(), track.missing(), deadline);
         self.scheduled.notify_one();
@@ -97,24 +97,24 @@ impl Pipeline {
             (r.title, r.artist, r.album, r.cover_mime) = (tags.title, tags.artist, tags.album, cover);
         });
         match lyrics {
-            Some(lyrics) => self.keep_lyrics(&track.id, LyricsSource::Tags, &lyrics, now_ms()).await,
+            Some(lyrics) => self.store_lyrics(&track.id, LyricsSource::Tags, &lyrics, now_ms()).await,
             None => Ok(()),
         }
     }
 
     /// Blocking: decodes, resamples, plans and makes the layers.
     fn decode(&self, track: &ActiveTrack) -> Result<Audio, Problem> {
-        let called_off = || track.is_called_off() || self.stop.is_cancelled();
+        let aborted = || track.is_aborted() || self.stop.is_cancelled();
         let (files, id) = (&self.files, &track.id);
         let limits = Limits { max_duration_s: self.limits.duration_s, max_bytes: self.limits.decoded_bytes };
         let name = track.record().file_name;
-        let decoded = ingest::decode(&files.upload(id), &name, &files.mix(id), &limits, &called_off)
+        let decoded = ingest::decode(&files.upload(id), &name, &files.mix(id), &limits, &aborted)
             .map_err(|e| Problem::from(&e))?;
         let model_rate = track.manifest.sample_rate;
         let (model_frames, peak) = if decoded.sample_rate == model_rate {
             (decoded.frames, decoded.peak)
         } else {
-            resample(files, id, &decoded, model_rate, &called_off).map_err(|e| Problem::from(&e))?
+            resample(files, id, &decoded, model_rate, &aborted).map_err(|e| Problem::from(&e))?
         };
         let overlap = match self.chunking.overlap {
             0.0 => track.manifest.overlap,
@@ -151,7 +151,7 @@ fn resample(
     id: &TrackId,
     decoded: &Decoded,
     to: SampleRate,
-    called_off: &dyn Fn() -> bool,
+    aborted: &dyn Fn() -> bool,
 ) -> Result<(Frames, f32), IngestError> {
     let _stage = Stage::Resample.enter();
     let mix = FrameFile::open(&files.mix(id))?;
@@ -160,7 +160,7 @@ fn resample(
     let (length, mut peak, mut at) = (source.length(), 0f32, 0);
     let mut block = vec![0.0; BLOCK * 2];
     while at < length {
-        if called_off() {
+        if aborted() {
             return Err(IngestError::Cancelled);
         }
         let frames = BLOCK.min((length - at) as usize);

@@ -11,21 +11,21 @@ use karaoke_core::{Route, TrackState};
 use std::sync::Arc;
 
 impl Pipeline {
-    /// Gives a track to a provider, and keeps that for later lives of the server.
-    pub(super) async fn give(&self, track: &Arc<ActiveTrack>, provider: &str) {
+    /// Gives a track to a provider, and keeps that for later runs of the server.
+    pub(super) async fn assign_provider(&self, track: &Arc<ActiveTrack>, provider: &str) {
         let mut providers = track.record().providers;
         providers.push(provider.to_owned());
         if let Err(error) = self.store.set_providers(&track.id, &providers).await {
-            // It stays there all the same, in this life.
+            // It stays there all the same, in this run.
             tracing::warn!(track = %track.id, provider, %error, "could not record the provider of a track");
         }
         tracing::info!(track = %track.id, provider, "track given to a provider");
         track.update(|record| record.providers = providers);
     }
 
-    /// Tracks whose provider is gone go to another one. Their chunks that are out are watched as all others, and
+    /// Tracks whose provider is gone go to another one. Their chunks in flight are watched as all others, and
     /// copies of them go there too.
-    pub(super) async fn leave_gone_providers(&self) {
+    pub(super) async fn reassign_tracks(&self) {
         let tracks: Vec<Arc<ActiveTrack>> = lock(&self.active).values().cloned().collect();
         for track in tracks.iter().filter(|track| track.state() == TrackState::Separating) {
             let Some(from) = track.route().filter(|route| self.registry.is_gone(route)) else { continue };
@@ -42,9 +42,9 @@ impl Pipeline {
             track = %track.id, from = left, to = next,
             "no worker of the provider is left; the track goes on with another, which rounds differently"
         );
-        self.give(track, next).await;
+        self.assign_provider(track, next).await;
         let text = format!("No worker of {left} is left; a song goes on with {next}.");
-        self.tell("moved", None, None, text);
+        self.record_event("moved", None, None, text);
         self.scheduled.notify_one();
     }
 }

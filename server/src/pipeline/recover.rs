@@ -1,4 +1,4 @@
-//! Takes up the tracks that a former life of the server left unfinished, and clears what nobody owns.
+//! Takes up the tracks that a previous run of the server left unfinished, and clears what nobody owns.
 
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
@@ -14,7 +14,7 @@ impl Pipeline {
         self.recover_uploads().await?;
         for record in self.store.active_tracks().await? {
             let id = record.id.clone();
-            if let Err(problem) = self.take_over(record).await {
+            if let Err(problem) = self.resume_track(record).await {
                 self.fail(&id, problem).await?;
             }
         }
@@ -41,7 +41,7 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn take_over(self: &Arc<Self>, record: TrackRecord) -> Result<(), Problem> {
+    async fn resume_track(self: &Arc<Self>, record: TrackRecord) -> Result<(), Problem> {
         let (id, state) = (record.id.clone(), record.state);
         let installed = self.catalogue.get(&record.manifest.name);
         let installed = installed.map_err(|e| Problem::new(500, "Model gone", e.to_string()))?;
@@ -61,10 +61,10 @@ impl Pipeline {
                 track.update(|r| r.state = TrackState::Queued);
                 self.enqueue_decoding(track);
             }
-            TrackState::Separating if missing > 0 => self.take_up(&track),
+            TrackState::Separating if missing > 0 => self.schedule_missing(&track),
             // It died before its last step; an empty schedule would never end it.
             TrackState::Separating => self.spawn(move |me| async move { me.finish(track).await }),
-            _ => self.spawn(move |me| async move { me.finish_begun(track).await }),
+            _ => self.spawn(move |me| async move { me.finish_started(track).await }),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Unfinished uploads between the lives of the server, and at the end of their time.
+//! Unfinished uploads when the server restarts, and at the end of their time.
 
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
@@ -41,7 +41,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Clears what a former life left of uploads that nobody can go on with.
+    /// Clears what a previous run left of uploads that nobody can go on with.
     pub(super) async fn recover_uploads(&self) -> Result<(), Problem> {
         let mut known = HashSet::new();
         for upload in self.store.uploads().await? {

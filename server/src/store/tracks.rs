@@ -12,7 +12,7 @@ pub struct TrackRecord {
     pub id: TrackId,
     /// SHA-256 of its passcode, hexadecimal.
     pub passcode_sha256: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: TrackState,
     /// When it was handed in, Unix milliseconds.
     pub created_ms: i64,

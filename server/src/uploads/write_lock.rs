@@ -1,4 +1,4 @@
-//! One writer at a time for an upload; one whose connection has fallen silent makes room for the next.
+//! One writer at a time for an upload; one whose connection has stopped announcing itself makes room for the next.
 
 use crate::concurrency::lock;
 use karaoke_core::TrackId;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long a writer is given to end by itself: it may be that its client has gone and it has not noticed yet.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// A writer of which nothing came for so long has probably lost its client.
 const SILENT: Duration = Duration::from_secs(3);
 /// How long a writer may take to put down what it has, once told to.
@@ -36,7 +36,7 @@ impl WriteLocks {
     /// Takes the right to write; `None` while somebody else writes.
     pub(super) async fn take(&self, id: &TrackId) -> Option<WriteGuard> {
         let line = self.line(id);
-        let busy = match timeout(PATIENCE, line.busy.clone().lock_owned()).await {
+        let busy = match timeout(TIMEOUT, line.busy.clone().lock_owned()).await {
             Ok(busy) => busy,
             Err(_) => {
                 line.end_if_silent()?;
@@ -71,7 +71,7 @@ impl WriteLock {
 
 impl WriteGuard {
     /// Something has come.
-    pub(super) fn heard(&self) {
+    pub(super) fn touch(&self) {
         lock(&self.line.state).1 = Instant::now();
     }
 

@@ -95,7 +95,7 @@ impl UploadWriter {
                 () = held.ended() => return Err(overtaken()),
             };
             let Some(bytes) = next else { break };
-            held.heard();
+            held.touch();
             if self.written + (self.batch.len() + bytes.len()) as u64 > self.record.length {
                 return Err(longer_than_said());
             }

@@ -3,14 +3,14 @@
 /// What a listener missed or should know of a worker that has just announced itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnnouncementEffect {
-    /// It was not there before, or it is back in a new life.
+    /// It was not there before, or it is back after a restart.
     Joined,
     /// It was there.
-    Again,
+    Renewed,
     /// It has died, as its pool says.
     Crashed,
     /// It has left.
     Left,
-    /// The word of a life that another has followed already.
-    Late,
+    /// An announcement of a run that a later one has replaced.
+    Outdated,
 }

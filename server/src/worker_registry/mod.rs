@@ -1,10 +1,10 @@
-//! The workers that this server has heard of: who is well, who does what, who has failed at what.
+//! The known workers: their health, what they work on, and their counts of failures.
 //!
 //! Fed by their announcements and by their replies; never asked whether work may be done, only which workers
 //! are free to do it. Times are durations since the registry began.
 
 mod effect;
-mod known;
+mod record;
 
 use crate::events::EventLog;
 use crate::events::json;
@@ -12,13 +12,13 @@ use crate::view::{Health, WorkerEvent, WorkerView};
 pub use effect::AnnouncementEffect;
 use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
-use known::{GONE_AFTER, Known, missed, presence_of};
+use record::{GONE_AFTER, WorkerRecord, merge_final_presence, missed_announcements};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Workers that are gone are shown for so long.
-const REMEMBERED: Duration = Duration::from_secs(600);
+const KEPT_AFTER_END: Duration = Duration::from_secs(600);
 /// A worker without a job for so long is idle; shorter is the way to its next one.
 const IDLE_AFTER: Duration = Duration::from_millis(300);
 /// Deliveries of one worker that count for the number in flight; pushing many ahead is asked for by number.
@@ -26,7 +26,7 @@ const PREFETCH_COUNTED: u32 = 4;
 /// Events kept for listeners that come later.
 const EVENTS_KEPT: usize = 100;
 
-/// All workers heard of.
+/// All known workers.
 pub struct WorkerRegistry {
     inner: Mutex<Inner>,
     /// What happens to them: `worker`, `queue` and `happening`.
@@ -36,18 +36,18 @@ pub struct WorkerRegistry {
 
 #[derive(Default)]
 struct Inner {
-    workers: BTreeMap<WorkerId, Known>,
+    workers: BTreeMap<WorkerId, WorkerRecord>,
     /// Routes that were served, whoever is left of their workers.
-    served: HashMap<Route, RouteHeard>,
-    /// From when on silence counts: the beginning, or when nobody could be heard for a while.
-    listening: Duration,
+    served: HashMap<Route, RouteSeen>,
+    /// Silence counts from here on: the start, or the end of a time in which no announcement could arrive.
+    silence_since: Duration,
     recent_events: VecDeque<WorkerEvent>,
 }
 
-/// When a worker of a route was last heard, and how long it is from one announcement to the next.
+/// When a worker of a route last announced itself, and its announcement interval in seconds.
 #[derive(Clone, Copy)]
-struct RouteHeard {
-    heard: Duration,
+struct RouteSeen {
+    last_seen: Duration,
     every_s: f64,
 }
 
@@ -68,29 +68,29 @@ impl WorkerRegistry {
         let (now, name) = (self.now(), presence.worker.clone());
         let mut inner = self.lock();
         let before = inner.workers.get(&name);
-        // A pool tells of a death that a new life has already followed.
+        // A pool tells of a death of a worker that has been restarted already.
         if before.is_some_and(|k| k.presence.life != presence.life && presence.state.is_over()) {
-            return AnnouncementEffect::Late;
+            return AnnouncementEffect::Outdated;
         }
         let lives = before.is_some_and(|k| k.presence.life == presence.life && k.health.is_here());
-        let heard = match presence.state {
+        let effect = match presence.state {
             WorkerState::Crashed => AnnouncementEffect::Crashed,
             WorkerState::Left => AnnouncementEffect::Left,
-            _ if lives => AnnouncementEffect::Again,
+            _ if lives => AnnouncementEffect::Renewed,
             _ => AnnouncementEffect::Joined,
         };
         let presence = match before {
             // A pool that tells of a death does not know what the dead could do.
             Some(known) if presence.state.is_over() && presence.models.is_empty() => {
-                presence_of(presence, known)
+                merge_final_presence(presence, known)
             }
             _ => presence,
         };
         let counted = before.map_or((0, 0, 0), |k| (k.served, k.refused, k.lost));
         let was_idle = before.filter(|k| lives && k.is_free()).map(|k| k.since);
-        let known = Known {
+        let known = WorkerRecord {
             health: Health::of(presence.state),
-            heard: now,
+            last_seen: now,
             since: was_idle.unwrap_or(now),
             presence,
             served: counted.0,
@@ -100,13 +100,13 @@ impl WorkerRegistry {
         inner.note_routes(&known);
         inner.workers.insert(name.clone(), known);
         self.publish(&inner, &name);
-        heard
+        effect
     }
 
     /// A worker has begun with a chunk.
     pub fn busy(&self, worker: &WorkerId, held: HeldChunk) {
         self.change(worker, |known, now| {
-            if known.is_back(now) {
+            if known.mark_alive(now) {
                 (known.presence.state, known.presence.current) = (WorkerState::Working, Some(held));
             }
         });
@@ -118,7 +118,7 @@ impl WorkerRegistry {
             known.served += u64::from(served);
             let is_it = known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk);
             // It may have begun with the next one already.
-            if known.is_back(now) && is_it {
+            if known.mark_alive(now) && is_it {
                 (known.presence.state, known.presence.current) = (WorkerState::Idle, None);
                 known.since = now;
             }
@@ -135,23 +135,23 @@ impl WorkerRegistry {
         self.change(worker, |known, _| known.lost += 1);
     }
 
-    /// Nobody could be heard for a while; silence counts from now on.
+    /// No announcement could arrive for a while; silence counts from now on.
     pub fn reset_silence(&self) {
         let now = self.now();
         let mut inner = self.lock();
-        inner.workers.values_mut().filter(|k| k.health.is_here()).for_each(|k| k.heard = now);
-        inner.listening = now;
+        inner.workers.values_mut().filter(|k| k.health.is_here()).for_each(|k| k.last_seen = now);
+        inner.silence_since = now;
     }
 
-    /// Looks who has fallen silent. Returns those that just have, and forgets those long gone.
+    /// Updates every worker's health. Returns those that changed, and drops those long gone.
     pub fn check_silence(&self) -> Vec<(WorkerId, Health)> {
         let now = self.now();
         let mut inner = self.lock();
-        inner.workers.retain(|_, k| k.health.is_here() || now.saturating_sub(k.since) < REMEMBERED);
-        inner.served.retain(|_, served| now.saturating_sub(served.heard) < REMEMBERED);
+        inner.workers.retain(|_, k| k.health.is_here() || now.saturating_sub(k.since) < KEPT_AFTER_END);
+        inner.served.retain(|_, served| now.saturating_sub(served.last_seen) < KEPT_AFTER_END);
         let mut changed = Vec::new();
         for (name, known) in inner.workers.iter_mut().filter(|(_, k)| k.health.is_here()) {
-            let health = known.aged(now);
+            let health = known.health_at(now);
             if health != known.health {
                 (known.health, known.since) = (health, now);
                 changed.push((name.clone(), health));
@@ -166,7 +166,7 @@ impl WorkerRegistry {
     /// Workers that wait for a job of `route` and get none.
     pub fn idle(&self, route: &Route) -> usize {
         let now = self.now();
-        let idle = |k: &&Known| {
+        let idle = |k: &&WorkerRecord| {
             k.health == Health::Alive
                 && k.is_free()
                 && k.serves(route)
@@ -177,16 +177,17 @@ impl WorkerRegistry {
 
     /// Whether a worker other than `worker` is there for `route`.
     pub fn has_others(&self, route: &Route, worker: &WorkerId) -> bool {
-        let other = |k: &Known| k.health == Health::Alive && k.presence.worker != *worker && k.serves(route);
+        let other =
+            |k: &WorkerRecord| k.health == Health::Alive && k.presence.worker != *worker && k.serves(route);
         self.lock().workers.values().any(other)
     }
 
-    /// The chunk that a worker has in held.
+    /// The chunk that a worker has in hand.
     pub fn held_chunk_of(&self, worker: &WorkerId) -> Option<HeldChunk> {
         self.lock().workers.get(worker)?.presence.current.clone()
     }
 
-    /// How a worker is; none: it was never heard of.
+    /// How a worker is; `None` for an unknown one.
     pub fn health(&self, worker: &WorkerId) -> Option<Health> {
         self.lock().workers.get(worker).map(|k| k.health)
     }
@@ -212,22 +213,22 @@ impl WorkerRegistry {
         if inner.workers.values().any(|k| k.health.is_here() && k.serves(route)) {
             return false;
         }
-        // Of one that was never heard nobody knows how often its workers speak: as seldom as any does.
+        // The interval of a route that was never served is unknown: the longest of all workers is assumed.
         let seldom = || inner.workers.values().map(|k| k.presence.every_s).reduce(f64::max);
         let served = inner.served.get(route);
         let Some(every_s) = served.map(|s| s.every_s).or_else(seldom) else { return false };
-        let heard = served.map_or(inner.listening, |s| s.heard.max(inner.listening));
-        missed(now, heard, every_s) > GONE_AFTER
+        let last_seen = served.map_or(inner.silence_since, |s| s.last_seen.max(inner.silence_since));
+        missed_announcements(now, last_seen, every_s) > GONE_AFTER
     }
 
-    /// Something record_event that is worth telling.
-    pub fn record_event(&self, happening: WorkerEvent) {
+    /// Records an event and publishes it.
+    pub fn record_event(&self, event: WorkerEvent) {
         let mut inner = self.lock();
         if inner.recent_events.len() == EVENTS_KEPT {
             inner.recent_events.pop_front();
         }
-        self.events.push("happening", json(&happening));
-        inner.recent_events.push_back(happening);
+        self.events.push("happening", json(&event));
+        inner.recent_events.push_back(event);
     }
 
     /// All workers, by name.
@@ -236,12 +237,12 @@ impl WorkerRegistry {
         self.lock().workers.values().map(|k| k.view(now)).collect()
     }
 
-    /// What record_event lately, oldest first.
+    /// Recent events, oldest first.
     pub fn recent_events(&self) -> Vec<WorkerEvent> {
         self.lock().recent_events.iter().cloned().collect()
     }
 
-    fn change(&self, worker: &WorkerId, change: impl FnOnce(&mut Known, Duration)) {
+    fn change(&self, worker: &WorkerId, change: impl FnOnce(&mut WorkerRecord, Duration)) {
         let now = self.now();
         let mut inner = self.lock();
         if let Some(known) = inner.workers.get_mut(worker) {
@@ -263,11 +264,11 @@ impl WorkerRegistry {
 }
 
 impl Inner {
-    fn note_routes(&mut self, known: &Known) {
+    fn note_routes(&mut self, known: &WorkerRecord) {
         if known.presence.state.is_over() {
             return;
         }
-        let served = RouteHeard { heard: known.heard, every_s: known.presence.every_s };
+        let served = RouteSeen { last_seen: known.last_seen, every_s: known.presence.every_s };
         for route in known.routes() {
             self.served.insert(route, served);
         }

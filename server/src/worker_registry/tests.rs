@@ -25,7 +25,7 @@ fn age(registry: &mut WorkerRegistry, by: Duration) {
 fn a_worker_joins_works_falls_silent_and_comes_back() {
     let mut r = WorkerRegistry::default();
     assert_eq!(r.record_presence(presence("a", 1, WorkerState::Idle)), AnnouncementEffect::Joined);
-    assert_eq!(r.record_presence(presence("a", 1, WorkerState::Idle)), AnnouncementEffect::Again);
+    assert_eq!(r.record_presence(presence("a", 1, WorkerState::Idle)), AnnouncementEffect::Renewed);
     assert_eq!(
         (r.capacities().get(&route()), r.has_others(&route(), &id("a")), r.has_others(&route(), &id("b"))),
         (Some(&3), false, true)
@@ -71,7 +71,7 @@ fn a_death_that_is_told_late_does_not_kill_the_next_life() {
     let r = WorkerRegistry::default();
     r.record_presence(presence("a", 1, WorkerState::Working));
     assert_eq!(r.record_presence(presence("a", 2, WorkerState::Idle)), AnnouncementEffect::Joined);
-    assert_eq!(r.record_presence(presence("a", 1, WorkerState::Crashed)), AnnouncementEffect::Late);
+    assert_eq!(r.record_presence(presence("a", 1, WorkerState::Crashed)), AnnouncementEffect::Outdated);
     assert_eq!(r.health(&id("a")), Some(Health::Alive));
     assert_eq!(r.record_presence(presence("a", 2, WorkerState::Crashed)), AnnouncementEffect::Crashed);
     assert_eq!(r.health(&id("a")), Some(Health::Crashed));

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deaths;
+mod fixture;
 mod parts;
 mod providers;
-mod stage;
 mod tail;

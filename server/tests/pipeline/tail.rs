@@ -1,6 +1,6 @@
 //! Windows that stick out behind the song: what a job holds of what came before, and that no bit changes.
 
-use super::stage::{CELL, Stage, samples, separated};
+use super::fixture::{CELL, Fixture, samples, separated};
 use karaoke_core::audio::from_le_bytes;
 use karaoke_core::wire::{Job, Outcome};
 
@@ -19,13 +19,13 @@ fn planar(start: i64, frames: usize) -> Vec<f32> {
 
 #[tokio::test]
 async fn a_job_holds_what_came_before_a_window_that_is_moved_back() {
-    let stage = Stage::set_centred().await;
-    let track = stage.song().await;
+    let fixture = Fixture::set_centred().await;
+    let track = fixture.song().await;
     let mut jobs: Vec<Job> = Vec::new();
     for _ in 0..2 {
-        let job = stage.taken("a").await;
+        let job = fixture.taken("a").await;
         jobs.push(job.message.clone());
-        stage.say(&job.message, "a", Outcome::Separated(separated(&job.message))).await;
+        fixture.say(&job.message, "a", Outcome::Separated(separated(&job.message))).await;
         job.ack();
     }
     // They come in any order: each is told of when it is asked for.
@@ -39,6 +39,6 @@ async fn a_job_holds_what_came_before_a_window_that_is_moved_back() {
         assert!(job.body.len() <= 2 * CELL && job.frames() == frames);
         assert!(from_le_bytes(&job.body) == planar(start, frames), "chunk {} holds other samples", job.chunk);
     }
-    stage.do_the_rest(&track).await;
-    stage.check_stems(&track).await;
+    fixture.finish_rest(&track).await;
+    fixture.check_stems(&track).await;
 }

@@ -20,8 +20,8 @@ impl Browser {
     }
 
     fn ended_downloads(&self) -> usize {
-        let told = self.pipe.events("Browser.downloadProgress");
-        told.iter().filter(|event| event["state"] == "completed").count()
+        let events = self.pipe.events("Browser.downloadProgress");
+        events.iter().filter(|event| event["state"] == "completed").count()
     }
 
     /// Answers the question whether a page may have something, such as `microphone`: with no.

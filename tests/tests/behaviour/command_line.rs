@@ -88,8 +88,8 @@ fn one_bad_song_does_not_spoil_the_others() {
     let out =
         run(&Settings::default(), dir.path(), &["separate", "bad.mp3", "gone.mp3", "song.wav", "-o", "out"]);
     assert_eq!(out.status.code(), Some(1));
-    let told = text(&out.stderr);
-    assert!(told.contains("bad.mp3") && told.contains("gone.mp3"), "{told}");
+    let stderr = text(&out.stderr);
+    assert!(stderr.contains("bad.mp3") && stderr.contains("gone.mp3"), "{stderr}");
     assert_eq!(files(&dir.path().join("out")), ["song (Instrumental).wav", "song (Vocals).wav"]);
 }
 
@@ -127,9 +127,9 @@ fn misuse_ends_with_2_and_trouble_with_1_and_one_line() {
         (&["separate", "a.wav", "-f", "mp3", "--bits", "24"], "bits"),
     ] {
         let out = run(&Settings::default(), dir.path(), arguments);
-        let told = text(&out.stderr);
-        assert_eq!(out.status.code(), Some(1), "{told}");
-        assert!(told.contains(word) && told.trim().lines().count() == 1, "{arguments:?}: {told}");
+        let stderr = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(word) && stderr.trim().lines().count() == 1, "{arguments:?}: {stderr}");
     }
 }
 
@@ -159,6 +159,22 @@ fn a_missing_runtime_is_told_in_one_clear_line() {
     let settings = Settings::default().set("worker.onnxruntime", dir.path().join("nowhere").display());
     let out = run(&settings, dir.path(), &["separate", "a.wav"]);
     assert_eq!(out.status.code(), Some(1));
-    let told = text(&out.stderr);
-    assert!(told.contains("ONNX Runtime") && told.trim().lines().count() == 1, "{told}");
+    let stderr = text(&out.stderr);
+    assert!(stderr.contains("ONNX Runtime") && stderr.trim().lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn a_setting_by_its_old_name_works_and_one_line_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("old.toml"), "[limits]\nliving_tracks = 3\n").unwrap();
+    let settings = Settings::default().set("limits.living_tracks", 4);
+    let out = run(&settings, dir.path(), &["--config", "old.toml", "models", "list"]);
+    let stderr = text(&out.stderr);
+    assert!(out.status.success(), "{stderr}");
+    let warnings: Vec<_> = stderr.lines().filter(|line| line.contains("warning")).collect();
+    let [warning] = &warnings[..] else { panic!("{stderr}") };
+    assert!(
+        warning.contains("limits.living_tracks") && warning.contains("limits.active_tracks"),
+        "{warning}"
+    );
 }

@@ -21,13 +21,13 @@ async fn lyrics_are_put_read_kept_and_removed() {
     let absent = api.about(Method::GET, &track, "/lyrics").send().await.expect("an answer");
     assert_eq!(Api::problem(absent).await.0, 404);
 
-    let (status, told) = put(&api, &track, LRC).await;
+    let (status, body) = put(&api, &track, LRC).await;
     let lines = json!([
         { "start_s": 1.0, "text": "One and", "words": [{ "start_s": 1.0, "text": "One " }, { "start_s": 1.5, "text": "and" }] },
         { "start_s": 2.0, "end_s": 3.0, "text": "two" },
     ]);
     assert_eq!(
-        (status, &told),
+        (status, &body),
         (200, &json!({ "synced": true, "lines": lines, "source": "user", "unread_lines": [] }))
     );
     let view = api.show(&track).await;

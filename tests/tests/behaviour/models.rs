@@ -47,11 +47,11 @@ fn out(output: &Output) -> String {
 }
 
 /// What a run that failed says: its last line, after the licences.
-fn told(output: &Output) -> String {
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("karaoke: ")).collect();
-    assert_eq!(lines.len(), 1, "{told}");
+fn error_line(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with("karaoke: ")).collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
     lines[0].to_owned()
 }
 
@@ -105,7 +105,7 @@ fn a_model_is_fetched_proven_and_used() {
     let song_dir = tempfile::tempdir().unwrap();
     std::fs::write(song_dir.path().join("song.wav"), song(1.0, 44_100).wav_16()).unwrap();
     let settings = settings(&dir).set("models.default", "mine");
-    let error = told(&run(&settings, song_dir.path(), &["separate", "song.wav"]));
+    let error = error_line(&run(&settings, song_dir.path(), &["separate", "song.wav"]));
     assert!(error.contains("karaoke models pull mine"), "{error}");
     files.cut_off(2);
     let pulled = run(&settings, dir.path(), &["models", "pull", "mine"]);
@@ -130,7 +130,7 @@ fn what_a_licence_asks_for_must_be_accepted() {
     files.put("/mine.onnx", ServedFile::File(network()));
     let dir = folder(&files.url, &network(), &["mine"], "restriction='Only on Sundays.'");
     let refused = run(&settings(&dir), dir.path(), &["models", "pull", "mine"]);
-    assert!(told(&refused).contains("--accept-licence"));
+    assert!(error_line(&refused).contains("--accept-licence"));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("Only on Sundays."));
     assert!(files.requests().is_empty() && files_in(dir.path()).is_empty());
     let accepted = run(&settings(&dir), dir.path(), &["models", "pull", "mine", "--accept-licence"]);
@@ -147,7 +147,7 @@ fn a_preset_brings_the_models_of_its_ensemble() {
     let presets = "[[preset]]\nname='fine'\ntitle='Fine'\ndescription='Fine.'\nmodels=['both', 'one']\n";
     std::fs::write(dir.path().join("presets.toml"), presets).unwrap();
     files.put("/one.onnx", ServedFile::File(network()));
-    let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "fine"]));
+    let error = error_line(&run(&settings(&dir), dir.path(), &["models", "pull", "fine"]));
     assert!(error.contains("two.onnx") && error.contains("404"), "{error}");
     assert_eq!(files_in(dir.path()), ["one.onnx"]);
     files.put("/two.onnx", ServedFile::File(network()));
@@ -163,10 +163,10 @@ fn wrong_bytes_are_told_and_leave_nothing() {
     let files = FileServer::start();
     files.put("/mine.onnx", ServedFile::File(b"<html>Please log in".to_vec()));
     let dir = folder(&files.url, &network(), &["mine"], "");
-    let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "mine"]));
+    let error = error_line(&run(&settings(&dir), dir.path(), &["models", "pull", "mine"]));
     assert!(error.contains("sha256") && error.contains(&files.url), "{error}");
     assert_eq!(files_in(dir.path()), Vec::<String>::new());
-    let error = told(&run(&settings(&dir), dir.path(), &["models", "pull", "nonsense"]));
+    let error = error_line(&run(&settings(&dir), dir.path(), &["models", "pull", "nonsense"]));
     assert!(error.contains("nonsense"), "{error}");
 }
 
@@ -179,7 +179,7 @@ fn a_mirror_is_set_by_the_configuration() {
     assert!(run(&with, dir.path(), &["models", "pull", "mine"]).status.success());
     assert_eq!(files_in(dir.path()), ["mine.onnx"]);
     let with = settings(&dir).set("models.proxy", "nonsense");
-    assert!(told(&run(&with, dir.path(), &["models", "pull", "mine"])).contains("models.proxy"));
+    assert!(error_line(&run(&with, dir.path(), &["models", "pull", "mine"])).contains("models.proxy"));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_secured_connection_is_used_and_never_left() {
     };
     let good = pull("good");
     assert!(good.status.success(), "{good:?}");
-    let error = told(&pull("bad"));
+    let error = error_line(&pull("bad"));
     assert!(error.contains("unsecured"), "{error}");
     assert!(open.requests().is_empty());
     assert_eq!(files_in(dir.path()), ["ca.pem", "good.onnx"]);
@@ -271,7 +271,7 @@ fn an_onnx_file_becomes_a_manifest_to_start_from() {
     assert_eq!(manifest.bytes, Some(bytes.len() as u64));
     std::fs::write(dir.path().join("page.onnx"), b"<html>404").unwrap();
     for (name, word) in [("page.onnx", "no ONNX file"), ("gone.onnx", "No such file"), (".", "not a file")] {
-        let error = told(&run(&Settings::default(), dir.path(), &["models", "inspect", name]));
+        let error = error_line(&run(&Settings::default(), dir.path(), &["models", "inspect", name]));
         assert!(error.contains(word) && error.contains(name), "{error}");
     }
 }

@@ -23,8 +23,8 @@ async fn what_is_no_song_is_refused_and_leaves_nothing() {
     for (name, bytes, status, word) in cases {
         let problem = Api::problem(api.upload_form(name, bytes, "identity").await).await;
         assert_eq!(problem.0, status, "{name}: {problem:?}");
-        let told = format!("{} {}", problem.1, problem.2).to_lowercase();
-        assert!(told.contains(word), "{name}: {problem:?} does not tell of {word:?}");
+        let text = format!("{} {}", problem.1, problem.2).to_lowercase();
+        assert!(text.contains(word), "{name}: {problem:?} does not tell of {word:?}");
     }
     assert_eq!(program.audio_files(), Vec::<std::path::PathBuf>::new());
 }

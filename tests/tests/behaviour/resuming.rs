@@ -337,7 +337,7 @@ async fn a_full_disk_keeps_what_can_be_gone_on_with_and_no_more() {
     assert_eq!(problem.0, 507, "{problem:?}");
     let at = offset(&api, &path).await;
     assert!(at >= half && at < large.len(), "{at}");
-    // What was called off makes room.
+    // What was aborted makes room.
     assert_eq!(answer(tus(&api, Method::DELETE, &path)).await.status(), 204);
     let small = api.accepted("small.wav", song(10.0, 44_100).wav_16(), "centre").await;
     api.until_state(&small, "done").await;

@@ -21,7 +21,7 @@ const ACTS: usize = 14;
 const BROKER_DEATHS: u32 = 2;
 const SERVER_DEATHS: u32 = 3;
 /// A run in which nothing more comes for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(150);
+const TIMEOUT: Duration = Duration::from_secs(150);
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -235,8 +235,8 @@ fn rows(server: &Program) -> String {
     let ask = "import sqlite3, sys\nd = sqlite3.connect(sys.argv[1])\n\
                print(*(d.execute(f'SELECT COUNT(*) FROM {t}').fetchone()[0] for t in ('tracks', 'chunks')))";
     let path = server.store().join("karaoke.sqlite");
-    let told = Command::new("python3").arg("-c").arg(ask).arg(path).output().expect("python3");
-    String::from_utf8_lossy(&told.stdout).trim().to_owned()
+    let output = Command::new("python3").arg("-c").arg(ask).arg(path).output().expect("python3");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 async fn run(seed: u64) {
@@ -250,7 +250,7 @@ async fn run(seed: u64) {
     }
     stage.wake(true);
     while stage.progress().await.is_some() {
-        assert!(began.elapsed() < PATIENCE, "seed {seed} does not end; {:?}", stage.done);
+        assert!(began.elapsed() < TIMEOUT, "seed {seed} does not end; {:?}", stage.done);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let took = began.elapsed().as_secs_f64();

@@ -55,7 +55,7 @@ async fn a_cancel_reaches_a_worker_in_the_middle_of_a_chunk() {
     let server = server(&settings, &place.urls);
     let _pool = workers(&settings, &place.urls, "pool", 1);
     let api = server.api();
-    // One chunk of fourteen windows: fourteen seconds, unless it is called off.
+    // One chunk of fourteen windows: fourteen seconds, unless it is aborted.
     let track = api.accepted("song.wav", song(60.0, 44_100).wav_16(), "centre").await;
     let worker = busy(&api, "pool", &track).await;
     let began = Instant::now();

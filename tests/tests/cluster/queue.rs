@@ -75,7 +75,7 @@ async fn taken(worker: &RabbitWorker) -> Delivery<Job> {
     timeout(DEADLINE, next).await.expect("a job in time").expect("a job")
 }
 
-async fn heard(server: &RabbitServer) -> Delivery<Reply> {
+async fn next_reply(server: &RabbitServer) -> Delivery<Reply> {
     timeout(DEADLINE, server.next_reply()).await.expect("a reply in time").expect("a reply")
 }
 
@@ -95,7 +95,7 @@ async fn jobs_and_replies_arrive_as_they_were_sent() {
         Outcome::Separated(Separated { windows: 3, stems: 4, window: 10, part, body }),
     ] {
         worker.reply("s1", reply(3, outcome.clone())).await.unwrap();
-        let got = heard(&server).await;
+        let got = next_reply(&server).await;
         assert_eq!(got.message, reply(3, outcome));
         got.ack();
     }
@@ -174,7 +174,7 @@ async fn notices_and_presence_reach_everyone() {
     let track = TrackId::from_random(9);
     server.notify(Notice::Cancelled { track: track.clone() }).await.unwrap();
     server.notify(Notice::Refused { worker: "w".into() }).await.unwrap();
-    until("the notices are heard", || async {
+    until("the notices are presence", || async {
         (worker.is_unwanted(&track, 5.into()) && worker.refusals(&"w".into()) == 1).then_some(())
     })
     .await;
@@ -187,8 +187,8 @@ async fn notices_and_presence_reach_everyone() {
     };
     worker.announce(presence.clone()).await.unwrap();
     for server in [&server, &other] {
-        let heard = timeout(DEADLINE, server.next_presence()).await.expect("in time").unwrap();
-        assert_eq!(heard, presence);
+        let presence = timeout(DEADLINE, server.next_presence()).await.expect("in time").unwrap();
+        assert_eq!(presence, presence);
     }
 }
 
@@ -199,7 +199,7 @@ async fn a_corrupt_reply_says_whose_it_is_and_nonsense_is_dropped() {
     let worker = worker_of(&broker, "w").await;
     let nothing = TrackId::from_random(7);
     worker.reply("s1", reply(1, Outcome::Corrupt("made so".into()))).await.unwrap();
-    let got = heard(&server).await;
+    let got = next_reply(&server).await;
     assert!(matches!(got.message.outcome, Outcome::Corrupt(_)), "{:?}", got.message);
     assert_eq!((got.message.chunk.get(), &got.message.track), (1, &nothing));
     got.ack();
@@ -227,7 +227,7 @@ async fn both_ends_come_back_after_the_brokers_death_and_no_reply_is_lost() {
     until("both are back", || async { (server.connection() > before).then_some(()) }).await;
     in_hand.ack();
     server.publish(job(3, "s1")).await.unwrap();
-    assert_eq!(heard(&server).await.message.outcome, Outcome::Failed("kept".into()));
+    assert_eq!(next_reply(&server).await.message.outcome, Outcome::Failed("kept".into()));
     // The jobs from before may be gone with the broker (the server asks again); what comes now arrives.
     while taken_and_acked(&worker).await != 3 {}
 }

@@ -56,7 +56,7 @@ fn tone() -> karaoke_tests::sound::Sound {
 
 /// The pitch of the output in Hz, from the zero crossings of half a second.
 fn pitch(page: &Page) -> f64 {
-    let heard = page.browser.js("(async () => {
+    let played = page.browser.js("(async () => {
             const { rate, left } = await audioProbe.record(500);
             let [crossings, first, last] = [0, null, null];
             for (let i = 1; i < left.length; i += 1)
@@ -67,7 +67,7 @@ fn pitch(page: &Page) -> f64 {
                 }
             return crossings > 1 ? ((crossings - 1) * rate) / (last - first) : 0;
         })()");
-    heard.as_f64().unwrap_or(0.0)
+    played.as_f64().unwrap_or(0.0)
 }
 
 /// Seconds of the song per second of the browser's clock.
@@ -146,18 +146,18 @@ fn a_loop_repeats() {
 
 /// The output as frames of left and right.
 fn output(page: &Page, seconds: u32) -> Vec<[f32; 2]> {
-    let heard = page.browser.js(&format!("audioProbe.exact({seconds})"));
+    let played = page.browser.js(&format!("audioProbe.exact({seconds})"));
     let full = |sample: &Value| sample.as_f64().unwrap_or(f64::NAN) as f32 / 32_768.0;
-    let samples: Vec<f32> = heard.as_array().expect("samples").iter().map(full).collect();
+    let samples: Vec<f32> = played.as_array().expect("samples").iter().map(full).collect();
     samples.as_chunks::<2>().0.to_vec()
 }
 
 /// The range of the song that equals `heard`, if no sample differs by more than `within`.
-fn find_in(heard: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> Option<std::ops::Range<usize>> {
+fn find_in(played: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> Option<std::ops::Range<usize>> {
     let is_alike = |(a, b): (&[f32; 2], &[f32; 2])| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= within);
-    (0..song.len().saturating_sub(heard.len()))
-        .find(|at| heard.iter().zip(&song[*at..]).all(is_alike))
-        .map(|at| at..at + heard.len())
+    (0..song.len().saturating_sub(played.len()))
+        .find(|at| played.iter().zip(&song[*at..]).all(is_alike))
+        .map(|at| at..at + played.len())
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn stems_stay_in_sync_to_the_sample_and_blocks_join_without_gaps() {
     }
     scrubber.js("(this.value = 3, this.dispatchEvent(new Event('change')), true)");
     browser.until("audioProbe.playing[0]?.currentTime > 3.2");
-    let heard = output(&page, 5);
-    assert!(heard.len() > 4 * 44_100);
+    let played = output(&page, 5);
+    assert!(played.len() > 4 * 44_100);
     // Each of six stems is rounded to 16 bits.
-    let at = find_in(&heard, song.samples.as_chunks::<2>().0, 4.0 / 32_768.0);
+    let at = find_in(&played, song.samples.as_chunks::<2>().0, 4.0 / 32_768.0);
     let at = at.expect("it is the song, sample by sample");
     assert!((3 * 44_100..9 * 44_100 / 2).contains(&at.start), "{at:?}");
     let blocks = at.end / 88_200 - at.start / 88_200;

@@ -109,8 +109,9 @@ fn a_second_window_follows_and_controls_the_song() {
         "window.second.document.body.dispatchEvent(new window.second.KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true })), true",
     );
     browser.find("button", "Play My Song");
-    let told = browser.js("[window.second.document.documentElement.lang, window.second.document.title]");
-    assert_eq!(told, json!(["en", "My Song · Karaoke"]));
+    let attributes =
+        browser.js("[window.second.document.documentElement.lang, window.second.document.title]");
+    assert_eq!(attributes, json!(["en", "My Song · Karaoke"]));
     browser.js("window.second.close(), true");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -6,7 +6,7 @@ use super::{Line, Lyrics, MAX_LINE_CHARS, MAX_LINES, Word, sylt, text};
 use proptest::prelude::*;
 
 /// `start end text` of each line.
-fn told(lyrics: &Lyrics) -> Vec<(Option<u64>, Option<u64>, &str)> {
+fn summary(lyrics: &Lyrics) -> Vec<(Option<u64>, Option<u64>, &str)> {
     lyrics.lines.iter().map(|line| (line.start_ms, line.end_ms, line.text.as_str())).collect()
 }
 
@@ -21,7 +21,7 @@ fn a_usual_file_is_read() {
     );
     assert!(parsed.lyrics.synced && parsed.unread.is_empty());
     assert_eq!(
-        told(&parsed.lyrics),
+        summary(&parsed.lyrics),
         [(Some(12_000), None, "First line"), (Some(15_300), Some(18_000), "Second line")]
     );
 }
@@ -31,7 +31,7 @@ fn a_line_may_have_several_stamps_and_its_words_come_again() {
     let parsed = parse("[00:30.00][00:10.00]<00:30.00>La <00:30.50>la\n[00:20]Verse");
     let lyrics = parsed.lyrics;
     assert_eq!(
-        told(&lyrics),
+        summary(&lyrics),
         [(Some(10_000), None, "La la"), (Some(20_000), None, "Verse"), (Some(30_000), None, "La la")]
     );
     assert_eq!(words(&lyrics.lines[0]), [(10_000, "La "), (10_500, "la")]);
@@ -46,7 +46,7 @@ fn word_stamps_are_read_in_either_bracket_and_at_the_end_say_when_it_is_over() {
         "<00:10.00>Ka <00:10.20>ra<00:10.40>o<00:10.60>ke<00:11.00>",
     ] {
         let lyrics = parse(line).lyrics;
-        assert_eq!(told(&lyrics), [(Some(10_000), Some(11_000), "Ka raoke")], "{line}");
+        assert_eq!(summary(&lyrics), [(Some(10_000), Some(11_000), "Ka raoke")], "{line}");
         let expected = [(10_000, "Ka "), (10_200, "ra"), (10_400, "o"), (10_600, "ke")];
         assert_eq!(words(&lyrics.lines[0]), expected, "{line}");
     }
@@ -76,8 +76,8 @@ fn what_is_wrong_is_told_and_its_text_is_kept() {
     assert_eq!(parsed.unread, [1, 3]);
     let expected =
         [(Some(1_000), "one"), (Some(1_000), "two"), (Some(1_000), "[99]three"), (Some(5_000), "four")];
-    let told: Vec<_> = parsed.lyrics.lines.iter().map(|l| (l.start_ms, l.text.as_str())).collect();
-    assert_eq!(told, expected);
+    let summary: Vec<_> = parsed.lyrics.lines.iter().map(|l| (l.start_ms, l.text.as_str())).collect();
+    assert_eq!(summary, expected);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn syllables_of_a_tag_become_lines_and_words() {
     let pieces = [("Stran", 1_000), ("gers ", 1_200), ("in", 1_500), ("\nthe night", 2_000)];
     for wide in [false, true] {
         let lyrics = sylt::read(&frame(wide, 2, 1, &pieces), None).expect("lyrics");
-        assert_eq!(told(&lyrics), [(Some(1_000), None, "Strangers in"), (Some(2_000), None, "the night")]);
+        assert_eq!(summary(&lyrics), [(Some(1_000), None, "Strangers in"), (Some(2_000), None, "the night")]);
         assert_eq!(words(&lyrics.lines[0]), [(1_000, "Stran"), (1_200, "gers "), (1_500, "in")]);
         assert!(lyrics.lines[1].words.is_empty());
     }
@@ -141,7 +141,7 @@ fn syllables_of_a_tag_become_lines_and_words() {
 fn whole_lines_of_a_tag_are_lines_also_when_counted_in_mpeg_frames() {
     let pieces = [("First line", 100), ("Second line", 200)];
     let lyrics = sylt::read(&frame(true, 1, 1, &pieces), Some(26.122)).expect("lyrics");
-    assert_eq!(told(&lyrics), [(Some(2_612), None, "First line"), (Some(5_224), None, "Second line")]);
+    assert_eq!(summary(&lyrics), [(Some(2_612), None, "First line"), (Some(5_224), None, "Second line")]);
     assert_eq!(sylt::read(&frame(true, 1, 1, &pieces), None), None, "nobody knows how long a frame is");
     assert_eq!(sylt::read(&frame(true, 2, 5, &pieces), None), None, "chords are not sung");
 }

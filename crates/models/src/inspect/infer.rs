@@ -22,7 +22,7 @@ impl<'m> Shapes<'m> {
         for weights in &model.weights {
             shapes.insert(weights.name, rules::constant(weights).bounded());
         }
-        let told: HashMap<&str, Shape> =
+        let declared: HashMap<&str, Shape> =
             model.known.iter().filter_map(|port| Some((port.name.as_str(), sizes(port)?))).collect();
         for node in &model.nodes {
             let of_inputs = node.inputs.iter().map(|name| shapes.get(name)).collect::<Vec<_>>();
@@ -31,7 +31,7 @@ impl<'m> Shapes<'m> {
             for name in node.outputs.iter().take(room) {
                 let mut known = found.next().unwrap_or_default().bounded();
                 if known.shape.is_none() {
-                    known.shape = told.get(name).cloned();
+                    known.shape = declared.get(name).cloned();
                 }
                 shapes.insert(name, known);
             }

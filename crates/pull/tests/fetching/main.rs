@@ -6,102 +6,33 @@
     reason = "a failed expectation fails a test"
 )]
 
+mod fixture;
 mod server;
 
-use karaoke_core::Manifest;
-use karaoke_pull::{Options, Outcome, Progress, PullError, Puller};
+use fixture::{Fixture, SIZE, error_text, file};
+use karaoke_pull::{Outcome, Progress, PullError, Puller};
 use server::{Answer, Server, answer, good, redirect};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tempfile::TempDir;
-
-const SIZE: usize = 200_000;
-
-/// A file that no other is like.
-fn file(seed: u32) -> Vec<u8> {
-    let mut state = seed;
-    let byte = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..SIZE).map(byte).collect()
-}
-
-struct Stage {
-    dir: TempDir,
-    manifest: Manifest,
-    options: Options,
-}
-
-impl Stage {
-    /// A folder without a file, and a manifest that means `file` at `url`.
-    fn new(url: &str, file: &[u8]) -> Self {
-        let text = format!(
-            "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nsha256='{}'\nurl='{url}'\nlicence='MIT'\n\
-             sample_rate=44100\noverlap=0.25\nstems=['vocals']\n[waveform]\nsegment=8\n",
-            hex::encode(Sha256::digest(file))
-        );
-        let pause = Duration::from_millis(1);
-        let options = Options { pause, longest_pause: 4 * pause, tries: 4, ..Options::default() };
-        Self { dir: tempfile::tempdir().unwrap(), manifest: Manifest::parse(&text).unwrap(), options }
-    }
-
-    fn target(&self) -> PathBuf {
-        self.dir.path().join("x.onnx")
-    }
-
-    async fn pull(&self) -> Result<Outcome, PullError> {
-        self.pull_with(Arc::new(|_, _| {})).await
-    }
-
-    async fn pull_with(&self, progress: Progress) -> Result<Outcome, PullError> {
-        let pull = async {
-            let puller = Puller::new(&self.options)?;
-            puller.pull(&self.manifest, &self.target(), progress).await
-        };
-        tokio::time::timeout(Duration::from_secs(60), pull).await.expect("it ends in time")
-    }
-
-    /// Names of what lies in the folder.
-    fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir.path()).unwrap().flatten();
-        let mut names: Vec<_> = entries.map(|e| e.file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// The file is in place, whole, and nothing lies beside it.
-    fn assert_whole(&self, file: &[u8]) {
-        assert!(std::fs::read(self.target()).unwrap() == file, "the file is another");
-        assert_eq!(self.files(), ["x.onnx"]);
-    }
-}
-
-fn told(result: Result<Outcome, PullError>) -> String {
-    let told = result.expect_err("a failure").to_string();
-    assert!(!told.contains('\n'), "{told}");
-    told
-}
 
 #[tokio::test]
 async fn a_file_comes_whole_and_only_once() {
     let body = file(1);
     let served = body.clone();
     let server = Server::start(move |r, _| good(&served, "\"1\"", r));
-    let stage = Stage::new(&server.url, &body);
+    let fixture = Fixture::new(&server.url, &body);
     let most = Arc::new(AtomicU64::new(0));
     let seen = most.clone();
     let progress: Progress = Arc::new(move |have, total| {
         assert_eq!(total, Some(SIZE as u64));
         seen.fetch_max(have, Ordering::Relaxed);
     });
-    assert_eq!(stage.pull_with(progress).await.unwrap(), Outcome::Fetched);
+    assert_eq!(fixture.pull_with(progress).await.unwrap(), Outcome::Fetched);
     assert_eq!(most.load(Ordering::Relaxed), SIZE as u64);
-    stage.assert_whole(&body);
-    assert_eq!(stage.pull().await.unwrap(), Outcome::Already);
+    fixture.assert_whole(&body);
+    assert_eq!(fixture.pull().await.unwrap(), Outcome::Already);
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -113,9 +44,9 @@ async fn cut_off_ten_times_it_is_finished_by_resuming() {
         let cut = (number < 10).then_some(15_000);
         Answer { cut, ..good(&served, "\"1\"", r) }
     });
-    let stage = Stage::new(&server.url, &body);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&server.url, &body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     let requests = server.requests();
     assert_eq!(requests.len(), 11);
     for (number, request) in requests.iter().enumerate().skip(1) {
@@ -133,12 +64,12 @@ async fn another_pull_goes_on_where_one_gave_up() {
         1..4 => answer("503 Service Unavailable", b""),
         _ => good(&served, "\"1\"", r),
     });
-    let stage = Stage::new(&server.url, &body);
-    let error = told(stage.pull().await);
+    let fixture = Fixture::new(&server.url, &body);
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("503") && error.contains("4 tries"), "{error}");
-    assert_eq!(stage.files(), ["x.onnx.part", "x.onnx.part.json"]);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    assert_eq!(fixture.files(), ["x.onnx.part", "x.onnx.part.json"]);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests().last().unwrap().from(), 50_000);
 }
 
@@ -150,9 +81,9 @@ async fn a_server_without_ranges_begins_anew() {
         let cut = (number < 2).then_some(90_000);
         Answer { cut, ..answer("200 OK", &served) }
     });
-    let stage = Stage::new(&server.url, &body);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&server.url, &body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -161,9 +92,9 @@ async fn a_server_that_always_begins_anew_and_is_always_cut_off_is_given_up() {
     let body = file(5);
     let served = body.clone();
     let server = Server::start(move |_, _| Answer { cut: Some(90_000), ..answer("200 OK", &served) });
-    let stage = Stage::new(&server.url, &body);
-    assert!(matches!(stage.pull().await, Err(PullError::GaveUp { .. })));
-    assert!(!stage.target().exists());
+    let fixture = Fixture::new(&server.url, &body);
+    assert!(matches!(fixture.pull().await, Err(PullError::GaveUp { .. })));
+    assert!(!fixture.target().exists());
     assert_eq!(server.requests().len(), 4);
 }
 
@@ -183,9 +114,9 @@ async fn a_file_that_changed_between_two_tries_is_begun_anew() {
             }
             _ => good(&served, "\"new\"", request),
         });
-        let stage = Stage::new(&server.url, &body);
-        stage.pull().await.unwrap();
-        stage.assert_whole(&body);
+        let fixture = Fixture::new(&server.url, &body);
+        fixture.pull().await.unwrap();
+        fixture.assert_whole(&body);
     }
 }
 
@@ -206,19 +137,19 @@ async fn pieces_that_do_not_belong_together_are_fetched_anew_once() {
         0 => Answer { cut: Some(80_000), ..plain(&first, 0) },
         _ => plain(&served, request.from()),
     });
-    let stage = Stage::new(&server.url, &body);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&server.url, &body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn wrong_bytes_leave_nothing_behind() {
     let server = Server::start(|request, _| good(&file(10), "\"1\"", request));
-    let stage = Stage::new(&server.url, &file(11));
-    let error = told(stage.pull().await);
-    assert!(error.contains("sha256") && error.contains(&stage.manifest.sha256), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    let fixture = Fixture::new(&server.url, &file(11));
+    let error = error_text(fixture.pull().await);
+    assert!(error.contains("sha256") && error.contains(&fixture.manifest.sha256), "{error}");
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -229,22 +160,22 @@ async fn a_right_file_takes_the_place_of_a_wrong_one_and_never_the_other_way_rou
         0 => answer("200 OK", b"wrong"),
         _ => good(&served, "\"1\"", request),
     });
-    let stage = Stage::new(&server.url, &body);
-    std::fs::write(stage.target(), b"what was there before").unwrap();
-    told(stage.pull().await);
-    assert_eq!(std::fs::read(stage.target()).unwrap(), b"what was there before");
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&server.url, &body);
+    std::fs::write(fixture.target(), b"what was there before").unwrap();
+    error_text(fixture.pull().await);
+    assert_eq!(std::fs::read(fixture.target()).unwrap(), b"what was there before");
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
 async fn a_file_of_another_size_is_not_even_fetched() {
     let server = Server::start(|request, _| good(&file(13), "\"1\"", request));
-    let mut stage = Stage::new(&server.url, &file(13));
-    stage.manifest.bytes = Some(17);
-    let error = told(stage.pull().await);
+    let mut fixture = Fixture::new(&server.url, &file(13));
+    fixture.manifest.bytes = Some(17);
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("200000 bytes where 17 belong"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -252,14 +183,14 @@ async fn a_body_without_a_length_has_its_bounds() {
     let body = file(14);
     let served = body.clone();
     let server = Server::start(move |_, _| Answer { headers: Vec::new(), ..answer("200 OK", &served) });
-    let mut stage = Stage::new(&server.url, &body);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
-    std::fs::remove_file(stage.target()).unwrap();
-    stage.manifest.bytes = Some(1000);
-    let error = told(stage.pull().await);
+    let mut fixture = Fixture::new(&server.url, &body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
+    std::fs::remove_file(fixture.target()).unwrap();
+    fixture.manifest.bytes = Some(1000);
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("where 1000 belong"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -268,10 +199,10 @@ async fn a_404_tells_which_address_and_is_not_asked_again() {
         "/gone" => answer("404 Not Found", b"<html>gone"),
         _ => redirect("/gone"),
     });
-    let stage = Stage::new(&format!("{}/file", server.url), &file(15));
-    let error = told(stage.pull().await);
+    let fixture = Fixture::new(&format!("{}/file", server.url), &file(15));
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("/gone") && error.contains("404"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -287,16 +218,16 @@ async fn redirects_are_followed_also_when_resuming_but_not_for_ever() {
         }
         _ => redirect("/elsewhere"),
     });
-    let stage = Stage::new(&format!("{}/file", server.url), &body);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&format!("{}/file", server.url), &body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests().last().unwrap().from(), 60_000);
-    let stage = Stage::new(&format!("{}/loop", server.url), &body);
+    let fixture = Fixture::new(&format!("{}/loop", server.url), &body);
     let before = server.requests().len();
-    let error = told(stage.pull().await);
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("redirect not followed"), "{error}");
     assert!(server.requests().len() - before <= 12);
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -307,20 +238,20 @@ async fn a_server_that_stalls_is_left_and_come_back_to() {
         0 => Answer { cut: Some(70_000), stall: true, ..good(&served, "\"1\"", request) },
         _ => good(&served, "\"1\"", request),
     });
-    let mut stage = Stage::new(&server.url, &body);
-    stage.options.stall = Duration::from_millis(200);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let mut fixture = Fixture::new(&server.url, &body);
+    fixture.options.stall = Duration::from_millis(200);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests()[1].from(), 70_000);
 }
 
 #[tokio::test]
 async fn nobody_there_is_told() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let stage = Stage::new(&format!("http://{port}/x"), &file(18));
-    let error = told(stage.pull().await);
+    let fixture = Fixture::new(&format!("http://{port}/x"), &file(18));
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("cannot connect") && error.contains("refused"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -337,14 +268,14 @@ async fn what_a_former_life_left_whole_is_only_proven() {
         }
         _ => answer("500 Internal Server Error", b""),
     });
-    let stage = Stage::new(&server.url, &body);
-    told(stage.pull().await);
+    let fixture = Fixture::new(&server.url, &body);
+    error_text(fixture.pull().await);
     // As if the process had been killed between the last byte and the renaming.
     let mut part =
-        std::fs::OpenOptions::new().append(true).open(stage.dir.path().join("x.onnx.part")).unwrap();
+        std::fs::OpenOptions::new().append(true).open(fixture.dir.path().join("x.onnx.part")).unwrap();
     std::io::Write::write_all(&mut part, &body[SIZE - 1..]).unwrap();
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
@@ -352,11 +283,11 @@ async fn a_part_of_elsewhere_is_not_gone_on_with() {
     let body = file(20);
     let served = body.clone();
     let server = Server::start(move |request, _| good(&served, "\"1\"", request));
-    let stage = Stage::new(&server.url, &body);
-    std::fs::write(stage.dir.path().join("x.onnx.part"), b"rubbish").unwrap();
-    std::fs::write(stage.dir.path().join("x.onnx.part.json"), b"rubbish too").unwrap();
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let fixture = Fixture::new(&server.url, &body);
+    std::fs::write(fixture.dir.path().join("x.onnx.part"), b"rubbish").unwrap();
+    std::fs::write(fixture.dir.path().join("x.onnx.part.json"), b"rubbish too").unwrap();
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
     assert_eq!(server.requests()[0].from(), 0);
 }
 
@@ -370,20 +301,20 @@ async fn two_pulls_at_once_do_not_meet() {
         let _ = gate.lock().unwrap().recv();
         good(&served, "\"1\"", request)
     });
-    let stage = Stage::new(&server.url, &body);
-    let first = stage.pull();
+    let fixture = Fixture::new(&server.url, &body);
+    let first = fixture.pull();
     let second = async {
         while server.requests().is_empty() {
             tokio::task::yield_now().await;
         }
-        let error = told(stage.pull().await);
+        let error = error_text(fixture.pull().await);
         drop(send);
         error
     };
     let (first, error) = tokio::join!(first, second);
     first.unwrap();
     assert!(error.contains("another process"), "{error}");
-    stage.assert_whole(&body);
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
@@ -394,27 +325,27 @@ async fn a_mirror_is_asked_instead() {
         "/all/x.onnx" => good(&served, "\"1\"", request),
         _ => answer("404 Not Found", b""),
     });
-    let mut stage = Stage::new("https://nowhere.invalid/y.onnx", &body);
-    stage.options.mirror = format!("{}/all", server.url);
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let mut fixture = Fixture::new("https://nowhere.invalid/y.onnx", &body);
+    fixture.options.mirror = format!("{}/all", server.url);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
 async fn a_folder_can_be_the_mirror() {
     let (mirror, body) = (tempfile::tempdir().unwrap(), file(23));
-    let mut stage = Stage::new("https://nowhere.invalid/y.onnx", &body);
-    stage.options.mirror = mirror.path().display().to_string();
-    let error = told(stage.pull().await);
+    let mut fixture = Fixture::new("https://nowhere.invalid/y.onnx", &body);
+    fixture.options.mirror = mirror.path().display().to_string();
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("mirror") && error.contains("x.onnx"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
     std::fs::write(mirror.path().join("x.onnx"), b"wrong").unwrap();
-    let error = told(stage.pull().await);
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("sha256"), "{error}");
-    assert_eq!(stage.files(), Vec::<String>::new());
+    assert_eq!(fixture.files(), Vec::<String>::new());
     std::fs::write(mirror.path().join("x.onnx"), &body).unwrap();
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
@@ -425,26 +356,26 @@ async fn a_proxy_is_gone_through() {
         "http://nowhere.invalid/x.onnx" => good(&served, "\"1\"", request),
         _ => answer("404 Not Found", b""),
     });
-    let mut stage = Stage::new("http://nowhere.invalid/x.onnx", &body);
-    stage.options.proxy = proxy.url.clone();
-    stage.pull().await.unwrap();
-    stage.assert_whole(&body);
+    let mut fixture = Fixture::new("http://nowhere.invalid/x.onnx", &body);
+    fixture.options.proxy = proxy.url.clone();
+    fixture.pull().await.unwrap();
+    fixture.assert_whole(&body);
 }
 
 #[tokio::test]
 async fn without_an_address_it_says_what_to_do() {
-    let stage = Stage::new("", &file(25));
-    let error = told(stage.pull().await);
+    let fixture = Fixture::new("", &file(25));
+    let error = error_text(fixture.pull().await);
     assert!(error.contains("`x`") && error.contains("x.onnx"), "{error}");
 }
 
 #[tokio::test]
 async fn where_nothing_can_be_written_it_is_told() {
     let server = Server::start(|request, _| good(&file(26), "\"1\"", request));
-    let stage = Stage::new(&server.url, &file(26));
-    let nowhere = stage.dir.path().join("no/such/folder/x.onnx");
-    let puller = Puller::new(&stage.options).unwrap();
-    let error = puller.pull(&stage.manifest, &nowhere, Arc::new(|_, _| {})).await;
-    assert!(told(error).contains("cannot write"));
+    let fixture = Fixture::new(&server.url, &file(26));
+    let nowhere = fixture.dir.path().join("no/such/folder/x.onnx");
+    let puller = Puller::new(&fixture.options).unwrap();
+    let error = puller.pull(&fixture.manifest, &nowhere, Arc::new(|_, _| {})).await;
+    assert!(error_text(error).contains("cannot write"));
     assert!(!Path::new(&nowhere).exists());
 }

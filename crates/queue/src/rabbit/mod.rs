@@ -6,7 +6,7 @@
 //! comes again.
 
 pub mod config;
-mod link;
+mod connection;
 mod server;
 mod settle;
 mod topology;

@@ -1,7 +1,7 @@
 //! The server's end of the queue over RabbitMQ.
 
 use super::BrokerConfig;
-use super::link::{Arrived, Link, Wanted, queue_error};
+use super::connection::{Connection, Received, SubscriptionSpec, queue_error};
 use super::settle::{delivery, headers};
 use super::topology;
 use crate::{Delivery, QueueError, ServerQueue};
@@ -23,12 +23,12 @@ const ANNOUNCEMENTS: usize = 256;
 
 /// A server's connections to the broker: one to publish, one to consume.
 pub struct RabbitServer {
-    publish: Link,
-    consume: Link,
-    replies: Mutex<mpsc::Receiver<Arrived>>,
-    presence: Mutex<mpsc::Receiver<Arrived>>,
+    publish: Connection,
+    consume: Connection,
+    replies: Mutex<mpsc::Receiver<Received>>,
+    presence: Mutex<mpsc::Receiver<Received>>,
     reply_to: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl RabbitServer {
@@ -39,13 +39,13 @@ impl RabbitServer {
         }
         let (to_replies, replies) = mpsc::channel(REPLIES as usize);
         let (to_presence, presence) = mpsc::channel(ANNOUNCEMENTS);
-        let wanted = vec![
-            Wanted::queue(topology::results(id, config.results_days), REPLIES, to_replies),
-            Wanted::topic(topology::PRESENCE, to_presence),
+        let specs = vec![
+            SubscriptionSpec::queue(topology::results(id, config.results_days), REPLIES, to_replies),
+            SubscriptionSpec::topic(topology::PRESENCE, to_presence),
         ];
         let (publish, consume) = tokio::try_join!(
-            Link::start("publish", config, Vec::new()),
-            Link::start("consume", config, wanted)
+            Connection::start("publish", config, Vec::new()),
+            Connection::start("consume", config, specs)
         )?;
         Ok(Self {
             publish,
@@ -53,7 +53,7 @@ impl RabbitServer {
             replies: Mutex::new(replies),
             presence: Mutex::new(presence),
             reply_to: id.to_owned(),
-            patience: Duration::from_secs_f64(config.receipt_s),
+            timeout: Duration::from_secs_f64(config.receipt_s),
         })
     }
 
@@ -74,8 +74,8 @@ impl ServerQueue for RabbitServer {
         headers.push("priority", if job.urgent { "1" } else { "0" });
         // The queue for its result is declared by subscribing to it; what is sent to a queue that is not there is
         // confirmed, and gone.
-        self.consume.connected(self.patience).await?;
-        let client = self.publish.connected(self.patience).await?;
+        self.consume.connected(self.timeout).await?;
+        let client = self.publish.connected(self.timeout).await?;
         let sent = client.send_with_receipt(&queue.destination, headers, job.body);
         sent.instrument(Stage::Wire.span()).await.map_err(|e| queue_error(&e))
     }
@@ -83,15 +83,15 @@ impl ServerQueue for RabbitServer {
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {
         let mut replies = self.replies.lock().await;
         loop {
-            let arrived = replies.recv().await.ok_or(QueueError::Closed)?;
+            let received = replies.recv().await.ok_or(QueueError::Closed)?;
             let reply =
-                Stage::Wire.of(|| Reply::from_message(&headers(&arrived), arrived.message.body.clone()));
+                Stage::Wire.of(|| Reply::from_message(&headers(&received), received.message.body.clone()));
             match reply {
-                Ok(reply) => return Ok(delivery(&arrived, reply)),
+                Ok(reply) => return Ok(delivery(&received, reply)),
                 Err(error) => {
                     // Nobody can tell what it belongs to; the chunk's lease will.
                     tracing::warn!(%error, "a reply makes no sense; dropped");
-                    delivery(&arrived, ()).ack();
+                    delivery(&received, ()).ack();
                 }
             }
         }
@@ -100,8 +100,8 @@ impl ServerQueue for RabbitServer {
     async fn next_presence(&self) -> Result<Presence, QueueError> {
         let mut presence = self.presence.lock().await;
         loop {
-            let arrived = presence.recv().await.ok_or(QueueError::Closed)?;
-            match serde_json::from_slice(&arrived.message.body) {
+            let received = presence.recv().await.ok_or(QueueError::Closed)?;
+            match serde_json::from_slice(&received.message.body) {
                 Ok(presence) => return Ok(presence),
                 Err(error) => tracing::debug!(%error, "an announcement makes no sense"),
             }

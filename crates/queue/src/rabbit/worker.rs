@@ -1,7 +1,7 @@
 //! A worker's end of the queue over RabbitMQ.
 
 use super::BrokerConfig;
-use super::link::{Arrived, Link, Wanted, queue_error};
+use super::connection::{Connection, Received, SubscriptionSpec, queue_error};
 use super::settle::{delivery, headers};
 use super::topology;
 use crate::notices::Notices;
@@ -24,13 +24,13 @@ const NOTICES: usize = 256;
 
 /// One worker's connections to the broker: one to consume, one to publish.
 pub struct RabbitWorker {
-    publish: Link,
-    consume: Option<Link>,
-    jobs: Mutex<mpsc::Receiver<Arrived>>,
+    publish: Connection,
+    consume: Option<Connection>,
+    jobs: Mutex<mpsc::Receiver<Received>>,
     notices: Arc<Notices>,
     listener: JoinHandle<()>,
     prefetch: u32,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl RabbitWorker {
@@ -40,27 +40,27 @@ impl RabbitWorker {
     pub async fn connect(config: &BrokerConfig, name: &str, routes: &[Route]) -> Result<Self, QueueError> {
         tracing::debug!(worker = name, ?routes, "connecting");
         let (to_jobs, jobs) = mpsc::channel(config.prefetch as usize);
-        let (to_notices, heard) = mpsc::channel(NOTICES);
-        let mut wanted = vec![Wanted::topic(topology::NOTICES, to_notices)];
+        let (to_notices, received) = mpsc::channel(NOTICES);
+        let mut specs = vec![SubscriptionSpec::topic(topology::NOTICES, to_notices)];
         for route in routes {
-            wanted.push(Wanted::queue(topology::jobs(route)?, config.prefetch, to_jobs.clone()));
+            specs.push(SubscriptionSpec::queue(topology::jobs(route)?, config.prefetch, to_jobs.clone()));
         }
         let consume = async {
             match routes.is_empty() {
                 true => Ok(None),
-                false => Link::start("consume", config, wanted).await.map(Some),
+                false => Connection::start("consume", config, specs).await.map(Some),
             }
         };
-        let (publish, consume) = tokio::try_join!(Link::start("publish", config, Vec::new()), consume)?;
+        let (publish, consume) = tokio::try_join!(Connection::start("publish", config, Vec::new()), consume)?;
         let notices = Arc::new(Notices::default());
         Ok(Self {
             publish,
             consume,
             jobs: Mutex::new(jobs),
-            listener: tokio::spawn(listen(heard, notices.clone())),
+            listener: tokio::spawn(listen(received, notices.clone())),
             notices,
             prefetch: config.prefetch,
-            patience: Duration::from_secs_f64(config.receipt_s),
+            timeout: Duration::from_secs_f64(config.receipt_s),
         })
     }
 
@@ -79,9 +79,9 @@ impl Drop for RabbitWorker {
     }
 }
 
-async fn listen(mut heard: mpsc::Receiver<Arrived>, notices: Arc<Notices>) {
-    while let Some(arrived) = heard.recv().await {
-        match serde_json::from_slice(&arrived.message.body) {
+async fn listen(mut received: mpsc::Receiver<Received>, notices: Arc<Notices>) {
+    while let Some(received) = received.recv().await {
+        match serde_json::from_slice(&received.message.body) {
             Ok(notice) => notices.record(notice),
             Err(error) => tracing::debug!(%error, "a notice makes no sense"),
         }
@@ -93,18 +93,19 @@ impl WorkerQueue for RabbitWorker {
     async fn next_job(&self, _routes: &[Route]) -> Result<Delivery<Job>, QueueError> {
         let mut jobs = self.jobs.lock().await;
         loop {
-            let arrived = jobs.recv().await.ok_or(QueueError::Closed)?;
-            if arrived.client.is_closed() {
+            let received = jobs.recv().await.ok_or(QueueError::Closed)?;
+            if received.client.is_closed() {
                 // The broker has given it to somebody else by now.
                 continue;
             }
-            let job = Stage::Wire.of(|| Job::from_message(&headers(&arrived), arrived.message.body.clone()));
+            let job =
+                Stage::Wire.of(|| Job::from_message(&headers(&received), received.message.body.clone()));
             match job {
-                Ok(job) => return Ok(delivery(&arrived, job)),
+                Ok(job) => return Ok(delivery(&received, job)),
                 Err(error) => {
                     // It would make no more sense to the next worker; the chunk's lease brings a new one.
                     tracing::warn!(%error, "a job makes no sense; dropped");
-                    delivery(&arrived, ()).ack();
+                    delivery(&received, ()).ack();
                 }
             }
         }
@@ -124,7 +125,7 @@ impl WorkerQueue for RabbitWorker {
         for (name, value) in fields {
             headers.push(name, value);
         }
-        let client = self.publish.connected(self.patience).await?;
+        let client = self.publish.connected(self.timeout).await?;
         client
             .send_with_receipt(&topology::replies(reply_to), headers, body)
             .instrument(Stage::Wire.span())

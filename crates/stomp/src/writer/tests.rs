@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::sleep;
 
 const BEAT: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn writing(room: usize, beat: Option<Duration>) -> (Arc<Shared>, DuplexStream) {
     let (output, broker) = duplex(room);
     let (shared, waiting) = Shared::new();
     let output = Box::new(output);
-    tokio::spawn(Writer { shared: shared.clone(), output, waiting, beat, patience: PATIENCE }.run());
+    tokio::spawn(Writer { shared: shared.clone(), output, waiting, beat, patience: TIMEOUT }.run());
     (shared, broker)
 }
 
@@ -50,8 +50,8 @@ async fn who_takes_nothing_is_given_up_after_the_patience() {
     let start = Instant::now();
     shared.urgent(ack()).unwrap();
     shared.over().await;
-    assert_eq!(start.elapsed(), PATIENCE);
-    assert!(matches!(shared.reason(), Some(Error::Timeout { after: PATIENCE, .. })));
+    assert_eq!(start.elapsed(), TIMEOUT);
+    assert!(matches!(shared.reason(), Some(Error::Timeout { after: TIMEOUT, .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn who_takes_little_at_a_time_is_borne() {
     shared.request(request::send("/a", &crate::Headers::new(), body, None)).await.unwrap();
     let mut taken = Vec::new();
     while taken.iter().filter(|byte| **byte == 7).count() < 50 {
-        sleep(PATIENCE - Duration::from_millis(1)).await;
+        sleep(TIMEOUT - Duration::from_millis(1)).await;
         let mut some = [0; 5];
         let count = broker.read(&mut some).await.unwrap();
         taken.extend_from_slice(&some[..count]);

@@ -112,12 +112,12 @@ async fn an_error_ends_the_connection_and_everyone_learns_why() {
     });
     peer.expect(Command::Send).await;
     peer.send(Command::Error, Headers::new().with("message", "not_found"), "no queue\n").await;
-    let told = |error: &Error| matches!(error, Error::Broker { message, detail } if message == "not_found" && detail == "no queue");
-    assert!(told(&within(client.closed()).await));
-    assert!(told(&within(waiting).await.unwrap().unwrap_err()));
-    assert!(client.is_closed() && told(&client.ack("1").unwrap_err()));
-    assert!(told(&client.send("/queue/a", Headers::new(), Bytes::new()).await.unwrap_err()));
-    assert!(told(&client.disconnect().await.unwrap_err()));
+    let is_not_found = |error: &Error| matches!(error, Error::Broker { message, detail } if message == "not_found" && detail == "no queue");
+    assert!(is_not_found(&within(client.closed()).await));
+    assert!(is_not_found(&within(waiting).await.unwrap().unwrap_err()));
+    assert!(client.is_closed() && is_not_found(&client.ack("1").unwrap_err()));
+    assert!(is_not_found(&client.send("/queue/a", Headers::new(), Bytes::new()).await.unwrap_err()));
+    assert!(is_not_found(&client.disconnect().await.unwrap_err()));
     // It will be delivered again: to work on it now would be in vain.
     assert!(within(subscription.next()).await.is_none());
     peer.expect_end().await;

@@ -40,7 +40,7 @@ const FEW: u64 = 8;
 /// Longest hole (in seconds) that is filled with silence; beyond it, the timestamps are wrong.
 const MAX_HOLE_S: u64 = 30;
 /// Time after which a decode must at least keep up with playing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Follows a track's packets through time into the sink.
 pub(super) struct TrackDecoder<'a> {
@@ -253,7 +253,7 @@ impl<'a> TrackDecoder<'a> {
 
     fn keep_pace(&self) -> Result<(), IngestError> {
         let elapsed = self.started.elapsed();
-        let Some(sink) = self.sink.as_ref().filter(|_| elapsed > PATIENCE) else { return Ok(()) };
+        let Some(sink) = self.sink.as_ref().filter(|_| elapsed > TIMEOUT) else { return Ok(()) };
         if sink.frames() / u64::from(sink.rate()) < elapsed.as_secs() {
             return Err(IngestError::Corrupt("its structure is too tangled to follow"));
         }

@@ -22,49 +22,49 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HEALTHY: Duration = Duration::from_secs(5);
 
 /// A connection that comes back.
-pub(super) struct Link {
-    now: watch::Receiver<Option<Live>>,
-    keeper: JoinHandle<()>,
+pub(super) struct Connection {
+    now: watch::Receiver<Option<Current>>,
+    task: JoinHandle<()>,
 }
 
 /// The connection as it is at present.
 #[derive(Clone)]
-struct Live {
+struct Current {
     client: Client,
-    /// Counts the connections of this link, from 1.
+    /// Counts the connections made, from 1.
     number: u64,
 }
 
 /// A message and the connection it came by.
-pub(super) struct Arrived {
+pub(super) struct Received {
     pub(super) client: Client,
     pub(super) message: Message,
 }
 
-/// What a link subscribes to on every new connection.
-pub(super) struct Wanted {
+/// What is subscribed to on every new connection.
+pub(super) struct SubscriptionSpec {
     destination: String,
     ack: AckMode,
     prefetch: u32,
     headers: Headers,
-    to: mpsc::Sender<Arrived>,
+    to: mpsc::Sender<Received>,
 }
 
-impl Wanted {
+impl SubscriptionSpec {
     /// The messages of a queue, each to be settled, at most `prefetch` at a time.
-    pub(super) fn queue(queue: Queue, prefetch: u32, to: mpsc::Sender<Arrived>) -> Self {
+    pub(super) fn queue(queue: Queue, prefetch: u32, to: mpsc::Sender<Received>) -> Self {
         let Queue { destination, arguments } = queue;
         Self { destination, ack: AckMode::ClientIndividual, prefetch, headers: arguments, to }
     }
 
     /// Whatever is said on a topic while we listen.
-    pub(super) fn topic(destination: &str, to: mpsc::Sender<Arrived>) -> Self {
+    pub(super) fn topic(destination: &str, to: mpsc::Sender<Received>) -> Self {
         let (destination, headers) = (destination.to_owned(), topology::listening());
         Self { destination, ack: AckMode::Auto, prefetch: 0, headers, to }
     }
 }
 
-impl Link {
+impl Connection {
     /// Connects, and keeps connected until it is dropped. `purpose` is for the log.
     ///
     /// A broker that cannot be reached is no error: it is tried again and again. One that refuses the login, or
@@ -72,35 +72,38 @@ impl Link {
     pub(super) async fn start(
         purpose: &'static str,
         config: &BrokerConfig,
-        wanted: Vec<Wanted>,
+        specs: Vec<SubscriptionSpec>,
     ) -> Result<Self, QueueError> {
         let options = options(config)?;
-        let (live, now) = watch::channel(None);
+        let (current, now) = watch::channel(None);
         let max_pause = Duration::from_secs_f64(config.reconnect_s);
-        let keeper = ConnectionTask { purpose, options, max_pause, wanted, live, connections: 0 };
+        let task = ConnectionTask { purpose, options, max_pause, specs, current, connections: 0 };
         let late = || Error::Timeout { what: "connect", after: FIRST_ATTEMPT };
-        let first =
-            tokio::time::timeout(FIRST_ATTEMPT, keeper.connect()).await.unwrap_or_else(|_| Err(late()));
+        let first = tokio::time::timeout(FIRST_ATTEMPT, task.connect()).await.unwrap_or_else(|_| Err(late()));
         if let Err(error) = &first
             && !error.retryable()
         {
             return Err(QueueError::Refused(format!("the broker refuses: {error}")));
         }
-        Ok(Self { now, keeper: tokio::spawn(keeper.run(first)) })
+        Ok(Self { now, task: tokio::spawn(task.run(first)) })
     }
 
     /// The connection, if there is one now.
     pub(super) fn client(&self) -> Option<Client> {
-        self.now.borrow().as_ref().map(|live| live.client.clone()).filter(|client| !client.is_closed())
+        self.now.borrow().as_ref().map(|current| current.client.clone()).filter(|client| !client.is_closed())
     }
 
     /// The number of the connection; 0 when there is none now.
     pub(super) fn number(&self) -> u64 {
-        self.now.borrow().as_ref().filter(|live| !live.client.is_closed()).map_or(0, |live| live.number)
+        self.now
+            .borrow()
+            .as_ref()
+            .filter(|current| !current.client.is_closed())
+            .map_or(0, |current| current.number)
     }
 
     /// The connection, once there is one.
-    pub(super) async fn connected(&self, patience: Duration) -> Result<Client, QueueError> {
+    pub(super) async fn connected(&self, timeout: Duration) -> Result<Client, QueueError> {
         let mut now = self.now.clone();
         let connected = async {
             loop {
@@ -110,13 +113,13 @@ impl Link {
                 now.changed().await.map_err(|_| QueueError::Closed)?;
             }
         };
-        let late = || QueueError::Unreachable(format!("no connection to the broker within {patience:?}"));
-        tokio::time::timeout(patience, connected).await.unwrap_or_else(|_| Err(late()))
+        let late = || QueueError::Unreachable(format!("no connection to the broker within {timeout:?}"));
+        tokio::time::timeout(timeout, connected).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Leaves as it should: what was handed over is written first.
     pub(super) async fn leave(&self) {
-        self.keeper.abort();
+        self.task.abort();
         let Some(client) = self.client() else { return };
         let late = |_| Error::Timeout { what: "goodbye", after: DISCONNECT_TIMEOUT };
         // Dropped when it is late, `disconnect` ends the connection.
@@ -128,27 +131,27 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.task.abort();
     }
 }
 
-/// Keeps a link connected.
+/// Connects, serves and connects again.
 struct ConnectionTask {
     purpose: &'static str,
     options: Options,
     max_pause: Duration,
-    wanted: Vec<Wanted>,
-    live: watch::Sender<Option<Live>>,
+    specs: Vec<SubscriptionSpec>,
+    current: watch::Sender<Option<Current>>,
     connections: u64,
 }
 
 /// A connection with its subscriptions; dropped, it listens to nothing any more.
 struct Connected {
     client: Client,
-    pumps: JoinSet<()>,
-    queues: Vec<(Subscription, mpsc::Sender<Arrived>)>,
+    forwarders: JoinSet<()>,
+    queues: Vec<(Subscription, mpsc::Sender<Received>)>,
 }
 
 impl ConnectionTask {
@@ -180,33 +183,34 @@ impl ConnectionTask {
     async fn connect(&self) -> Result<Connected, Error> {
         // The connection's tasks go on in the span in which it was made.
         let client = Client::connect(&self.options).instrument(Stage::Wire.span()).await?;
-        let (mut pumps, mut queues) = (JoinSet::new(), Vec::new());
-        for w in &self.wanted {
+        let (mut forwarders, mut queues) = (JoinSet::new(), Vec::new());
+        for w in &self.specs {
             let subscribed = client.subscribe(&w.destination, w.ack, w.prefetch, w.headers.clone());
             let (subscription, to) = (subscribed.await?, w.to.clone());
             match w.ack {
-                AckMode::Auto => {
-                    drop(pumps.spawn(pump(client.clone(), subscription, to).instrument(Stage::Wire.span())))
-                }
+                AckMode::Auto => drop(
+                    forwarders
+                        .spawn(forward(client.clone(), subscription, to).instrument(Stage::Wire.span())),
+                ),
                 _ => queues.push((subscription, to)),
             }
         }
-        Ok(Connected { client, pumps, queues })
+        Ok(Connected { client, forwarders, queues })
     }
 
     /// Passes messages on until the connection is lost.
     async fn serve(&mut self, connected: Connected) {
-        let Connected { client, mut pumps, queues } = connected;
+        let Connected { client, mut forwarders, queues } = connected;
         self.connections += 1;
         let (purpose, host, port) = (self.purpose, &self.options.host, self.options.port);
         tracing::info!(purpose, connection = self.connections, "connected to the broker at {host}:{port}");
-        let live = Live { client: client.clone(), number: self.connections };
-        self.live.send_replace(Some(live));
+        let current = Current { client: client.clone(), number: self.connections };
+        self.current.send_replace(Some(current));
         for (subscription, to) in queues {
-            pumps.spawn(pump(client.clone(), subscription, to).instrument(Stage::Wire.span()));
+            forwarders.spawn(forward(client.clone(), subscription, to).instrument(Stage::Wire.span()));
         }
         let why = client.closed().await;
-        self.live.send_replace(None);
+        self.current.send_replace(None);
         tracing::warn!(purpose, error = %why, "lost the broker; connecting again");
     }
 
@@ -216,9 +220,9 @@ impl ConnectionTask {
     }
 }
 
-async fn pump(client: Client, mut subscription: Subscription, to: mpsc::Sender<Arrived>) {
+async fn forward(client: Client, mut subscription: Subscription, to: mpsc::Sender<Received>) {
     while let Some(message) = subscription.next().await {
-        if to.send(Arrived { client: client.clone(), message }).await.is_err() {
+        if to.send(Received { client: client.clone(), message }).await.is_err() {
             return;
         }
     }

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Chunks that a waiting listener has done first: what he waits for and a little more.
-const AHEAD: u64 = 2;
+const LOOKAHEAD_CHUNKS: u64 = 2;
 
 /// A stem being read: at the source's rate, from frame 0 to the track's end.
 #[derive(Clone)]
@@ -43,9 +43,9 @@ impl Pipeline {
             return Err(Problem::new(404, "No such stem", detail));
         }
         if let Some(track) = &track
-            && track.is_called_off()
+            && track.is_aborted()
         {
-            return Err(track.why_ended());
+            return Err(track.end_reason());
         }
         let record = track.as_ref().map_or_else(|| record.clone(), |t| t.record());
         if let Some(failure) = record.failure {
@@ -56,10 +56,10 @@ impl Pipeline {
                 "The song is still being decoded (or was cancelled); ask again when it is separating.";
             return Err(Problem::new(409, "Not decoded yet", detail));
         };
-        let (me, live, manifest, id, stem) =
+        let (me, owned, manifest, id, stem) =
             (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
         let source =
-            crate::concurrency::blocking(move || me.open_stem(live.as_deref(), &manifest, &id, &stem)).await;
+            crate::concurrency::blocking(move || me.open_stem(owned.as_deref(), &manifest, &id, &stem)).await;
         let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
         Ok(StemReader {
             pipeline: self.clone(),
@@ -110,14 +110,14 @@ impl Pipeline {
         track: &ActiveTrack,
         stem: &str,
     ) -> io::Result<Box<dyn FrameSource + Send>> {
-        let live = track.audio().ok_or_else(|| io::Error::other("the track is not planned yet"))?;
-        let layers = LayerSource::open(&self.files, &track.id, stem, &live.plan, live.overlap_add())?;
-        let (from, to) = (track.manifest.sample_rate.get(), live.audio.source_rate.get());
+        let planned = track.audio().ok_or_else(|| io::Error::other("the track is not planned yet"))?;
+        let layers = LayerSource::open(&self.files, &track.id, stem, &planned.plan, planned.overlap_add())?;
+        let (from, to) = (track.manifest.sample_rate.get(), planned.audio.source_rate.get());
         if from == to {
             return Ok(Box::new(layers));
         }
-        let resampled = Resampled::new(layers, from, to, live.audio.model_frames.get())?;
-        Ok(Box::new(resampled.with_length(live.audio.frames.get())))
+        let resampled = Resampled::new(layers, from, to, planned.audio.model_frames.get())?;
+        Ok(Box::new(resampled.with_length(planned.audio.frames.get())))
     }
 }
 
@@ -140,10 +140,11 @@ impl StemReader {
 
     /// Whether frames are final; whoever asks waits for nothing and changes nobody's turn.
     pub fn is_final(&self, range: &Range<u64>) -> bool {
-        let Some((track, live)) = self.track.as_ref().and_then(|track| Some((track, track.audio()?))) else {
+        let Some((track, planned)) = self.track.as_ref().and_then(|track| Some((track, track.audio()?)))
+        else {
             return true;
         };
-        let frames = model_range(live, &track.manifest, range);
+        let frames = model_range(planned, &track.manifest, range);
         track.ready_until(frames.start) >= frames.end
     }
 
@@ -163,8 +164,8 @@ impl StemReader {
     /// Waits until frames are final, in whatever order the workers come to them.
     pub(crate) async fn wait_final(&self, range: &Range<u64>) -> Result<(), Problem> {
         let Some(track) = &self.track else { return Ok(()) };
-        let Some(live) = track.audio() else { return Ok(()) };
-        let ready = track.wait_ready(model_range(live, &track.manifest, range));
+        let Some(planned) = track.audio() else { return Ok(()) };
+        let ready = track.wait_ready(model_range(planned, &track.manifest, range));
         let stopping = || Problem::new(503, "Stopping", "The server is about to stop.");
         self.pipeline.stop.run_until_cancelled(ready).await.ok_or_else(stopping)?
     }
@@ -172,25 +173,25 @@ impl StemReader {
     /// Waits until frames are final, and has them done first.
     async fn wait(&self, range: &Range<u64>) -> Result<(), Problem> {
         let Some(track) = &self.track else { return Ok(()) };
-        let Some(live) = track.audio() else { return Ok(()) };
-        let frames = model_range(live, &track.manifest, range);
+        let Some(planned) = track.audio() else { return Ok(()) };
+        let frames = model_range(planned, &track.manifest, range);
         let ready = track.ready_until(frames.start);
         if ready < frames.end {
-            let first = live.plan.covering(ready.min(frames.end - 1)).start;
-            let last = live.plan.covering(frames.end - 1).end;
-            lock(&self.pipeline.schedule).want(&track.id, first, last + AHEAD);
+            let first = planned.plan.covering(ready.min(frames.end - 1)).start;
+            let last = planned.plan.covering(frames.end - 1).end;
+            lock(&self.pipeline.schedule).want(&track.id, first, last + LOOKAHEAD_CHUNKS);
         }
         track.wait_ready(frames).await
     }
 }
 
 /// The frames at the model's rate that frames at the source's rate are made of.
-fn model_range(live: &ActiveAudio, manifest: &Manifest, range: &Range<u64>) -> Range<u64> {
-    let length = live.audio.model_frames.get();
-    if live.audio.source_rate == manifest.sample_rate {
+fn model_range(planned: &ActiveAudio, manifest: &Manifest, range: &Range<u64>) -> Range<u64> {
+    let length = planned.audio.model_frames.get();
+    if planned.audio.source_rate == manifest.sample_rate {
         return range.start.min(length)..range.end.min(length);
     }
-    let wide = needed(range.clone(), manifest.sample_rate.get(), live.audio.source_rate.get());
+    let wide = needed(range.clone(), manifest.sample_rate.get(), planned.audio.source_rate.get());
     (wide.start.max(0) as u64).min(length)..(wide.end.max(0) as u64).min(length)
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 const SUSPECT_AFTER: f64 = 3.0;
 pub(super) const GONE_AFTER: f64 = 10.0;
 
-pub(super) struct Known {
+pub(super) struct WorkerRecord {
     pub(super) presence: Presence,
     pub(super) health: Health,
-    pub(super) heard: Duration,
+    pub(super) last_seen: Duration,
     /// When it became idle or gone.
     pub(super) since: Duration,
     pub(super) served: u64,
@@ -20,19 +20,19 @@ pub(super) struct Known {
     pub(super) lost: u64,
 }
 
-/// Announcements that are missing, of somebody who was last heard at `heard`.
-pub(super) fn missed(now: Duration, heard: Duration, every_s: f64) -> f64 {
-    now.saturating_sub(heard).as_secs_f64() / every_s.max(0.01)
+/// Announcements that are missing, of somebody who was last seen at `last_seen`.
+pub(super) fn missed_announcements(now: Duration, last_seen: Duration, every_s: f64) -> f64 {
+    now.saturating_sub(last_seen).as_secs_f64() / every_s.max(0.01)
 }
 
-/// The last word on a worker, with what it could do as it was known before.
-pub(super) fn presence_of(last: Presence, known: &Known) -> Presence {
+/// A worker's final announcement, with what it could do as it was known before.
+pub(super) fn merge_final_presence(last: Presence, known: &WorkerRecord) -> Presence {
     let p = known.presence.clone();
     let Presence { models, provider, provider_why, providers, threads, prefetch, .. } = p;
     Presence { models, provider, provider_why, providers, threads, prefetch, ..last }
 }
 
-impl Known {
+impl WorkerRecord {
     pub(super) fn routes(&self) -> impl Iterator<Item = Route> {
         self.presence.routes()
     }
@@ -45,17 +45,17 @@ impl Known {
         self.presence.state == WorkerState::Idle && self.presence.current.is_none()
     }
 
-    /// A word of it has come. That of a worker that is known to be dead is from before.
-    pub(super) fn is_back(&mut self, now: Duration) -> bool {
+    /// An announcement or reply of it has arrived. One of a worker that is known to be dead was sent before.
+    pub(super) fn mark_alive(&mut self, now: Duration) -> bool {
         let over = matches!(self.health, Health::Crashed | Health::Left);
         if !over {
-            (self.heard, self.health) = (now, Health::Alive);
+            (self.last_seen, self.health) = (now, Health::Alive);
         }
         !over
     }
 
-    pub(super) fn aged(&self, now: Duration) -> Health {
-        match missed(now, self.heard, self.presence.every_s) {
+    pub(super) fn health_at(&self, now: Duration) -> Health {
+        match missed_announcements(now, self.last_seen, self.presence.every_s) {
             m if m > GONE_AFTER => Health::Gone,
             m if m > SUSPECT_AFTER => Health::Suspect,
             _ => Health::Alive,
@@ -83,7 +83,7 @@ impl Known {
             refused: self.refused,
             lost: self.lost,
             current: p.current.clone().filter(|_| self.health.is_here()),
-            heard_s_ago: now.saturating_sub(self.heard).as_secs_f64(),
+            heard_s_ago: now.saturating_sub(self.last_seen).as_secs_f64(),
             uptime_s: p.uptime_s,
         }
     }

@@ -1,5 +1,7 @@
 //! The configuration: `config.toml`, then the environment (`KARAOKE__SECTION__KEY`), then flags.
 
+mod renamed;
+
 use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -10,6 +12,7 @@ use karaoke_server::http::HttpConfig;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
+use renamed::{Warnings, WithNewNames};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,19 +34,23 @@ pub struct Config {
 
 impl Config {
     /// Reads `file` (or `config.toml`, if there is one) and the environment, and refuses what cannot be.
-    pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+    ///
+    /// Also returns a sentence for each key that was given by the name it had in an earlier version.
+    pub fn read(file: Option<&Path>) -> anyhow::Result<(Self, Vec<String>)> {
         let path = file.unwrap_or(Path::new("config.toml"));
         ensure!(file.is_none() || path.is_file(), "there is no configuration file {}", path.display());
+        let warnings = Warnings::default();
         let mut figment = Figment::new();
         if path.is_file() {
-            figment = figment.merge(Toml::file_exact(path));
+            let source = Toml::file_exact(path);
+            figment = figment.merge(WithNewNames { source, warnings: warnings.clone() });
         }
-        let environment = Env::prefixed("KARAOKE__").split("__");
-        let mut config: Self =
-            figment.merge(environment).extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
+        let source = Env::prefixed("KARAOKE__").split("__");
+        figment = figment.merge(WithNewNames { source, warnings: warnings.clone() });
+        let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
         config.check()?;
         config.models.dir = find(&config.models.dir);
-        Ok(config)
+        Ok((config, warnings.sentences()))
     }
 
     /// What the server's pipeline is made of.
@@ -103,7 +110,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const SAMPLE: &str = include_str!("../../config.toml");
+    const SAMPLE: &str = include_str!("../../../config.toml");
 
     /// Every key of a table, as `section.key = value`.
     fn lines(text: &str) -> BTreeSet<String> {
@@ -147,11 +154,25 @@ mod tests {
             ("[simulation]\ndrop_replies = 2.0", "drop_replies"),
             ("[limits]\ndecoders = 0", "decoders"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
+            ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),
             ("not toml", "c.toml"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = format!("{:#}", Config::read(Some(&path)).unwrap_err());
             assert!(error.contains(word) && !error.contains('\n'), "{text}: {error}");
         }
+    }
+    #[test]
+    fn a_key_by_its_old_name_is_read_with_one_warning() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, "[limits]\nliving_tracks = 3").unwrap();
+        let (config, warnings) = Config::read(Some(&path)).unwrap();
+        assert_eq!(config.limits.active_tracks, 3);
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        assert!(warning.contains("limits.living_tracks") && warning.contains("limits.active_tracks"));
+        std::fs::write(&path, "[limits]\nactive_tracks = 4").unwrap();
+        let (config, warnings) = Config::read(Some(&path)).unwrap();
+        assert_eq!((config.limits.active_tracks, warnings.len()), (4, 0));
     }
 }

@@ -36,14 +36,14 @@ const MANIFEST: &str = "name='four'\ntitle='Four'\nkind='waveform'\nfile='four.o
     [sums]\ninstrumental=['drums', 'bass', 'other']\n[waveform]\nsegment=4000\n";
 
 /// Everything but the workers.
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) queue: MemoryQueue,
     dir: tempfile::TempDir,
 }
 
-impl Stage {
-    pub(crate) async fn set() -> Self {
+impl Fixture {
+    pub(crate) async fn new() -> Self {
         Self::set_for(MANIFEST).await
     }
 
@@ -74,7 +74,7 @@ impl Stage {
     }
 
     /// Waits until everything that was said has been dealt with.
-    pub(crate) async fn until_heard(&self) {
+    pub(crate) async fn until_replies_handled(&self) {
         until("all is heard", || async { (self.queue.replies_in_work() == 0).then_some(()) }).await;
     }
 
@@ -119,7 +119,7 @@ impl Stage {
     }
 
     /// Does every chunk of a track that is left, in one part each, until it is done.
-    pub(crate) async fn do_the_rest(&self, track: &ActiveTrack) {
+    pub(crate) async fn finish_rest(&self, track: &ActiveTrack) {
         self.do_the_rest_on("cpu", track).await;
     }
 
