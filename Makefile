@@ -50,8 +50,11 @@ chaos: runtime web test-tools ## Kills and freezes everything, again and again, 
 	$(CARGO) build --locked --workspace --all-targets
 	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
-test-tools: ## Installs what only the tests need: a browser, an independent decoder and encoder, RabbitMQ, `ip`.
-	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2
+FONTS = /usr/share/fonts/truetype
+test-tools: ## Installs what only the tests need: a browser and fonts, an independent decoder and encoder, RabbitMQ, `ip`.
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg rabbitmq-server:rabbitmq-server ip:iproute2 \
+		$(FONTS)/dejavu/DejaVuSans.ttf:fonts-dejavu-core $(FONTS)/liberation/LiberationSans-Regular.ttf:fonts-liberation \
+		$(FONTS)/noto/NotoSans-Regular.ttf:fonts-noto-core
 	@$(PYTHON) scripts/fetch_web_libraries.py --tests
 
 lint: ## Formatting, clippy, docs, who may depend on what, licences and advisories.

@@ -18,7 +18,7 @@ USES = [
     (r"\brubato::", ["server/src/ingest/resample.rs"], "only ingest/resample.rs uses rubato"),
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
-    (r"\breqwest::", ["crates/pull/", "server/examples/"], "only crates/pull is an HTTP client"),
+    (r"\breqwest::", ["crates/pull/", "cli/examples/"], "only crates/pull is an HTTP client"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),
     (r"/(queue|topic)/", ["crates/queue/src/rabbit/topology.rs", "crates/stomp/"], "only topology.rs names destinations"),
     (r"\bkaraoke_worker\b", ["audio-worker/", "cli/"], "the server does not know the workers"),

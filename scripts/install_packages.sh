@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs Debian packages whose command is missing: install_packages.sh COMMAND:PACKAGE ...
+# Installs Debian packages whose command, or whose file, is missing: install_packages.sh COMMAND:PACKAGE /FILE:PACKAGE ...
 # Only their programs are wanted: a service that comes with one is neither started now nor at the next boot.
 set -eu
 
 PATH=$PATH:/usr/sbin:/sbin # where an ordinary user does not look for servers
 missing=
 for pair in "$@"; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+    [ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0
 

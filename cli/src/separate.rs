@@ -17,6 +17,7 @@ use std::sync::Arc;
 /// Songs worked on at once: one is decoded and encoded while another is separated.
 const AT_ONCE: usize = 2;
 
+/// `karaoke separate`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The songs.
@@ -57,7 +58,7 @@ enum Bits {
     TwentyFour,
     Float,
 }
-
+/// Separates the songs; the exit code is 1 when any of them failed.
 pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<ExitCode> {
     crate::log::start_quietly();
     let format = format(arguments.format, arguments.bits)?;

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+/// Where the server listens; without it, what the configuration says.
 #[derive(Debug, clap::Args)]
 pub struct Address {
     /// Port to listen on, instead of the configured one; 0 takes any free one.

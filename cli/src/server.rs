@@ -9,7 +9,7 @@ use karaoke_queue::rabbit::RabbitServer;
 use karaoke_server::files::server_id;
 use karaoke_server::pipeline::Pipeline;
 use std::sync::Arc;
-
+/// Serves page and API until stopped; the queue is RabbitMQ.
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let catalogue = Catalogue::open(&config.models.dir)?;

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::local_pipeline::LocalPipeline;
 use crate::serve::{self, Address};
-
+/// Serves page and API until stopped, with workers and queue in this process.
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let listener = address.listen(&config.http).await?;

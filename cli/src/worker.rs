@@ -8,6 +8,7 @@ use karaoke_worker::{PoolOptions, Runtime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// `karaoke worker`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Name of the pool, unique among all machines; its workers are NAME.1, NAME.2, … Without it: the host's
@@ -18,7 +19,7 @@ pub struct Arguments {
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 }
-
+/// Runs a pool of worker processes until stopped.
 pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     crate::log::start();
     if let Some(workers) = arguments.workers {

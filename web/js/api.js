@@ -44,26 +44,40 @@ async function request(path, { method = "GET", passcode, json, body: sent } = {}
 
 const at = (id) => `/tracks/${encodeURIComponent(id)}`;
 
+/** What there is to choose from: `{ default, models, available, presets, limits }`. */
 export const models = () => request("/models");
+/** A song as it is now; `{ id, passcode }` is its key. */
 export const track = ({ id, passcode }) => request(at(id), { passcode });
+/** Cancels a song; resolves to the song. */
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
+/** Deletes a song and everything kept of it. */
 export const remove = ({ id, passcode }) => request(at(id), { method: "DELETE", passcode });
 
 /** Requests the address of a ZIP of several songs: `{ tracks: [{ id, passcode }], stems, format }`; without `stems` all stems. */
 export const archive = (order) => request("/archive", { method: "POST", json: order });
 
+/** The lyrics of a song, or `null`. */
 export const lyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { passcode });
+/** Replaces the lyrics by a file or a text; resolves to what the server read. */
 export const putLyrics = ({ id, passcode }, body) => request(`${at(id)}/lyrics`, { method: "PUT", passcode, body });
+/** Deletes the lyrics of a song. */
 export const removeLyrics = ({ id, passcode }) => request(`${at(id)}/lyrics`, { method: "DELETE", passcode });
 
+/** The queue as it is now. */
 export const queue = () => request("/queue");
 
+/** Where songs are uploaded by a form. */
 export const uploadUrl = `${BASE}/tracks`;
+/** The events of many songs in one stream. */
 export const eventsUrl = `${BASE}/events`;
+/** The events of the workers and the queue. */
 export const workersUrl = `${BASE}/workers/events`;
+/** The cover of a song. */
 export const coverUrl = (id) => `${BASE}${at(id)}/cover`;
 /** Peaks of the stems: the song is divided into `places`; `from` and `to` are the range of places. */
 export const peaks = (key, { places, from, to }) =>
   request(`${at(key.id)}/peaks?places=${places}&from=${from}&to=${to}`, { passcode: key.passcode });
+/** A stem, or `multitrack`, as `wav`, `flac` or `mp3`. */
 export const stemUrl = (id, stem, format) => `${BASE}${at(id)}/stems/${encodeURIComponent(stem)}.${format}`;
+/** The same, saved as a file by the browser. */
 export const downloadUrl = (id, stem, format) => `${stemUrl(id, stem, format)}?download=1`;

@@ -7,6 +7,7 @@ use karaoke_models::{Availability, Catalogue};
 use serde::Serialize;
 use std::path::Path;
 
+/// `karaoke models list`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// As JSON, for programs.
@@ -104,7 +105,7 @@ fn models<'c>(catalogue: &'c Catalogue, speeds: &'c Speeds) -> Vec<ModelLine<'c>
 
 /// Bytes of a model's files: as they lie there, or as its manifest says.
 pub(super) fn bytes(catalogue: &Catalogue, manifest: &Manifest) -> Option<u64> {
-    let bytes = || catalogue.files(manifest).into_iter().map(|part| part.bytes).sum();
+    let declared = || catalogue.files(manifest).into_iter().map(|part| part.bytes).sum();
     catalogue.bytes(manifest).or_else(declared)
 }
 

@@ -9,6 +9,7 @@ use anyhow::{anyhow, ensure};
 use karaoke_models::Catalogue;
 use std::path::PathBuf;
 
+/// `karaoke models`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Lists presets and models, installed or to be had.
@@ -28,7 +29,7 @@ pub enum Command {
         file: PathBuf,
     },
 }
-
+/// Runs a subcommand of `karaoke models`.
 pub async fn run(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Pull(arguments) => pull::run(arguments, config).await,

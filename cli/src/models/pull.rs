@@ -10,6 +10,7 @@ use karaoke_pull::{Options, Outcome, Puller};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
+/// `karaoke models pull`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The models or presets (see `karaoke models list`).
@@ -22,7 +23,7 @@ pub struct Arguments {
     #[arg(long, short)]
     quiet: bool,
 }
-
+/// Fetches the models asked for, one after another; the error names the first that failed.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let catalogue = Catalogue::open(&config.models.dir)?;
     let (mirror, proxy) = (config.models.mirror, config.models.proxy);

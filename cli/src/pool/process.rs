@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// `karaoke worker-process`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The worker's name.
@@ -24,7 +25,7 @@ pub struct Arguments {
     #[arg(long)]
     fault: Option<Fault>,
 }
-
+/// Runs one worker until it is asked to stop or there are no more jobs.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let stop = told_to_leave()?;

@@ -2,7 +2,7 @@
 
 use super::blocks::{BLOCK, each_block};
 use super::wav::quantise;
-use super::{EncodeError, Format};
+use super::{EncodeError, Encoding, Format};
 use crate::ingest::{FrameSource, Tags};
 use flacenc::{
     bitsink::ByteSink,
@@ -31,13 +31,10 @@ const MAX_PICTURE: usize = (1 << 24) - 1024;
 /// A rate above 655 350 Hz, more than 2^36 frames, reading, writing, a cancel.
 pub fn encode(
     source: &mut dyn FrameSource,
-    frames: u64,
-    rate: u32,
-    format: Format,
-    tags: &Tags,
+    encoding: Encoding<'_>,
     out: &mut (impl Write + Seek),
-    cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
+    let Encoding { frames, rate, format, tags, cancelled } = encoding;
     if rate == 0 || rate > MAX_RATE || frames >= 1 << 36 {
         return Err(EncodeError::Unsupported(format!("FLAC cannot hold {frames} frames at {rate} Hz")));
     }

@@ -16,24 +16,35 @@ pub use format::Format;
 use crate::ingest::{FrameSource, Tags};
 use std::io::{Seek, Write};
 
-/// Encodes `frames` frames at `rate` Hz from the start of `source` into `out`.
+/// What is to be written.
+#[derive(Clone, Copy)]
+pub struct Encoding<'a> {
+    /// Length of the source in frames.
+    pub frames: u64,
+    /// Sample rate of the source, Hz.
+    pub rate: u32,
+    /// The file format.
+    pub format: Format,
+    /// Title, artist, album and cover, where the format can say them.
+    pub tags: &'a Tags,
+    /// Asked before each block; true ends the encoding with [`EncodeError::Cancelled`].
+    pub cancelled: &'a dyn Fn() -> bool,
+}
+
+/// Encodes `source` from its start into `out`.
 ///
 /// # Errors
 /// What reading or writing fails with, a rate that the format has no way to say, or a cancel; what was
 /// written so far is then of no use.
 pub fn encode(
     source: &mut dyn FrameSource,
-    frames: u64,
-    rate: u32,
-    format: Format,
-    tags: &Tags,
+    encoding: Encoding<'_>,
     out: &mut (impl Write + Seek),
-    cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
-    let _stage = format.stage().enter();
-    match format {
-        Format::Flac16 | Format::Flac24 => flac::encode(source, frames, rate, format, tags, out, cancelled),
-        Format::Mp3 => mp3::encode(source, frames, rate, format, tags, out, cancelled),
-        _ => wav::encode(source, frames, rate, format, out, cancelled),
+    let _stage = encoding.format.stage().enter();
+    match encoding.format {
+        Format::Flac16 | Format::Flac24 => flac::encode(source, encoding, out),
+        Format::Mp3 => mp3::encode(source, encoding, out),
+        _ => wav::encode(source, encoding, out),
     }
 }

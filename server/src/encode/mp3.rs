@@ -1,11 +1,8 @@
 //! MP3 through the pure-Rust encoder `rusty_mp3`, with a LAME tag, so that its exact length can be restored.
 
-use super::EncodeError;
 use super::blocks::each_block;
-use crate::{
-    encode::Format,
-    ingest::{FrameSource, Resampled, Tags},
-};
+use super::{EncodeError, Encoding};
+use crate::ingest::{FrameSource, Resampled, Tags};
 use rusty_mp3::{Mp3Encoder, Mp3EncoderConfig};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -27,13 +24,10 @@ pub fn rate_for(rate: u32) -> u32 {
 /// Reading, writing, a cancel.
 pub fn encode(
     source: &mut dyn FrameSource,
-    frames: u64,
-    rate: u32,
-    _format: Format,
-    tags: &Tags,
+    encoding: Encoding<'_>,
     out: &mut (impl Write + Seek),
-    cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
+    let Encoding { frames, rate, tags, cancelled, .. } = encoding;
     let target = rate_for(rate);
     let mut source = Resampled::new(source, rate, target, frames)?;
     let frames = source.length();

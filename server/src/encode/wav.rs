@@ -5,7 +5,7 @@
 //! spoil; and a separated stem's own noise lies far above the last bit.
 
 use super::blocks::each_block;
-use super::{EncodeError, Format};
+use super::{EncodeError, Encoding, Format};
 use crate::ingest::FrameSource;
 use std::io::Write;
 
@@ -143,12 +143,10 @@ pub fn quantise(sample: f32, bits: u32) -> i32 {
 /// Writes a whole file.
 pub fn encode(
     source: &mut dyn FrameSource,
-    frames: u64,
-    rate: u32,
-    format: Format,
+    encoding: Encoding<'_>,
     out: &mut impl Write,
-    cancelled: &dyn Fn() -> bool,
 ) -> Result<(), EncodeError> {
+    let Encoding { frames, rate, format, cancelled, .. } = encoding;
     out.write_all(&Spec::stereo(frames, rate, format).header())?;
     let mut bytes = Vec::new();
     each_block(source, frames, cancelled, |samples| {

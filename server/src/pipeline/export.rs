@@ -1,7 +1,7 @@
 //! Encodes a stem into a file that is either whole or not there.
 
 use super::StemReader;
-use crate::encode::{self, Format};
+use crate::encode::{self, Encoding, Format};
 use crate::ingest::{FrameSource, Tags};
 use crate::store::TrackRecord;
 use karaoke_stages::Stage;
@@ -42,20 +42,20 @@ impl StemReader {
         cancelled: &dyn Fn() -> bool,
     ) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 17, File::create(part)?);
-        let mut source = Patient { reader: self, runtime: Handle::current() };
-        encode::encode(&mut source, self.frames, self.rate, format, tags, &mut out, cancelled)
-            .map_err(io::Error::other)?;
+        let mut source = WaitingReader { reader: self, runtime: Handle::current() };
+        let encoding = Encoding { frames: self.frames, rate: self.rate, format, tags, cancelled };
+        encode::encode(&mut source, encoding, &mut out).map_err(io::Error::other)?;
         Stage::Store.of(|| out.into_inner().map_err(|e| e.into_error())?.sync_all())
     }
 }
 
 /// Reads a stem and waits, on a blocking thread, for what is not final yet.
-struct Patient<'r> {
+struct WaitingReader<'r> {
     reader: &'r StemReader,
     runtime: Handle,
 }
 
-impl FrameSource for Patient<'_> {
+impl FrameSource for WaitingReader<'_> {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
         let start_frame = start.max(0) as u64;
         let range = start_frame..start_frame + (out.len() / 2) as u64;

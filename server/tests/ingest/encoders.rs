@@ -6,7 +6,7 @@ use crate::{
     formats::ingest,
 };
 use karaoke_server::{
-    encode::{Format, encode, wav},
+    encode::{Encoding, Format, encode, wav},
     ingest::{FrameSource, Tags, tags},
 };
 use std::{fs::File, io, path::Path, time::Instant};
@@ -27,8 +27,8 @@ fn write(clip: &Clip, format: Format, path: &Path) -> f64 {
     let labels = Tags { title: Some("Größe".into()), artist: Some("Wir".into()), ..Tags::default() };
     let mut file = File::create(path).unwrap();
     let (frames, start) = (clip.frames() as u64, Instant::now());
-    encode(&mut Memory(clip.samples.clone()), frames, clip.rate, format, &labels, &mut file, &|| false)
-        .unwrap();
+    let encoding = Encoding { frames, rate: clip.rate, format, tags: &labels, cancelled: &|| false };
+    encode(&mut Memory(clip.samples.clone()), encoding, &mut file).unwrap();
     clip.frames() as f64 / f64::from(clip.rate) / start.elapsed().as_secs_f64()
 }
 

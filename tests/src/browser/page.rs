@@ -199,6 +199,11 @@ impl Browser {
         self.send("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
+    /// The size of text that its user has set, CSS pixels; 16 unless it is set.
+    pub fn text_size(&self, pixels: u32) {
+        self.send("Page.setFontSizes", json!({ "fontSizes": { "standard": pixels } }));
+    }
+
     /// The system asks pages to move as little as they can.
     pub fn still(&self) {
         let features = json!([{ "name": "prefers-reduced-motion", "value": "reduce" }]);

@@ -1,5 +1,6 @@
 //! The layout at every width and in both colour schemes: no overflow, no shifts, no errors, no other hosts.
 
+use crate::overflow::assert_nothing_overflows;
 use crate::page::{Page, short_song};
 use karaoke_tests::Theme;
 use karaoke_tests::sound::Sound;
@@ -34,6 +35,9 @@ pub fn every_view(page: &Page, name: &str) {
             ));
             let widest = page.browser.js("document.documentElement.scrollWidth").as_u64();
             assert!(widest <= Some(width.into()), "{name} at {width}: {widest:?} wide");
+            if theme == Theme::Dark {
+                assert_nothing_overflows(&page.browser, name, width);
+            }
             page.browser.picture(&format!("{name}-{}-{width}", theme.name()));
         }
     }

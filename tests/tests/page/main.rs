@@ -12,6 +12,7 @@ mod lyrics_editor;
 mod mixer;
 mod model_choice;
 mod offline;
+mod overflow;
 mod page;
 mod page_versions;
 mod playback;

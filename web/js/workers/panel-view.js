@@ -8,7 +8,7 @@ import { WorkerCard, setText, statusOf } from "./worker-card.js";
 const MAX_LIGHTS = 40;
 /** With this many workers, or on a narrow page, the cards are small. */
 const COMPACT_FROM = 13;
-const narrow = matchMedia("(max-width: 359px)");
+const narrow = matchMedia("(width < 22.5em)");
 const byId = (id) => document.getElementById(id);
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 

@@ -2,7 +2,8 @@
 //!
 //! ```
 //! use karaoke_core::Route;
-//! use karaoke_queue::{MemoryQueue, QueueError, WorkerQueue};
+//! use karaoke_queue::memory::MemoryQueue;
+//! use karaoke_queue::{QueueError, WorkerQueue};
 //! use std::time::Duration;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
