@@ -8,7 +8,7 @@ use crate::inference_thread::InferenceThread;
 use crate::result_publisher::{ReplySender, ResultPublisher};
 use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
-use karaoke_core::wire::{Job, Outcome, Reply};
+use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_core::{Route, WorkerId};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Worker {
         tracing::info!("chunk {} begun", job.chunk);
         self.send_status(job, 0.0, Outcome::Started).await;
         let began = Instant::now();
-        let result = self.thread.separate(job.clone(), self.before_window(job)).await;
+        let result = self.separate(job).await;
         let seconds = began.elapsed().as_secs_f64();
         match result {
             Ok(separated) => {
@@ -161,17 +161,30 @@ impl Worker {
         }
     }
 
+    /// Separates on the worker's thread; a fault that becomes due meanwhile takes the job from it.
+    async fn separate(&self, job: &Job) -> Result<Separated, ChunkError> {
+        let abandoned = CancellationToken::new();
+        let _abandon = abandoned.clone().drop_guard();
+        let separation = self.thread.separate(job.clone(), self.before_window(job, abandoned));
+        let Some(injector) = self.injector(job) else { return separation.await };
+        tokio::select! {
+            biased;
+            result = separation => result,
+            fault = injector.when_due() => Err(fault),
+        }
+    }
+
     /// What goes wrong with this job on purpose.
     fn injector(&self, job: &Job) -> Option<&Arc<FaultInjector>> {
         self.injector.as_ref().filter(|i| i.acts_on(&job.model))
     }
 
     /// Asked before each window: is the chunk still wanted, and does nothing go wrong on purpose?
-    fn before_window(&self, job: &Job) -> BeforeWindow {
+    fn before_window(&self, job: &Job, abandoned: CancellationToken) -> BeforeWindow {
         let (queue, injector) = (self.queue.clone(), self.injector(job).cloned());
         let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);
         Box::new(move |window| match &injector {
-            _ if queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),
+            _ if abandoned.is_cancelled() || queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),
             Some(injector) => injector.before_window(window, windows),
             None => Ok(()),
         })

@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use anyhow::Context;
-use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_server::pipeline::Pipeline;
 use karaoke_worker::{Pool, Runtime};
@@ -25,9 +24,11 @@ pub struct LocalPipeline {
 impl LocalPipeline {
     /// Starts queue, workers and pipeline.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let catalogue = Catalogue::open(&config.models.dir)?;
+        let catalogue = config.catalogue()?;
         // First: it tells how to get what is missing, where the workers could only say that nothing is there.
-        catalogue.resolve(&config.models.default)?;
+        if catalogue.installed().next().is_none() {
+            catalogue.resolve(&config.models.default)?;
+        }
         let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
         let options = crate::worker::options(&config, &catalogue, Some(&runtime));
         let workers = options.faults().len();

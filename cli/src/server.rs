@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Serves page and API until stopped; the queue is RabbitMQ.
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
-    let catalogue = Catalogue::open(&config.models.dir)?;
+    let catalogue = config.catalogue()?;
     check_sizes(&config, &catalogue)?;
     let listener = address.listen(&config.http).await?;
     let id = server_id(&config.store.dir)
@@ -32,12 +32,12 @@ pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
 fn check_sizes(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
     let limit = config.chunking.max_message_bytes;
     config.broker.check_size(limit)?;
-    let default = &catalogue.resolve(&config.models.default)?.name;
+    let default = catalogue.resolve(&config.models.default).ok().map(|m| &m.name);
     for manifest in catalogue.installed() {
         let overlap = if config.chunking.overlap == 0.0 { manifest.overlap } else { config.chunking.overlap };
         let fits = ChunkPlan::largest(&manifest.windowing(overlap), limit);
         if let Err(error) = fits {
-            ensure!(manifest.name != *default, "model {}: {error}", manifest.name);
+            ensure!(Some(&manifest.name) != default, "model {}: {error}", manifest.name);
             tracing::warn!(model = manifest.name.as_str(), %error, "this model cannot be used");
         }
     }

@@ -27,7 +27,7 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
         config.simulation.workers_healthy = 0;
     }
     // Each worker would find the same, and say it.
-    let catalogue = Catalogue::open(&config.models.dir)?;
+    let catalogue = config.catalogue()?;
     ensure!(
         catalogue.installed().next().is_some(),
         "no model is installed in {} (models.dir)",

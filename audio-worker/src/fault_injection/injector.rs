@@ -46,23 +46,44 @@ impl FaultInjector {
         self.model.is_empty() || self.model == model
     }
 
-    /// Strikes in the middle of a chunk; asked before each of its windows.
-    pub(crate) fn before_window(&self, window: u32, windows: u32) -> Result<(), ChunkError> {
-        if !is_middle(window, windows) || !self.is_due() {
-            return Ok(());
+    /// Strikes the chunk in hand at the moment when the fault becomes due, wherever the chunk then is. Returns once
+    /// it has struck; never if the fault was due before the chunk, or strikes only results.
+    pub(crate) async fn when_due(&self) -> ChunkError {
+        if !self.strikes_chunks() || self.is_due() {
+            return std::future::pending().await;
         }
+        tokio::time::sleep(self.after.saturating_sub(self.born.elapsed())).await;
+        match self.strike() {
+            Err(error) => error,
+            Ok(()) => std::future::pending().await,
+        }
+    }
+
+    /// Strikes in the middle of a chunk that was begun after the fault became due; asked before each of its windows.
+    pub(crate) fn before_window(&self, window: u32, windows: u32) -> Result<(), ChunkError> {
+        if is_middle(window, windows) && self.strikes_chunks() && self.is_due() {
+            return self.strike();
+        }
+        Ok(())
+    }
+
+    fn strike(&self) -> Result<(), ChunkError> {
         match (self.fault, self.scope) {
             (Fault::Kill, FaultScope::Process) => process::die(),
             // A process that was woken again by hand has had its fault.
-            (Fault::Hang, FaultScope::Process) if !self.froze.swap(true, Ordering::Relaxed) => {
-                process::freeze()
+            (Fault::Hang, FaultScope::Process) => {
+                if !self.froze.swap(true, Ordering::Relaxed) {
+                    process::freeze();
+                }
             }
-            (Fault::Kill | Fault::Hang, FaultScope::Task) | (Fault::Nack, _) => {
-                return Err(ChunkError::Simulated(self.fault));
-            }
-            (Fault::Hang, FaultScope::Process) | (Fault::Corrupt | Fault::Slow, _) => {}
+            _ => return Err(ChunkError::Simulated(self.fault)),
         }
         Ok(())
+    }
+
+    /// Whether the fault ends a chunk, rather than changing its result or its time.
+    fn strikes_chunks(&self) -> bool {
+        matches!(self.fault, Fault::Kill | Fault::Hang | Fault::Nack)
     }
 
     /// What becomes of a finished chunk.
@@ -142,6 +163,23 @@ mod tests {
         }
         for fault in [Fault::Corrupt, Fault::Slow] {
             assert!(injector(fault, 0.0).before_window(1, 2).is_ok());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_strikes_the_chunk_in_hand_when_it_becomes_due() {
+        for fault in [Fault::Kill, Fault::Hang, Fault::Nack] {
+            // The clock that is paused is tokio's; the injector's own goes on.
+            let injector = injector(fault, 3600.0);
+            let struck = injector.when_due().await;
+            assert!(matches!(struck, ChunkError::Simulated(f) if f == fault));
+        }
+        let minute = Duration::from_secs(60);
+        for injector in
+            [injector(Fault::Corrupt, 1.0), injector(Fault::Slow, 1.0), injector(Fault::Kill, 0.0)]
+        {
+            let struck = tokio::time::timeout(minute, injector.when_due()).await;
+            assert!(struck.is_err(), "it strikes results, or a later chunk's middle");
         }
     }
 

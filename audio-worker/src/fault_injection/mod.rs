@@ -24,7 +24,8 @@ pub struct SimulationConfig {
     pub workers_healthy: usize,
     /// Workers with the fault.
     pub workers_unhealthy: usize,
-    /// Seconds after a worker's start from which on the fault shows, with a job in hand.
+    /// Seconds after a worker's start when the fault shows: at that moment if it has a chunk in hand, else in the
+    /// middle of its next one.
     pub simulate_crash_after: f64,
     /// What the unhealthy workers do then.
     pub fault: Fault,
@@ -53,7 +54,7 @@ pub enum Fault {
     Kill,
     /// Its process freezes in the middle of a chunk.
     Hang,
-    /// It hands back every job.
+    /// It hands back the chunk in hand, and every later one.
     Nack,
     /// Its replies hold samples that are no numbers.
     Corrupt,

@@ -1,7 +1,7 @@
 //! Every fault that can be simulated, in one process.
 
 use super::fake::Fake;
-use super::fixture::{announced, chunk, fakes, one_of_two, options, queue, reply, rest_of, said};
+use super::fixture::{Gate, announced, chunk, fakes, one_of_two, options, queue, reply, rest_of, said};
 use crate::{Fault, PoolOptions, SimulationConfig};
 use karaoke_core::audio::from_le_bytes;
 use karaoke_core::presence::WorkerState;
@@ -32,6 +32,26 @@ async fn a_killed_worker_is_gone_and_its_chunk_is_done_by_another() {
     assert!(pool.join_next().await && pool.len() == 1);
     pool.stop().await;
     assert_eq!(queue.waiting_jobs(), 0);
+}
+
+#[tokio::test]
+async fn a_fault_that_becomes_due_takes_the_chunk_in_hand() {
+    let queue = queue();
+    let (gate, pass) = Gate::new();
+    queue.publish(chunk(0)).await.unwrap();
+    let simulation =
+        SimulationConfig { workers_unhealthy: 1, simulate_crash_after: 2.0, ..with(Fault::Kill) };
+    let pool = fakes(&queue, PoolOptions { simulation, ..options() }, move |_| {
+        pass();
+        Ok(Box::new(Fake))
+    });
+    gate.reached().await;
+    // No window ends before the worker has died: its thread still waits at the gate.
+    let over = announced(&queue, |p| p.state.is_over()).await;
+    assert_eq!(over.state, WorkerState::Crashed);
+    assert_eq!(queue.waiting_jobs(), 1, "the chunk goes back");
+    gate.open();
+    pool.stop().await;
 }
 
 #[tokio::test]

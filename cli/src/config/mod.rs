@@ -53,6 +53,15 @@ impl Config {
         Ok((config, warnings.sentences()))
     }
 
+    /// The models; files of the folder that are wrong are told on standard error and left out.
+    pub fn catalogue(&self) -> anyhow::Result<Catalogue> {
+        let catalogue = Catalogue::open(&self.models.dir)?;
+        for broken in catalogue.broken() {
+            eprintln!("karaoke: warning: {}; it is left out.", broken.reason);
+        }
+        Ok(catalogue)
+    }
+
     /// What the server's pipeline is made of.
     pub fn parts(self, catalogue: Catalogue, queue: Arc<dyn ServerQueue>) -> Parts {
         Parts {

@@ -21,6 +21,14 @@ struct Listing<'c> {
     default: Option<&'c str>,
     presets: Vec<PresetLine<'c>>,
     models: Vec<ModelLine<'c>>,
+    broken: Vec<BrokenLine<'c>>,
+}
+
+/// A file of the models folder that had to be left out.
+#[derive(Serialize)]
+struct BrokenLine<'c> {
+    file: &'c Path,
+    reason: &'c str,
 }
 
 #[derive(Serialize)]
@@ -61,6 +69,7 @@ pub fn run(
         default: catalogue.resolve(default).ok().map(|m| m.name.as_str()),
         presets: presets(catalogue),
         models: models(catalogue, &speeds),
+        broken: catalogue.broken().iter().map(|b| BrokenLine { file: &b.path, reason: &b.reason }).collect(),
     };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&listing)?);
@@ -136,6 +145,12 @@ impl Listing<'_> {
                 text.push('\n');
             }
             models.for_each(|model| text.push_str(&model.text(self.default)));
+        }
+        if !self.broken.is_empty() {
+            text.push_str("Broken, and left out:\n");
+        }
+        for BrokenLine { reason, .. } in &self.broken {
+            text.push_str(&format!("  {reason}\n"));
         }
         text
     }

@@ -42,7 +42,11 @@ fn run_local(command: Command, config: &Config) -> anyhow::Result<()> {
     if let Command::Inspect { file } = command {
         return inspect::run(&file);
     }
-    let catalogue = Catalogue::open(&config.models.dir)?;
+    let catalogue = match command {
+        // It lists what is broken.
+        Command::List(_) => Catalogue::open(&config.models.dir)?,
+        _ => config.catalogue()?,
+    };
     match command {
         Command::List(arguments) => {
             list::run(&arguments, &catalogue, &config.models.default, config.worker.cache_folder().as_deref())

@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 /// Fetches the models asked for, one after another; the error names the first that failed.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
-    let catalogue = Catalogue::open(&config.models.dir)?;
+    let catalogue = config.catalogue()?;
     let (mirror, proxy) = (config.models.mirror, config.models.proxy);
     let puller = Puller::new(&Options { mirror, proxy, ..Options::default() })?;
     let wanted = wanted(&catalogue, &arguments.names)?;

@@ -13,23 +13,67 @@ pub struct Catalogue {
     dir: PathBuf,
     manifests: BTreeMap<ModelName, Manifest>,
     pub(crate) presets: Vec<Preset>,
+    broken: Vec<Broken>,
+}
+
+/// A file of the folder that had to be left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The manifest, or the list of presets.
+    pub path: PathBuf,
+    /// What is wrong with it, in a sentence that names the file or the model.
+    pub reason: String,
+}
+
+impl Broken {
+    fn new(path: &Path, reason: &ModelError) -> Self {
+        Self { path: path.to_owned(), reason: reason.to_string() }
+    }
 }
 
 impl Catalogue {
-    /// Reads every `*.toml` of `dir`; a broken manifest is an error, a model without its file is not installed.
+    /// Reads every `*.toml` of `dir`. A model without its file is not installed; a file that cannot be read or is
+    /// wrong is left out and told in [`Catalogue::broken`].
+    ///
+    /// # Errors
+    /// The folder cannot be read.
     pub fn open(dir: &Path) -> Result<Self, ModelError> {
         let mut manifests = BTreeMap::new();
+        let mut paths = BTreeMap::new();
+        let mut broken = Vec::new();
         for path in manifest_files(dir)? {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| ModelError::Folder { path: path.clone(), source })?;
-            let manifest = Manifest::parse(&text)
-                .map_err(|source| ModelError::Manifest { path: path.clone(), source })?;
-            if let Some(other) = manifests.insert(manifest.name.clone(), manifest) {
-                return Err(ModelError::Twice { path, name: other.name });
+            let manifest = match read_manifest(&path) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    broken.push(Broken::new(&path, &error));
+                    continue;
+                }
+            };
+            let name = manifest.name.clone();
+            if manifests.contains_key(&name) {
+                broken.push(Broken::new(&path, &ModelError::Twice { path: path.clone(), name }));
+                continue;
             }
+            paths.insert(name.clone(), path);
+            manifests.insert(name, manifest);
         }
-        resolve_ensembles(&mut manifests)?;
-        Ok(Self { dir: dir.to_owned(), manifests, presets: presets::read(dir)? })
+        for error in resolve_ensembles(&mut manifests) {
+            let path = match &error {
+                ModelError::Ensemble { name, .. } => paths.remove(name),
+                _ => None,
+            };
+            broken.push(Broken::new(&path.unwrap_or_else(|| dir.to_owned()), &error));
+        }
+        let presets = presets::read(dir).unwrap_or_else(|error| {
+            broken.push(Broken::new(&dir.join(presets::FILE), &error));
+            Vec::new()
+        });
+        Ok(Self { dir: dir.to_owned(), manifests, presets, broken })
+    }
+
+    /// Files of the folder that are wrong or cannot be read, and why.
+    pub fn broken(&self) -> &[Broken] {
+        &self.broken
     }
 
     /// The manifest of an installed model.
@@ -61,6 +105,10 @@ impl Catalogue {
 
     /// The error for a name that nothing here has.
     pub fn unknown(&self, name: &str) -> ModelError {
+        let is_named = |broken: &&Broken| broken.path.file_stem().is_some_and(|stem| stem == name);
+        if let Some(Broken { reason, .. }) = self.broken.iter().find(is_named) {
+            return ModelError::Broken { name: name.into(), reason: reason.clone() };
+        }
         let models = self.installed().map(|m| m.name.as_str());
         let presets =
             self.presets().filter(|(_, s)| matches!(s, Availability::Model(_))).map(|(p, _)| &*p.name);
@@ -149,14 +197,27 @@ fn manifest_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
     Ok(files)
 }
 
-fn resolve_ensembles(manifests: &mut BTreeMap<ModelName, Manifest>) -> Result<(), ModelError> {
+fn read_manifest(path: &Path) -> Result<Manifest, ModelError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+    Manifest::parse(&text).map_err(|source| ModelError::Manifest { path: path.to_owned(), source })
+}
+
+/// Completes the ensembles from their members; those that cannot be are taken out.
+fn resolve_ensembles(manifests: &mut BTreeMap<ModelName, Manifest>) -> Vec<ModelError> {
     let ensembles: Vec<Manifest> = manifests.values().filter(|m| m.ensemble.is_some()).cloned().collect();
+    let mut wrong = Vec::new();
     for mut manifest in ensembles {
-        ensemble::resolve(&mut manifest, manifests)
-            .map_err(|problem| ModelError::Ensemble { name: manifest.name.clone(), problem })?;
-        manifests.insert(manifest.name.clone(), manifest);
+        let name = manifest.name.clone();
+        match ensemble::resolve(&mut manifest, manifests) {
+            Ok(()) => drop(manifests.insert(name, manifest)),
+            Err(problem) => {
+                manifests.remove(&name);
+                wrong.push(ModelError::Ensemble { name, problem });
+            }
+        }
     }
-    Ok(())
+    wrong
 }
 
 #[cfg(test)]

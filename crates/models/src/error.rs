@@ -16,6 +16,14 @@ pub enum ModelError {
         /// Why.
         source: io::Error,
     },
+    /// A manifest cannot be read.
+    #[error("model manifest {path}: {source}")]
+    Unreadable {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A manifest is wrong.
     #[error("model manifest {path}: {source}")]
     Manifest {
@@ -55,6 +63,14 @@ pub enum ModelError {
         name: ModelName,
         /// What there is.
         installed: String,
+    },
+    /// Its manifest is there, but wrong.
+    #[error("model `{name}` cannot be used: {reason}")]
+    Broken {
+        /// What was asked for.
+        name: ModelName,
+        /// What is wrong.
+        reason: String,
     },
     /// The model is known, but its file is not there.
     #[error("model `{name}` is not installed; get it with `karaoke models pull {name}`")]

@@ -12,7 +12,7 @@ mod presets;
 pub mod speeds;
 mod weights;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Broken, Catalogue};
 pub use digest::sha256;
 pub use error::ModelError;
 pub use presets::{Availability, Preset};

@@ -22,7 +22,7 @@ pub(super) async fn models(State(app): State<App>) -> Result<Response, Problem> 
 /// What there is to choose from, and what could be fetched.
 fn offer(pipeline: &Pipeline) -> Value {
     let catalogue = &pipeline.catalogue;
-    let shown = |m: &&Manifest| !m.hidden || m.name == pipeline.default_model;
+    let shown = |m: &&Manifest| !m.hidden || pipeline.default_model.as_ref() == Some(&m.name);
     let models: Vec<_> = catalogue.installed().filter(shown).map(|m| model(m, catalogue.bytes(m))).collect();
     let bytes = |m| catalogue.files(m).into_iter().map(|part: &Manifest| part.bytes).sum();
     let available: Vec<_> = catalogue.available().filter(shown).map(|m| model(m, bytes(m))).collect();

@@ -96,8 +96,10 @@ pub struct Pipeline {
     pub files: Files,
     /// The models.
     pub catalogue: Catalogue,
-    /// The model of those who do not choose.
-    pub default_model: ModelName,
+    /// The model of those who do not choose; none when the configured one is not installed.
+    pub default_model: Option<ModelName>,
+    /// What the configuration calls it.
+    configured_default: String,
     /// What is accepted.
     pub limits: LimitsConfig,
     chunking: ChunkingConfig,
@@ -125,9 +127,13 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the store, takes up what a previous run left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
-        let default = parts.catalogue.resolve(&parts.default_model);
-        let default = default.map_err(|e| Problem::new(500, "Bad configuration", e.to_string()))?;
-        let default_model = default.name.clone();
+        let default_model = match parts.catalogue.resolve(&parts.default_model) {
+            Ok(manifest) => Some(manifest.name.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "no default model: whoever uploads a song has to choose one");
+                None
+            }
+        };
         let root = parts.store.dir.clone();
         let files = blocking(move || Files::open(&root)).await.map_err(|e| {
             let dir = parts.store.dir.display();
@@ -141,6 +147,7 @@ impl Pipeline {
             files,
             catalogue: parts.catalogue,
             default_model,
+            configured_default: parts.default_model,
             limits: parts.limits,
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
@@ -221,7 +228,7 @@ impl Pipeline {
     /// Takes an upload over: from here on the track survives the server's death.
     pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<ActiveTrack>, Problem> {
         self.admit()?;
-        let name = s.model.unwrap_or_else(|| self.default_model.to_string());
+        let name = s.model.unwrap_or_else(|| self.configured_default.clone());
         let model = self.catalogue.resolve(&name);
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
