@@ -14,7 +14,7 @@ pub struct Network {
     /// Keeps alive what must live as long as the network: the sessions of the same network that others use next.
     _kept: Option<Arc<dyn Any + Send + Sync>>,
     binding: IoBinding,
-    /// Names and buffers, in the order in which [`Loader::open`] was asked for them.
+    /// Names and buffers, in the order in which [`super::Loader::open`] was asked for them.
     inputs: Vec<(String, Tensor<f32>)>,
     output_names: Vec<String>,
     /// What the last run gave: the same memory in every run.
@@ -76,7 +76,7 @@ impl Network {
 pub struct Outputs<'n>(&'n [DynValue]);
 
 impl Outputs<'_> {
-    /// The values of output `index`, in the order in which [`Loader::open`] was asked for them.
+    /// The values of output `index`, in the order in which [`super::Loader::open`] was asked for them.
     pub fn samples(&self, index: usize) -> Result<&[f32], RuntimeError> {
         let missing = || RuntimeError::Run(format!("the network gave no output {index}"));
         let extracted = self.0.get(index).ok_or_else(missing)?.try_extract_tensor::<f32>();

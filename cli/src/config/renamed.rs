@@ -46,12 +46,11 @@ impl<P: Provider> Provider for WithNewNames<P> {
 }
 
 impl<P> WithNewNames<P> {
-    fn rename(&self, sections: &mut Dict, section: &str, old: &str, new: &str) -> Result<(), Error> {
+    fn rename(&self, sections: &mut Dict, section: &str, old: &str, new: &str) -> Result<(), String> {
         let Some(figment::value::Value::Dict(_, keys)) = sections.get_mut(section) else { return Ok(()) };
         let Some(value) = keys.remove(old) else { return Ok(()) };
         if keys.insert(new.to_owned(), value).is_some() {
-            let detail = format!("{section}.{old} is the old name of {section}.{new}: give only the new one");
-            return Err(Error::from(detail));
+            return Err(format!("{section}.{old} is the old name of {section}.{new}: give only the new one"));
         }
         let sentence = format!("{section}.{old} is now called {section}.{new}; the old name is still read");
         self.warnings.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence);

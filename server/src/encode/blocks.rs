@@ -1,6 +1,6 @@
 //! Reads a source in blocks, so that an encoder needs the same memory whatever the length.
 
-use super::EncodeError;
+use super::error::EncodeError;
 use crate::ingest::FrameSource;
 
 /// Frames that are read and encoded at a time.

@@ -1,8 +1,10 @@
 //! FLAC, frame by frame, with a STREAMINFO block that is filled in at the end.
 
 use super::blocks::{BLOCK, each_block};
+use super::encoding::Encoding;
+use super::error::EncodeError;
+use super::format::Format;
 use super::wav::quantise;
-use super::{EncodeError, Encoding, Format};
 use crate::ingest::{FrameSource, Tags};
 use flacenc::{
     bitsink::ByteSink,

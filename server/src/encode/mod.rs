@@ -4,32 +4,19 @@
 //! memory whatever the length.
 
 mod blocks;
+mod encoding;
 pub mod error;
 pub mod flac;
 pub mod format;
 pub mod mp3;
 pub mod wav;
 
+pub use encoding::Encoding;
 pub use error::EncodeError;
 pub use format::Format;
 
-use crate::ingest::{FrameSource, Tags};
+use crate::ingest::FrameSource;
 use std::io::{Seek, Write};
-
-/// What is to be written.
-#[derive(Clone, Copy)]
-pub struct Encoding<'a> {
-    /// Length of the source in frames.
-    pub frames: u64,
-    /// Sample rate of the source, Hz.
-    pub rate: u32,
-    /// The file format.
-    pub format: Format,
-    /// Title, artist, album and cover, where the format can say them.
-    pub tags: &'a Tags,
-    /// Asked before each block; true ends the encoding with [`EncodeError::Cancelled`].
-    pub cancelled: &'a dyn Fn() -> bool,
-}
 
 /// Encodes `source` from its start into `out`.
 ///

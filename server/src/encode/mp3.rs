@@ -1,7 +1,8 @@
 //! MP3 through the pure-Rust encoder `rusty_mp3`, with a LAME tag, so that its exact length can be restored.
 
 use super::blocks::each_block;
-use super::{EncodeError, Encoding};
+use super::encoding::Encoding;
+use super::error::EncodeError;
 use crate::ingest::{FrameSource, Resampled, Tags};
 use rusty_mp3::{Mp3Encoder, Mp3EncoderConfig};
 use std::io::{Seek, SeekFrom, Write};

@@ -5,7 +5,9 @@
 //! spoil; and a separated stem's own noise lies far above the last bit.
 
 use super::blocks::each_block;
-use super::{EncodeError, Encoding, Format};
+use super::encoding::Encoding;
+use super::error::EncodeError;
+use super::format::Format;
 use crate::ingest::FrameSource;
 use std::io::Write;
 
