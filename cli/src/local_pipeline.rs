@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use anyhow::Context;
+use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_server::pipeline::Pipeline;
 use karaoke_worker::{Pool, Runtime};
@@ -23,8 +24,7 @@ pub struct LocalPipeline {
 
 impl LocalPipeline {
     /// Starts queue, workers and pipeline.
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let catalogue = config.catalogue()?;
+    pub async fn start(config: Config, catalogue: Catalogue) -> anyhow::Result<Self> {
         // First: it tells how to get what is missing, where the workers could only say that nothing is there.
         if catalogue.installed().next().is_none() {
             catalogue.resolve(&config.models.default)?;

@@ -1,6 +1,7 @@
 //! The binary `karaoke`: reads the command line, connects the crates, decides nothing.
 
 mod config;
+mod console;
 mod error_message;
 mod local_pipeline;
 mod log;
@@ -15,9 +16,13 @@ mod up;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use console::{OutputError, complain};
 use error_message::one_sentence;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// What a shell says of a program that SIGPIPE has ended.
+const CLOSED_PIPE: u8 = 128 + 13;
 
 /// Takes the voice out of songs: karaoke tracks from a web page, a REST API or the command line.
 #[derive(Debug, Parser)]
@@ -68,7 +73,11 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("karaoke: {}", one_sentence(&error));
+            // Whoever read the output wants no more of it: an end like any other program's in a pipe.
+            if error.downcast_ref::<OutputError>().is_some_and(OutputError::is_closed) {
+                return ExitCode::from(CLOSED_PIPE);
+            }
+            complain(one_sentence(&error));
             ExitCode::FAILURE
         }
     }
@@ -87,7 +96,7 @@ async fn run_command(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (config, warnings) = config::Config::read(arguments.config.as_deref())?;
     // A pool's processes read what the pool itself has warned of already.
     if !matches!(arguments.command, Command::WorkerProcess(_)) {
-        warnings.iter().for_each(|warning| eprintln!("karaoke: warning: {warning}."));
+        warnings.iter().for_each(|warning| complain(format_args!("warning: {warning}.")));
     }
     match arguments.command {
         Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),

@@ -1,5 +1,6 @@
 //! What `up` and `server` share: an address to listen on, and serving until a signal comes.
 
+use crate::console::print_line;
 use crate::signals;
 use anyhow::Context;
 use karaoke_server::http::{self, HttpConfig};
@@ -44,7 +45,8 @@ pub async fn until_stopped(
     config: HttpConfig,
 ) -> anyhow::Result<()> {
     let url = url(listening.listener.local_addr()?);
-    println!("Karaoke is at {url} (Ctrl-C stops it)");
+    // A server serves also when nobody reads this.
+    let _ = print_line(format_args!("Karaoke is at {url} (Ctrl-C stops it)"));
     if listening.open {
         open(&url);
     }

@@ -8,7 +8,8 @@ pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let listener = address.listen(&config.http).await?;
     let http_config = config.http.clone();
-    let local = LocalPipeline::start(config).await?;
+    let catalogue = config.catalogue()?;
+    let local = LocalPipeline::start(config, catalogue).await?;
     serve::until_stopped(listener, &local.pipeline, http_config).await?;
     local.stop().await;
     Ok(())

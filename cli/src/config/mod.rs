@@ -2,6 +2,7 @@
 
 mod renamed;
 
+use crate::console::complain;
 use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -57,7 +58,7 @@ impl Config {
     pub fn catalogue(&self) -> anyhow::Result<Catalogue> {
         let catalogue = Catalogue::open(&self.models.dir)?;
         for broken in catalogue.broken() {
-            eprintln!("karaoke: warning: {}; it is left out.", broken.reason);
+            complain(format_args!("warning: {}; it is left out.", broken.reason));
         }
         Ok(catalogue)
     }

@@ -13,7 +13,7 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     let sha256 = karaoke_models::sha256(path)?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let bytes = path.metadata()?.len();
-    print!("{}\n{}", report(&facts), draft(&facts, &file, &sha256, bytes));
+    crate::console::print(format_args!("{}\n{}", report(&facts), draft(&facts, &file, &sha256, bytes)))?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `karaoke models list`: presets and models, for people or as JSON.
 
+use crate::console::{print, print_line};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Kind;
 use karaoke_models::speeds::{self, Speed, Speeds};
@@ -72,9 +73,9 @@ pub fn run(
         broken: catalogue.broken().iter().map(|b| BrokenLine { file: &b.path, reason: &b.reason }).collect(),
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&listing)?);
+        print_line(serde_json::to_string_pretty(&listing)?)?;
     } else {
-        print!("{}", listing.text());
+        print(listing.text())?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod list;
 mod pull;
 
 use crate::config::Config;
+use crate::console::print_line;
 use anyhow::{anyhow, ensure};
 use karaoke_models::Catalogue;
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ fn verify(catalogue: &Catalogue, name: Option<&str>) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for manifest in chosen {
         match catalogue.verify(manifest) {
-            Ok(()) => println!("{}: good", manifest.name),
+            Ok(()) => print_line(format_args!("{}: good", manifest.name))?,
             Err(error) => wrong.push(error.to_string()),
         }
     }

@@ -2,12 +2,13 @@
 
 use super::list::{bytes, megabytes};
 use crate::config::Config;
+use crate::console::{note, print_line};
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use karaoke_core::Manifest;
 use karaoke_models::Catalogue;
 use karaoke_pull::{Options, Outcome, Puller};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::sync::Arc;
 
 /// `karaoke models pull`.
@@ -31,7 +32,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let wanted = wanted(&catalogue, &arguments.names)?;
     let missing: Vec<&Manifest> = wanted.iter().copied().filter(|m| !catalogue.is_installed(m)).collect();
     for manifest in &missing {
-        eprint!("{}", licence(&catalogue, manifest, &puller.origin(manifest)?));
+        note(licence(&catalogue, manifest, &puller.origin(manifest)?));
     }
     let restricting: Vec<String> =
         missing.iter().filter(|m| !m.restriction.is_empty()).map(|m| m.name.to_string()).collect();
@@ -41,8 +42,8 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     for manifest in wanted {
         let outcome = fetch(&puller, &catalogue, manifest, arguments.quiet).await;
         match outcome.with_context(|| format!("model `{}`", manifest.name))? {
-            Outcome::Already => println!("{}: is there already, and good", manifest.name),
-            Outcome::Fetched => println!("{}: fetched, and good", manifest.name),
+            Outcome::Already => print_line(format_args!("{}: is there already, and good", manifest.name))?,
+            Outcome::Fetched => print_line(format_args!("{}: fetched, and good", manifest.name))?,
         }
     }
     Ok(())
@@ -82,8 +83,7 @@ fn consent(names: &[String]) -> anyhow::Result<()> {
         somebody,
         "the licence of {names} asks for something (above); add --accept-licence to accept that"
     );
-    eprint!("Do you accept what the licence of {names} asks for? [y/N] ");
-    io::stderr().flush()?;
+    note(format_args!("Do you accept what the licence of {names} asks for? [y/N] "));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     let accepted = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");

@@ -6,6 +6,7 @@ mod policy;
 pub mod process;
 mod settings;
 
+use crate::console::print_line;
 use anyhow::{Context, bail};
 use child::WorkerProcess;
 use karaoke_queue::WorkerQueue;
@@ -148,11 +149,10 @@ async fn tell_when_ready(pool: Arc<Pool>, ups: Vec<CancellationToken>) {
     };
     ups.iter().cloned().map(up).collect::<JoinSet<()>>().join_all().await;
     let PoolSettings { id, broker, .. } = &pool.settings;
-    println!(
-        "{} workers of pool {id} are ready, broker {} (Ctrl-C stops them)",
-        ups.len(),
-        place(&broker.url)
-    );
+    // Workers work also when nobody reads this.
+    let (workers, place) = (ups.len(), place(&broker.url));
+    let ready = format_args!("{workers} workers of pool {id} are ready, broker {place} (Ctrl-C stops them)");
+    let _ = print_line(ready);
 }
 
 /// A broker's address without login and passcode.

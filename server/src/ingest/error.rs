@@ -66,7 +66,10 @@ pub enum IngestError {
     /// The caller asked to stop.
     #[error("The upload was cancelled.")]
     Cancelled,
-    /// The server's own trouble with reading or writing.
+    /// The file cannot be read: a medium that fails, a network that is gone.
+    #[error("This file cannot be read ({0}); check the disk or the network that it is on.")]
+    Unreadable(#[source] io::Error),
+    /// The server's own trouble with writing.
     #[error("The server could not store the sound ({0}); delete tracks or try again later.")]
     Io(#[from] io::Error),
 }
@@ -78,7 +81,7 @@ impl IngestError {
             Self::NotAudio(_) | Self::Unrecognised | Self::Unsupported { .. } | Self::Unusual(_) => 415,
             Self::TooLong { .. } | Self::TooLarge { .. } => 413,
             Self::Io(error) if out_of_space(error) => 507,
-            Self::Io(_) => 500,
+            Self::Io(_) | Self::Unreadable(_) => 500,
             Self::Cancelled => 499,
             _ => 422,
         }
@@ -95,6 +98,7 @@ impl IngestError {
             Self::TooLong { .. } | Self::TooLarge { .. } => "Recording too long",
             Self::Cancelled => "Cancelled",
             Self::Io(error) if out_of_space(error) => "Insufficient storage",
+            Self::Unreadable(_) => "File not readable",
             Self::Io(_) => "Internal error",
         }
     }

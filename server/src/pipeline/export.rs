@@ -34,7 +34,8 @@ impl StemReader {
         encoded
     }
 
-    fn encode_part(
+    /// Blocking: the same into a file that is its caller's to move or remove.
+    pub fn encode_part(
         &self,
         part: &Path,
         format: Format,
@@ -81,21 +82,51 @@ impl TrackRecord {
     }
 }
 
-/// `<song> (<Stem>).<extension>`, safe as a file name.
+/// The most bytes that file systems take for a file's name.
+const LONGEST_NAME: usize = 255;
+
+/// `<song> (<Stem>).<extension>`, safe as a file name: a song's name that is too long for one is shortened.
 pub fn download_name(song: &str, stem: &str, extension: &str) -> String {
+    let end = name_end(stem, extension);
+    let safe = |c: char| if c.is_control() || "/\\:".contains(c) { '_' } else { c };
+    let song: String = song.chars().map(safe).collect();
+    format!("{}{end}", shortened(&song, LONGEST_NAME.saturating_sub(end.len())))
+}
+
+/// Bytes that a song's name may have in [`download_name`] without being shortened.
+pub fn longest_song(stem: &str, extension: &str) -> usize {
+    LONGEST_NAME.saturating_sub(name_end(stem, extension).len())
+}
+
+/// The first characters of a text, at most `bytes` bytes of them.
+pub fn shortened(text: &str, bytes: usize) -> &str {
+    text[..text.floor_char_boundary(bytes)].trim_end()
+}
+
+fn name_end(stem: &str, extension: &str) -> String {
     let mut letters = stem.chars();
     let stem: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    let safe = |c: char| if c.is_control() || "/\\:".contains(c) { '_' } else { c };
-    format!("{} ({stem}).{extension}", song.chars().map(safe).collect::<String>())
+    format!(" ({stem}).{extension}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::download_name;
+    use super::{download_name, longest_song};
 
     #[test]
     fn names_are_safe_and_readable() {
         assert_eq!(download_name("AC/DC - T.N.T.", "vocals", "mp3"), "AC_DC - T.N.T. (Vocals).mp3");
         assert_eq!(download_name("Für Elise", "instrumental", "wav"), "Für Elise (Instrumental).wav");
+    }
+
+    #[test]
+    fn long_names_are_shortened_between_characters() {
+        for song in ["歌".repeat(80), "é".repeat(200), "x".repeat(240), "a b".repeat(100)] {
+            let name = download_name(&song, "instrumental", "flac");
+            assert!(name.len() <= 255 && name.len() > 245, "{}: {name}", name.len());
+            assert!(name.ends_with(" (Instrumental).flac") && name.starts_with(&song[..12]), "{name}");
+        }
+        let fits = "x".repeat(longest_song("vocals", "wav"));
+        assert_eq!(download_name(&fits, "vocals", "wav").len(), 255);
     }
 }

@@ -72,7 +72,8 @@ fn chunks_and_workers_do_not_change_a_bit() {
             .set("worker.workers", workers)
             .set("chunking.windows_per_chunk", per_chunk)
             .set("chunking.max_message_bytes", limit);
-        let out = run(&settings, dir.path(), &["separate", "song.wav", "-o", "out", "--bits", "float"]);
+        let out =
+            run(&settings, dir.path(), &["separate", "song.wav", "-o", "out", "--bits", "float", "--force"]);
         assert!(out.status.success(), "{}", text(&out.stderr));
         results.push(std::fs::read(dir.path().join("out/song (Vocals).wav")).unwrap());
     }
@@ -123,7 +124,8 @@ fn misuse_ends_with_2_and_trouble_with_1_and_one_line() {
     for (arguments, word) in [
         (&["models", "verify", "nonsense"][..], "nonsense"),
         (&["--config", "nowhere.toml", "models", "list"], "nowhere.toml"),
-        (&["separate", "a.wav", "-m", "nonsense"], "a.wav"),
+        (&["separate", "a.wav", "-m", "nonsense"], "nonsense"),
+        (&["separate", "a.wav"], "a.wav"),
         (&["separate", "a.wav", "-f", "mp3", "--bits", "24"], "bits"),
     ] {
         let out = run(&Settings::default(), dir.path(), arguments);

@@ -13,9 +13,9 @@ use symphonia::core::meta::MetadataOptions;
 
 /// Finds the container of `source`.
 pub(super) fn open(source: &Path, name: &str) -> Result<Box<dyn FormatReader>, IngestError> {
-    let mut file = File::open(source)?;
+    let mut file = File::open(source).map_err(IngestError::Unreadable)?;
     let mut head = Vec::with_capacity(512);
-    Read::by_ref(&mut file).take(512).read_to_end(&mut head)?;
+    Read::by_ref(&mut file).take(512).read_to_end(&mut head).map_err(unreadable)?;
     sniff::refuse(&head)?;
     file.seek(SeekFrom::Start(0))?;
     let stream = MediaSourceStream::new(Box::new(Guarded::new(file)?), Default::default());
@@ -52,6 +52,6 @@ pub(super) fn unreadable(error: io::Error) -> IngestError {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
             IngestError::Corrupt("its structure makes no sense")
         }
-        _ => IngestError::Io(error),
+        _ => IngestError::Unreadable(error),
     }
 }
