@@ -33,12 +33,15 @@ class Log:
         self.counts = {}
         # Workers that have shown their fault.
         self.struck = set()
+        self.is_over = False
 
     def restart(self) -> None:
         self.begin = time.monotonic()
 
     def line(self, text: str) -> None:
         with self.lock:
+            if self.is_over:
+                return
             print(f"{time.monotonic() - self.begin:7.1f} s  {text}", flush=True)
 
     def count(self, what: str, worker: str | None) -> None:
@@ -237,6 +240,8 @@ def demonstrate(args: argparse.Namespace, folder: pathlib.Path, logs: pathlib.Pa
         log.line(f"{song.name} is handed in as track {track['id']}")
         state = follow_track(url, track, log, needed_chunks(args))
         log.line(f"the song is {state}, after {time.monotonic() - log.begin:.1f} s")
+        # That the workers leave when they are stopped is no news.
+        log.is_over = True
         words = {"began": "chunks begun", "done": "done", "crashed": "workers crashed", "lost": "came back", "returned": "handed back",
                  "refused": "corrupt replies refused", "resent": "sent again", "spare": "spare copies"}
         print("\n" + ", ".join(f"{log.counts[what]} {text}" for what, text in words.items() if what in log.counts))

@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let title = song.file_stem().unwrap_or_default().to_string_lossy();
     for stem in track.manifest.all_stems() {
         // The reader waits for the chunks that it needs: this encodes while the song is still separated.
-        let reader = pipeline.stem(&track.id, stem).await?;
+        let reader = pipeline.stem(&track.id, stem, Format::Wav16.integer_bits()).await?;
         let path = output.join(download_name(&title, stem, Format::Wav16.extension()));
         let (tags, target) = (track.record().tags(), path.clone());
         tokio::task::spawn_blocking(move || reader.encode_to(&target, Format::Wav16, &tags, &|| false))

@@ -269,7 +269,7 @@ impl Work {
         track: &ActiveTrack,
         stem: &str,
     ) -> anyhow::Result<TempPath> {
-        let reader = pipeline.stem(&track.id, stem).await?;
+        let reader = pipeline.stem(&track.id, stem, self.format.integer_bits()).await?;
         let part = self.scratch.join(format!("{}-{:x}.part", track.id, rand::random::<u64>()));
         let (format, tags, cancelled) = (self.format, track.record().tags(), pipeline.stopping());
         let work = move || {

@@ -2,7 +2,7 @@
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
 //! which windows a track is cut into ([`plan`], [`tail`]), how their outputs join ([`overlap`]), what a model is
-//! ([`manifest`]), in which numbers and names all of that is told ([`units`]), what travels between machines ([`wire`], [`reply_part`], [`presence`]), which chunk is next ([`schedule`]),
+//! ([`manifest`]), in which numbers and names all of that is told ([`units`]), which integers stems become ([`quantise`]), what travels between machines ([`wire`], [`reply_part`], [`presence`]), which chunk is next ([`schedule`]),
 //! where it goes ([`route`]), what is sung in it when ([`lyrics`]), when one that is out is asked for again ([`in_flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod overlap;
 pub mod plan;
 pub mod presence;
+pub mod quantise;
 pub mod reply_part;
 pub mod route;
 pub mod schedule;

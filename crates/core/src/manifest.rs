@@ -135,6 +135,16 @@ impl Manifest {
         self.stems.iter().chain(&self.complement).map(String::as_str)
     }
 
+    /// The part that takes what the others leave of the song, so that nothing of it is in no stem: the complement,
+    /// or else of several predicted stems the one that is made of everything else. `None` when a single stem is all
+    /// that the model is there for.
+    pub fn rest(&self) -> Option<&str> {
+        let named = |name: &str| self.stems.iter().find(|stem| *stem == name);
+        let several = || if self.stems.len() > 1 { self.stems.last() } else { None };
+        let predicted = || several().and(named("other").or_else(|| named("instrumental")).or_else(several));
+        self.complement.as_ref().or_else(predicted).map(String::as_str)
+    }
+
     /// What tells this model's file from every other: its SHA-256, or what stands for it.
     pub fn identity(&self) -> &str {
         if self.sha256.is_empty() { &self.uvr_md5 } else { &self.sha256 }

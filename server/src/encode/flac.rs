@@ -4,7 +4,6 @@ use super::blocks::{BLOCK, each_block};
 use super::encoding::Encoding;
 use super::error::EncodeError;
 use super::format::Format;
-use super::wav::quantise;
 use crate::ingest::{FrameSource, Tags};
 use flacenc::{
     bitsink::ByteSink,
@@ -14,6 +13,7 @@ use flacenc::{
     error::{Verified, Verify},
     source::{Context, Fill, FrameBuf},
 };
+use karaoke_core::quantise::quantise;
 use std::io::{Seek, SeekFrom, Write};
 
 /// The most that FLAC's other readers know how to play; STREAMINFO has bits for a little more.

@@ -47,6 +47,15 @@ impl Format {
         }
     }
 
+    /// Bits of the integers that are stored; `None` where none are.
+    pub fn integer_bits(self) -> Option<u32> {
+        match self {
+            Self::Wav16 | Self::Flac16 => Some(16),
+            Self::Wav24 | Self::Flac24 => Some(24),
+            Self::WavFloat | Self::Mp3 => None,
+        }
+    }
+
     /// Bits of one stored sample; `None` for MP3, which stores none.
     pub fn bits(self) -> Option<u32> {
         match self {

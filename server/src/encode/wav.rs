@@ -9,6 +9,7 @@ use super::encoding::Encoding;
 use super::error::EncodeError;
 use super::format::Format;
 use crate::ingest::FrameSource;
+use karaoke_core::quantise::quantise;
 use std::io::Write;
 
 const PCM: u16 = 1;
@@ -134,12 +135,6 @@ pub fn samples_to_bytes(samples: &[f32], format: Format, out: &mut Vec<u8>) {
         Format::Wav24 => samples.iter().for_each(|s| out.extend(&quantise(*s, 24).to_le_bytes()[..3])),
         _ => out.extend(samples.iter().flat_map(|s| s.to_le_bytes())),
     }
-}
-
-/// A sample as an integer of `bits` bits: x·2^(bits−1), half away from zero, clamped; NaN becomes 0.
-pub fn quantise(sample: f32, bits: u32) -> i32 {
-    let scale = f64::from(1u32 << (bits - 1));
-    (f64::from(sample) * scale).round().clamp(-scale, scale - 1.0) as i32
 }
 
 /// Writes a whole file.

@@ -192,7 +192,7 @@ type Blocks = Pin<Box<dyn Stream<Item = Result<Bytes, Problem>> + Send>>;
 
 /// The length of a file and its bytes; MP3 and FLAC are encoded first if nobody has asked for them before.
 async fn open(app: &App, entry: &Entry) -> Result<(u64, Blocks), Problem> {
-    let reader = app.pipeline.stem(&entry.track.id, &entry.stem).await?;
+    let reader = app.pipeline.stem(&entry.track.id, &entry.stem, entry.format.integer_bits()).await?;
     if matches!(entry.format, Format::Wav16) {
         let wav = Wav::new(vec![reader], entry.format)?;
         let total = wav.total;

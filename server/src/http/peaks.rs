@@ -45,7 +45,7 @@ pub(super) async fn peaks(
     let to = wanted.to.unwrap_or(places).min(places);
     let asked = wanted.from.unwrap_or(0).min(to)..to;
     let permit = app.pipeline.encoders.clone().acquire_owned().await.map_err(|e| Problem::internal(&e))?;
-    let readers = multitrack(&app, &record).await?;
+    let readers = multitrack(&app, &record, None).await?;
     let names: Vec<String> = record.manifest.parts().map(str::to_owned).collect();
     let (from, range) = (asked.start, asked);
     let work = move || {

@@ -48,9 +48,11 @@ pub(super) async fn stem(
     let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
     let is_wav = matches!(format, Format::Wav16 | Format::Wav24 | Format::WavFloat);
     let mut response = match stem {
-        MULTITRACK if is_wav => wav_response(multitrack(&app, &record).await?, format, asked)?,
+        MULTITRACK if is_wav => {
+            wav_response(multitrack(&app, &record, format.integer_bits()).await?, format, asked)?
+        }
         _ => {
-            let reader = app.pipeline.stem(&id, stem).await?;
+            let reader = app.pipeline.stem(&id, stem, format.integer_bits()).await?;
             match is_wav {
                 true => wav_response(vec![reader], format, asked)?,
                 false => encoded_response(&app, reader, &record, stem, format, asked).await?,
@@ -71,10 +73,14 @@ pub(super) async fn stem(
 }
 
 /// All stems that add up to the song, for one WAV with all of them side by side: what a mixing desk wants.
-pub(super) async fn multitrack(app: &App, record: &TrackRecord) -> Result<Vec<StemReader>, Problem> {
+pub(super) async fn multitrack(
+    app: &App,
+    record: &TrackRecord,
+    bits: Option<u32>,
+) -> Result<Vec<StemReader>, Problem> {
     let mut stems = Vec::new();
     for stem in record.manifest.parts() {
-        stems.push(app.pipeline.stem(&record.id, stem).await?);
+        stems.push(app.pipeline.stem(&record.id, stem, bits).await?);
     }
     Ok(stems)
 }

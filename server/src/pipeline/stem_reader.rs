@@ -9,6 +9,7 @@ use crate::ingest::{FrameSource, Resampled};
 use crate::layers::LayerSource;
 use crate::problem::Problem;
 use karaoke_core::audio::{add, subtract};
+use karaoke_core::quantise::{ExactSum, sample};
 use karaoke_core::{Manifest, TrackId};
 use karaoke_stages::Stage;
 use std::io;
@@ -33,7 +34,15 @@ pub struct StemReader {
 
 impl Pipeline {
     /// Opens a stem for reading. 404 when there is no such stem, 409 when decoding has not ended yet.
-    pub async fn stem(self: &Arc<Self>, id: &TrackId, stem: &str) -> Result<StemReader, Problem> {
+    ///
+    /// `bits`: of the integers that the reader will make of the samples; the stems of a track then add up to the song
+    /// in these integers, too. `None` for floats.
+    pub async fn stem(
+        self: &Arc<Self>,
+        id: &TrackId,
+        stem: &str,
+        bits: Option<u32>,
+    ) -> Result<StemReader, Problem> {
         let record = self.store.track(id).await?.ok_or_else(Problem::no_such_track)?;
         // Looked up after the row: a track that ends in between is found finished on disk.
         let track = self.active(id);
@@ -58,8 +67,8 @@ impl Pipeline {
         };
         let (me, owned, manifest, id, stem) =
             (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
-        let source =
-            crate::concurrency::blocking(move || me.open_stem(owned.as_deref(), &manifest, &id, &stem)).await;
+        let open = move || me.open_stem(owned.as_deref(), &manifest, &id, &stem, bits);
+        let source = crate::concurrency::blocking(open).await;
         let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
         Ok(StemReader {
             pipeline: self.clone(),
@@ -70,23 +79,51 @@ impl Pipeline {
         })
     }
 
+    /// Opens a stem as it is heard, or, with `bits`, as integers of so many bits that add up to the song.
     fn open_stem(
         &self,
         track: Option<&ActiveTrack>,
         manifest: &Manifest,
         id: &TrackId,
         stem: &str,
+        bits: Option<u32>,
     ) -> io::Result<Box<dyn FrameSource + Send>> {
-        let open = |stem: &String| self.open_predicted(track, id, stem);
-        if manifest.stems.iter().any(|s| s == stem) {
-            return self.open_predicted(track, id, stem);
+        let open = |stem: &str| self.open_predicted(track, id, stem);
+        let mix = || FrameFile::open(&self.files.mix(id));
+        let rest = manifest.rest();
+        let sum = manifest.sums.keys().next().map(String::as_str);
+        if let Some(bits) = bits
+            && let Some(exact) = ExactSum::new(manifest, sum, bits)
+        {
+            let at = |stem: &str| manifest.parts().position(|part| part == stem);
+            let chosen = match (at(stem), manifest.sums.get(stem)) {
+                (Some(part), _) => vec![part],
+                // Behind the parts stands the sum that is exact.
+                (None, _) if sum == Some(stem) => vec![manifest.parts().count()],
+                (None, of) => of.into_iter().flatten().filter_map(|part| at(part)).collect(),
+            };
+            let parts = manifest.parts().map(|part| (Some(part) != rest).then(|| open(part)).transpose());
+            let parts = parts.collect::<io::Result<_>>()?;
+            return Ok(Box::new(ExactStem::new(mix()?, parts, exact, chosen, bits)));
         }
-        if let Some(of) = manifest.sums.get(stem) {
-            let of = of.iter().map(open).collect::<io::Result<_>>()?;
-            return Ok(Box::new(Sum { of, block: Vec::new() }));
+        // What is left of the mix: the rest itself, or a sum in which it is.
+        let others = |of: &[&str]| {
+            let others = manifest.parts().filter(|part| !of.contains(part) && Some(*part) != rest);
+            let predicted = others.map(open).collect::<io::Result<_>>()?;
+            Ok(Box::new(Complement { mix: mix()?, predicted, block: Vec::new() })
+                as Box<dyn FrameSource + Send>)
+        };
+        match manifest.sums.get(stem) {
+            Some(of) if of.iter().any(|part| Some(part.as_str()) == rest) => {
+                others(&of.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            Some(of) => {
+                let of = of.iter().map(|part| open(part)).collect::<io::Result<_>>()?;
+                Ok(Box::new(Sum { of, block: Vec::new() }))
+            }
+            None if Some(stem) == rest => others(&[stem]),
+            None => open(stem),
         }
-        let predicted = manifest.stems.iter().map(open).collect::<io::Result<_>>()?;
-        Ok(Box::new(Complement { mix: FrameFile::open(&self.files.mix(id))?, predicted, block: Vec::new() }))
     }
 
     fn open_predicted(
@@ -234,6 +271,52 @@ impl FrameSource for Sum {
         for stem in others {
             stem.read(start, &mut self.block)?;
             add(out, &self.block);
+        }
+        Ok(())
+    }
+}
+
+/// A stem, or the sum of several, as samples that are integers of some bits exactly.
+struct ExactStem {
+    mix: FrameFile,
+    /// The parts in the manifest's order; none for the one that takes the rest.
+    parts: Vec<Option<Box<dyn FrameSource + Send>>>,
+    exact: ExactSum,
+    /// Which of the integers are read, added up.
+    chosen: Vec<usize>,
+    bits: u32,
+    blocks: Vec<Vec<f32>>,
+}
+
+impl ExactStem {
+    fn new(
+        mix: FrameFile,
+        parts: Vec<Option<Box<dyn FrameSource + Send>>>,
+        exact: ExactSum,
+        chosen: Vec<usize>,
+        bits: u32,
+    ) -> Self {
+        let blocks = vec![Vec::new(); parts.len()];
+        Self { mix, parts, exact, chosen, bits, blocks }
+    }
+}
+
+impl FrameSource for ExactStem {
+    fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
+        let _stage = Stage::Blend.enter();
+        self.mix.read(start, out)?;
+        for (part, block) in self.parts.iter_mut().zip(&mut self.blocks) {
+            block.resize(out.len(), 0.0);
+            if let Some(part) = part {
+                part.read(start, block)?;
+            }
+        }
+        let mut parts = vec![0.0; self.parts.len()];
+        let mut integers = vec![0; parts.len() + 1];
+        for (at, mix) in out.iter_mut().enumerate() {
+            parts.iter_mut().zip(&self.blocks).for_each(|(part, block)| *part = block[at]);
+            self.exact.split(*mix, &parts, &mut integers);
+            *mix = sample(self.chosen.iter().map(|chosen| integers[*chosen]).sum(), self.bits);
         }
         Ok(())
     }

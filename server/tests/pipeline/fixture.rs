@@ -125,6 +125,16 @@ impl Fixture {
 
     /// The same by workers of a provider.
     pub(crate) async fn do_the_rest_on(&self, provider: &str, track: &ActiveTrack) {
+        self.do_the_rest_as(provider, track, separated).await;
+    }
+
+    /// The same with other samples.
+    pub(crate) async fn do_the_rest_as(
+        &self,
+        provider: &str,
+        track: &ActiveTrack,
+        separated: impl Fn(&Job) -> Separated,
+    ) {
         let work = async {
             loop {
                 let job = self.taken_by("rest", provider).await;
@@ -149,7 +159,7 @@ impl Fixture {
 
     /// Checks a stem, which may still be in work.
     pub(crate) async fn check_stem(&self, track: &ActiveTrack, stem: &str, fraction: f32) {
-        let reader = self.pipeline.stem(&track.id, stem).await.unwrap();
+        let reader = self.pipeline.stem(&track.id, stem, None).await.unwrap();
         assert_eq!(reader.frames, SONG as u64);
         let got = within(reader.read(0..SONG as u64)).await.unwrap();
         let same = got.iter().zip(samples()).all(|(got, s)| got.to_bits() == (s * fraction).to_bits());
@@ -208,11 +218,16 @@ fn wav(samples: &[f32]) -> Vec<u8> {
 
 /// What the model makes of a job.
 pub(crate) fn separated(job: &Job) -> Separated {
+    separated_as(job, &FRACTIONS.map(|(_, fraction)| fraction))
+}
+
+/// What a model makes of a job whose stems are these multiples of the mix.
+pub(crate) fn separated_as(job: &Job, fractions: &[f32]) -> Separated {
     let samples = from_le_bytes(&job.body);
     let mut out = Vec::new();
     let cut = job.cut();
     for window in 0..job.windows {
-        for (_, fraction) in FRACTIONS {
+        for fraction in fractions {
             for channel in samples.chunks_exact(job.frames()) {
                 let place = &channel[cut.at(window)..][..job.window][cut.moved(window)..];
                 out.extend(place.iter().map(|s| s * fraction));
@@ -220,7 +235,7 @@ pub(crate) fn separated(job: &Job) -> Separated {
             }
         }
     }
-    let (windows, stems) = (job.windows, FRACTIONS.len() as u32);
+    let (windows, stems) = (job.windows, fractions.len() as u32);
     let body = Bytes::from(to_le_bytes(&out));
     Separated { windows, stems, window: job.window, part: ReplyPart::whole(windows, stems), body }
 }

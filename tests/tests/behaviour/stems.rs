@@ -95,3 +95,43 @@ fn the_command_line_writes_every_stem_and_the_sum() {
         assert!(is_fraction(&got, fraction, &sound), "{stem} is not {fraction} of the song");
     }
 }
+
+/// A loud song of 16 bits that its maker has driven into clipping, and its samples.
+fn a_clipped_song(seconds: f64) -> (Vec<u8>, Vec<i32>) {
+    let mut sound = song(seconds, 44_100);
+    sound.samples.iter_mut().for_each(|s| *s = (*s * 4.0).clamp(-1.0, 32_767.0 / 32_768.0));
+    let wav = sound.wav_16();
+    let samples = hound::WavReader::new(&wav[..]).unwrap().into_samples::<i16>();
+    (wav.clone(), samples.map(|s| i32::from(s.unwrap())).collect())
+}
+
+#[test]
+fn stems_of_a_clipped_song_add_up_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (wav, song) = a_clipped_song(9.0);
+    std::fs::write(dir.path().join("song.wav"), wav).unwrap();
+    for (format, bits, scale) in
+        [("wav", "16", 1), ("flac", "16", 1), ("wav", "24", 256), ("flac", "24", 256)]
+    {
+        let arguments = ["separate", "song.wav", "-o", "out", "-f", format, "--bits", bits, "-q", "--force"];
+        let out = command(&Settings::default()).current_dir(dir.path()).args(arguments).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let [vocals, instrumental] = ["Vocals", "Instrumental"].map(|stem| {
+            // Another program's decoder is the judge.
+            let file = dir.path().join(format!("out/song ({stem}).{format}"));
+            let raw = std::process::Command::new("ffmpeg")
+                .args(["-v", "error", "-i"])
+                .arg(file)
+                .args(["-f", "s32le", "-"])
+                .output()
+                .unwrap();
+            let shift = if bits == "16" { 16 } else { 8 };
+            raw.stdout.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) >> shift).collect::<Vec<i32>>()
+        });
+        assert_eq!(vocals.len(), song.len(), "{format}, {bits} bits");
+        let off =
+            vocals.iter().zip(&instrumental).zip(&song).filter(|((v, i), s)| *v + *i != *s * scale).count();
+        assert_eq!(off, 0, "{format}, {bits} bits: samples that do not add up");
+        assert!(vocals.iter().any(|v| *v != 0), "there is a voice");
+    }
+}

@@ -1,6 +1,7 @@
 //! Tests with a real RabbitMQ: the queue's contract, and servers and workers as processes of their own.
 
 mod chaos;
+mod demonstration;
 mod fairness;
 mod faults;
 mod hosts;
