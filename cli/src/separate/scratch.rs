@@ -24,7 +24,7 @@ pub fn make(output: &Path) -> anyhow::Result<TempDir> {
 fn remove_abandoned(output: &Path) {
     let entries = fs::read_dir(output).into_iter().flatten().flatten();
     let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    for folder in named.map(|entry| entry.path()).filter(|path| is_abandoned(path)) {
+    for folder in named.map(|entry| entry.path()).filter(is_abandoned) {
         let _ = fs::remove_dir_all(folder);
     }
 }
