@@ -58,11 +58,6 @@ impl Downmix {
         Self { weights }
     }
 
-    /// Number of source channels.
-    pub fn channels(&self) -> usize {
-        self.weights.len()
-    }
-
     /// Appends the stereo mix of interleaved frames to `out`.
     pub fn mix(&self, interleaved: &[f32], out: &mut Vec<f32>) {
         match self.weights[..] {

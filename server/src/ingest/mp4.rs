@@ -92,7 +92,9 @@ fn walk(file: &mut File, start: u64, end: u64, depth: u32, movie: &mut Movie) ->
         } else if size == 0 {
             size = end - at;
         }
-        let next = at.checked_add(size).filter(|next| *next >= body)?.min(end);
+        // A box of no possible size: what stands before it still holds.
+        let Some(next) = at.checked_add(size).filter(|next| *next >= body) else { return Some(()) };
+        let next = next.min(end);
         let kind: [u8; 4] = head[4..8].try_into().ok()?;
         visit(file, kind, body, next, depth, movie)?;
         at = next;

@@ -21,6 +21,20 @@ pub struct Head {
 }
 
 impl Head {
+    /// Of one or two channels, where nothing else is said; `None` for more.
+    pub fn plain(channels: usize) -> Option<Self> {
+        let mapping = (0..channels as u8).collect();
+        let coupled = channels.saturating_sub(1);
+        (1..=2).contains(&channels).then_some(Self {
+            channels,
+            pre_skip: 0,
+            gain: 1.0,
+            streams: 1,
+            coupled,
+            mapping,
+        })
+    }
+
     /// Reads the header, magic included; `None` if it is malformed or of an unknown mapping family.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(b"OpusHead")?;

@@ -1,8 +1,11 @@
 //! Takes decoded frames, mixes them to stereo, trims, checks, measures and writes them.
 
-use super::{IngestError, Limits, downmix::Downmix, file::FrameWriter, resample::frames_at};
+use super::downmix::{Downmix, Speaker};
+use super::file::{FrameFile, FrameWriter};
+use super::resample::{FrameSource, Resampled, frames_at};
+use super::{IngestError, Limits};
 use karaoke_core::audio::FRAME_BYTES;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Louder than any scaling mistake of an honest encoder (+96 dB covers integers stored as floats).
 const ABSURD: f32 = 1e6;
@@ -16,6 +19,15 @@ pub struct Span {
     pub length: Option<u64>,
     /// A length that is only good for limits and for noticing truncation.
     pub announced: Option<u64>,
+}
+
+/// A file that is removed when nobody needs it any more.
+struct TemporaryFile(PathBuf);
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl Span {
@@ -38,16 +50,27 @@ pub struct Sink {
     /// Peak of what lies beyond the exact length: padding, unless that length was a lie.
     peak_beyond: f32,
     mixed: Vec<f32>,
+    speakers: Vec<Speaker>,
+    /// Sound at another rate, for as long as that lasts; it is resampled when it ends.
+    run: Option<Run>,
+    run_path: PathBuf,
+}
+
+/// Frames at a rate that is not the file's.
+struct Run {
+    rate: u32,
+    writer: FrameWriter,
+    file: TemporaryFile,
 }
 
 impl Sink {
-    /// Creates `mix`.
+    /// Creates `mix`. Beside it lies, while it is made, what has to be resampled.
     ///
     /// # Errors
     /// `TooLong` or `TooLarge` when the container already says so.
     pub fn create(
         mix: &Path,
-        downmix: Downmix,
+        speakers: &[Speaker],
         rate: u32,
         span: Span,
         limits: Limits,
@@ -57,7 +80,10 @@ impl Sink {
         }
         Ok(Self {
             writer: FrameWriter::create(mix)?,
-            downmix,
+            downmix: Downmix::new(speakers),
+            speakers: speakers.to_vec(),
+            run: None,
+            run_path: mix.with_extension("run"),
             rate,
             limits,
             span,
@@ -66,11 +92,6 @@ impl Sink {
             peak_beyond: 0.0,
             mixed: Vec::new(),
         })
-    }
-
-    /// Number of source channels that `push` expects.
-    pub fn channels(&self) -> usize {
-        self.downmix.channels()
     }
 
     /// Source rate in Hz.
@@ -88,27 +109,68 @@ impl Sink {
         (self.span.length, self.span.announced, self.skip) = (None, None, delay);
     }
 
-    /// Appends interleaved frames of the source's channels.
-    pub fn push(&mut self, interleaved: &[f32]) -> Result<(), IngestError> {
+    /// Appends interleaved frames at `rate` Hz, of channels for these speakers.
+    pub fn push(&mut self, interleaved: &[f32], rate: u32, speakers: &[Speaker]) -> Result<(), IngestError> {
         if interleaved.iter().any(|s| !s.is_finite() || s.abs() > ABSURD) {
             return Err(IngestError::NotFinite);
+        }
+        if self.speakers != speakers {
+            (self.downmix, self.speakers) = (Downmix::new(speakers), speakers.to_vec());
         }
         let mut mixed = std::mem::take(&mut self.mixed);
         mixed.clear();
         self.downmix.mix(interleaved, &mut mixed);
-        let result = self.append(&mixed);
+        let result = self.append_at(&mixed, rate);
         self.mixed = mixed;
         result
     }
 
-    /// Appends `frames` of silence, in place of what could not be decoded.
-    pub fn silence(&mut self, frames: u64) -> Result<(), IngestError> {
+    /// Appends `frames` of silence at `rate` Hz, in place of what could not be decoded.
+    pub fn silence(&mut self, frames: u64, rate: u32) -> Result<(), IngestError> {
         let block = [0.0; 2048];
         let mut left = frames;
         while left > 0 {
             let count = left.min(1024);
-            self.append(&block[..count as usize * 2])?;
+            self.append_at(&block[..count as usize * 2], rate)?;
             left -= count;
+        }
+        Ok(())
+    }
+
+    fn append_at(&mut self, stereo: &[f32], rate: u32) -> Result<(), IngestError> {
+        if self.run.as_ref().is_some_and(|run| run.rate != rate) {
+            self.end_run()?;
+        }
+        if rate == self.rate {
+            return self.append(stereo);
+        }
+        let run = match self.run.take() {
+            Some(run) => run,
+            None => {
+                let file = TemporaryFile(self.run_path.clone());
+                Run { rate, writer: FrameWriter::create(&file.0)?, file }
+            }
+        };
+        let run = self.run.insert(run);
+        let frames = run.writer.frames() + (stereo.len() / 2) as u64;
+        check_limits(self.writer.frames() + frames_at(frames, rate, self.rate), self.rate, &self.limits)?;
+        Ok(run.writer.write(stereo)?)
+    }
+
+    /// Brings what came at another rate to the file's, and appends it.
+    fn end_run(&mut self) -> Result<(), IngestError> {
+        let Some(Run { rate, writer, file }) = self.run.take() else { return Ok(()) };
+        let frames = writer.frames();
+        writer.finish(frames)?;
+        let run = FrameFile::open(&file.0)?;
+        let mut source = Resampled::new(run, rate, self.rate, frames)?;
+        let (length, mut at) = (source.length(), 0);
+        let mut block = vec![0.0; 2 << 14];
+        while at < length {
+            let count = (length - at).min(1 << 14) as usize;
+            source.read(at as i64, &mut block[..count * 2])?;
+            self.append(&block[..count * 2])?;
+            at += count as u64;
         }
         Ok(())
     }
@@ -136,7 +198,8 @@ impl Sink {
     ///
     /// # Errors
     /// `NoSamples`, or `Truncated` when more than a second and 2 % of what was announced is missing.
-    pub fn finish(self, tail: u64) -> Result<(u64, f32), IngestError> {
+    pub fn finish(mut self, tail: u64) -> Result<(u64, f32), IngestError> {
+        self.end_run()?;
         let written = self.frames();
         let announced = self.span.length.or(self.span.announced);
         let missing = announced.unwrap_or(0).saturating_sub(written);

@@ -77,7 +77,7 @@ impl Pipeline {
     }
 
     /// A chunk that a previous run of the server sent out is in flight all the same.
-    fn adopt(&self, track: &ActiveTrack, reply: &Reply) {
+    pub(super) fn adopt(&self, track: &ActiveTrack, reply: &Reply) {
         if self.in_flight.with(&track.id, reply.chunk, |_| ()).is_none()
             && let Some(route) = track.route()
         {

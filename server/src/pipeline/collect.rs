@@ -43,7 +43,7 @@ impl Pipeline {
             self.handle_late_reply(reply);
             return delivery.ack();
         };
-        match self.handle_reply(&track, reply).await {
+        match self.handle_reply(&track, reply, delivery.redelivered).await {
             Ok(()) => delivery.ack(),
             Err(_) if track.is_aborted() => delivery.ack(),
             Err(problem) => {
@@ -64,8 +64,15 @@ impl Pipeline {
         }
     }
 
-    async fn handle_reply(self: &Arc<Self>, track: &Arc<ActiveTrack>, reply: &Reply) -> Result<(), Problem> {
+    async fn handle_reply(
+        self: &Arc<Self>,
+        track: &Arc<ActiveTrack>,
+        reply: &Reply,
+        redelivered: bool,
+    ) -> Result<(), Problem> {
         match &reply.outcome {
+            // From before the connection was lost: since then the job itself has been given to another worker, too.
+            Outcome::Started if redelivered => self.adopt(track, reply),
             Outcome::Started => self.attempt_started(track, reply).await,
             Outcome::Returned(why) => self.attempt_returned(track, reply, why).await,
             Outcome::Corrupt(why) => self.attempt_refused(track, reply, why).await,

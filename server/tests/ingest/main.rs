@@ -10,5 +10,6 @@ mod corpus;
 mod encoders;
 mod ffmpeg;
 mod formats;
+mod found;
 mod lyrics;
 mod tagging;

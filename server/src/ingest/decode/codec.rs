@@ -1,11 +1,15 @@
 //! Turns packets into samples.
 
+use super::mpeg;
 use super::names::{codec_name, container_name};
+use super::params::audio;
 use super::speakers::speakers;
-use super::track::audio;
 use crate::ingest::downmix::Speaker;
 use crate::ingest::{IngestError, opus};
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions, well_known as codec};
+use symphonia::core::audio::Channels;
+use symphonia::core::codecs::audio::{
+    AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as codec,
+};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatId, Track, well_known as format};
 use symphonia::core::packet::Packet;
@@ -13,7 +17,16 @@ use symphonia::core::packet::Packet;
 /// One decoder for all codecs: symphonia's, or ours for Opus.
 pub(super) enum Decoder {
     Symphonia(Box<dyn AudioDecoder>, Vec<f32>),
+    Mpeg(Mpeg),
     Opus(Box<opus::Decoder>, Vec<Speaker>),
+}
+
+/// A decoder for MPEG audio whose form may change from frame to frame, as in files that were joined.
+pub(super) struct Mpeg {
+    decoder: Box<dyn AudioDecoder>,
+    /// Layer, rate and channels that it has begun with.
+    form: Option<(u8, u32, usize)>,
+    samples: Vec<f32>,
 }
 
 /// What a packet decodes to.
@@ -31,9 +44,17 @@ impl Decoder {
         };
         let unsupported = || IngestError::Unsupported { container, codec: codec_name(params) };
         if params.codec == codec::CODEC_ID_OPUS {
-            let head = params.extra_data.as_deref().and_then(opus::Head::parse).ok_or_else(unsupported)?;
+            let stated = params.extra_data.as_deref();
+            let channels = params.channels.as_ref().map_or(2, Channels::count);
+            // CAF has no header of Opus: one or two channels need none.
+            let head = stated.map_or_else(|| opus::Head::plain(channels), opus::Head::parse);
+            let head = head.ok_or_else(unsupported)?;
             let decoder = opus::Decoder::new(&head).ok_or_else(unsupported)?;
             return Ok(Self::Opus(Box::new(decoder), head.speakers()));
+        }
+        if mpeg::is_mpeg(params.codec) {
+            let decoder = mpeg_decoder(params.codec).ok_or_else(unsupported)?;
+            return Ok(Self::Mpeg(Mpeg { decoder, form: None, samples: Vec::new() }));
         }
         // Trimming is done by the sink, which knows better than the packets; only Matroska does not count
         // Vorbis' first packet, which primes the decoder, and leaves it to the decoder to drop.
@@ -51,15 +72,41 @@ impl Decoder {
                 speakers: speakers.clone(),
                 samples,
             })),
-            Self::Symphonia(decoder, samples) => match decoder.decode(packet) {
-                Ok(buffer) => {
-                    buffer.copy_to_vec_interleaved(samples);
-                    let spec = buffer.spec();
-                    Ok(Some(Block { rate: spec.rate(), speakers: speakers(spec.channels()), samples }))
+            Self::Symphonia(decoder, samples) => decoded(decoder.as_mut(), samples, packet),
+            Self::Mpeg(mpeg) => {
+                let form = mpeg::header(&packet.data).map(|h| (h.layer, h.rate, h.channels));
+                if let Some(form) = form
+                    && mpeg.form.is_some_and(|before| before != form)
+                    && let Some(decoder) = mpeg_decoder(mpeg::codec_of(form.0))
+                {
+                    mpeg.decoder = decoder;
                 }
-                Err(Error::LimitError(_)) => Err(IngestError::Corrupt("its packets are absurdly large")),
-                Err(_) => Ok(None),
-            },
+                mpeg.form = form.or(mpeg.form);
+                decoded(mpeg.decoder.as_mut(), &mut mpeg.samples, packet)
+            }
         }
+    }
+}
+
+fn mpeg_decoder(codec: AudioCodecId) -> Option<Box<dyn AudioDecoder>> {
+    let mut params = AudioCodecParameters::new();
+    params.for_codec(codec);
+    let options = AudioDecoderOptions::default().gapless(false);
+    symphonia::default::get_codecs().make_audio_decoder(&params, &options).ok()
+}
+
+fn decoded<'s>(
+    decoder: &mut dyn AudioDecoder,
+    samples: &'s mut Vec<f32>,
+    packet: &Packet,
+) -> Result<Option<Block<'s>>, IngestError> {
+    match decoder.decode(packet) {
+        Ok(buffer) => {
+            buffer.copy_to_vec_interleaved(samples);
+            let spec = buffer.spec();
+            Ok(Some(Block { rate: spec.rate(), speakers: speakers(spec.channels()), samples }))
+        }
+        Err(Error::LimitError(_)) => Err(IngestError::Corrupt("its packets are absurdly large")),
+        Err(_) => Ok(None),
     }
 }

@@ -1,6 +1,6 @@
 //! Reads title, artist, album, lyrics and cover.
 
-use super::container::open;
+use super::container::{open, open_whole};
 use crate::ingest::lyrics;
 use crate::ingest::tags::{Tags, clean, cover};
 use karaoke_core::lyrics::Lyrics;
@@ -23,7 +23,9 @@ pub fn tags(source: &Path, name: &str) -> Tags {
 /// Reads the tags of `source`; what cannot be read is left out.
 fn read_tags(source: &Path, name: &str) -> Tags {
     catch_unwind(AssertUnwindSafe(|| {
-        let Ok(mut reader) = open(source, name) else { return Tags::default() };
+        // As it is, with all tags; where that cannot be opened, what is left once damaged ones are left out.
+        let reader = open_whole(source, name).or_else(|| open(source, name).ok());
+        let Some(mut reader) = reader else { return Tags::default() };
         let mut tags = Tags::default();
         let rate = sample_rate(reader.as_ref());
         let mut metadata = reader.metadata();

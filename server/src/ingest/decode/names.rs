@@ -28,10 +28,25 @@ pub(super) fn codec_name(params: &AudioCodecParameters) -> String {
         codec::CODEC_ID_WMA => "Windows Media audio",
         codec::CODEC_ID_SPEEX => "Speex",
         codec::CODEC_ID_WAVPACK => "WavPack",
-        codec::CODEC_ID_OPUS => "Opus with an unusual channel layout",
+        codec::CODEC_ID_OPUS => return opus_name(params),
         other => return format!("codec {other}"),
     };
     name.into()
+}
+
+/// Opus says in its header what its channels are.
+fn opus_name(params: &AudioCodecParameters) -> String {
+    opus_kind(params.extra_data.as_deref().unwrap_or_default())
+}
+
+/// The same from the header itself.
+pub(super) fn opus_kind(head: &[u8]) -> String {
+    let channels = head.get(9).copied().unwrap_or(0);
+    match head.get(18) {
+        Some(2 | 3) => format!("Opus with {channels} channels of ambisonics"),
+        Some(255) => format!("Opus with {channels} channels whose places are not told"),
+        _ => "Opus with an unusual channel layout".into(),
+    }
 }
 
 /// AAC comes in kinds; the first five bits of its configuration tell which.

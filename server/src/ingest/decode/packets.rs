@@ -2,9 +2,11 @@
 
 use super::codec::{Block, Decoder};
 use super::container::unreadable;
+use super::matroska::Entry;
+use super::mpeg;
+use super::params::{audio, in_frames};
 use super::span::span;
-use super::track::{audio, choose_track, in_frames};
-use crate::ingest::downmix::{Downmix, Speaker};
+use super::track::choose_track;
 use crate::ingest::sink::{Sink, Span};
 use crate::ingest::{IngestError, Limits, opus};
 use karaoke_core::{Frames, SampleRate};
@@ -55,7 +57,14 @@ pub(super) struct TrackDecoder<'a> {
     padding: u64,
     pcm: bool,
     sink: Option<Sink>,
-    speakers: Vec<Speaker>,
+    /// Channels of the first packet.
+    channels: usize,
+    /// A rate that most of the sound has, where that is known beforehand.
+    main_rate: Option<u32>,
+    /// How its packets are packed, if they are.
+    packing: Option<Entry>,
+    /// Frames decoded or made up for, delay and padding among them.
+    played: u64,
     /// Damage at the start, before the rate was known: frames to make up for.
     owed: u64,
     packets: u64,
@@ -75,6 +84,8 @@ impl<'a> TrackDecoder<'a> {
         track: &Track,
         mix: &'a Path,
         limits: Limits,
+        main_rate: Option<u32>,
+        packing: Option<Entry>,
     ) -> Self {
         let container = reader.format_info().format;
         let (span, span_rate) = span(source, reader, track);
@@ -88,7 +99,10 @@ impl<'a> TrackDecoder<'a> {
             pcm: audio(track)
                 .is_some_and(|p| (codec::CODEC_ID_PCM_S32LE..=codec::CODEC_ID_PCM_MULAW).contains(&p.codec)),
             sink: None,
-            speakers: Vec::new(),
+            channels: 0,
+            main_rate,
+            packing,
+            played: 0,
             padding: 0,
             owed: 0,
             packets: 0,
@@ -137,27 +151,23 @@ impl<'a> TrackDecoder<'a> {
         }
     }
 
-    /// A chained Ogg goes on with another stream: as good as a join if its format is the same.
+    /// A chained Ogg goes on with another stream: as good as a join.
     fn next_link(&mut self, reader: &dyn FormatReader, decoder: &mut Decoder) -> Result<(), IngestError> {
-        let track = choose_track(reader)?;
-        let same = match (audio(&self.track), audio(&track)) {
-            (Some(a), Some(b)) => {
-                a.codec == b.codec && a.sample_rate == b.sample_rate && a.channels == b.channels
-            }
-            _ => false,
-        };
-        if !same {
-            return Err(IngestError::Unusual("changes its format in the middle (a chained stream)".into()));
-        }
-        *decoder = Decoder::new(reader.format_info().format, &track)?;
-        // The lengths that were announced are those of the first link.
+        let (track, next) = choose_track(reader, &[])?;
+        self.follow(track);
+        *decoder = next;
+        Ok(())
+    }
+
+    /// Goes on with another track, whose sound follows this one's, whatever its form.
+    pub(super) fn follow(&mut self, track: Track) {
+        // The lengths that were announced are those of the first.
         self.span.length = None;
         self.span.announced = None;
         if let Some(sink) = &mut self.sink {
             sink.unbound(track.delay.map_or(0, u64::from));
         }
         (self.track, self.clock) = (track, None);
-        Ok(())
     }
 
     pub(super) fn play(&mut self, packet: &Packet, decoder: &mut Decoder) -> Result<(), IngestError> {
@@ -165,37 +175,40 @@ impl<'a> TrackDecoder<'a> {
         self.fill_hole(packet)?;
         // Only Ogg's come from the packets themselves; other demuxers deduce them from an estimate.
         self.padding = if self.ogg { packet.trim_end.get() } else { 0 };
+        let unpacked = match self.packing.as_ref().map(|packing| packing.unpack(&packet.data)) {
+            None => None,
+            Some(Some(data)) => {
+                let mut unpacked = packet.clone();
+                unpacked.data = data.into();
+                Some(unpacked)
+            }
+            Some(None) => return self.conceal(packet),
+        };
+        let packet = unpacked.as_ref().unwrap_or(packet);
         let Some(block) = decoder.decode(packet)? else { return self.conceal(packet) };
         if block.samples.is_empty() {
             return Ok(());
         }
+        check(&block)?;
         if self.sink.is_none() {
             self.begin(&block)?;
         }
         let Some(sink) = &mut self.sink else { return Ok(()) };
-        if block.rate != sink.rate() || block.speakers != self.speakers {
-            return Err(IngestError::Unusual("changes its sample rate or channels in the middle".into()));
-        }
-        match sink.push(block.samples) {
+        match sink.push(block.samples, block.rate, &block.speakers) {
             // In a lossy stream this is one damaged packet; in PCM it is what the file holds.
-            Err(IngestError::NotFinite) if !self.pcm => self.conceal(packet),
+            Err(IngestError::NotFinite) if !self.pcm => return self.conceal(packet),
             other => other,
         }?;
+        self.played += (block.samples.len() / block.speakers.len()) as u64;
         self.keep_pace()
     }
 
     fn begin(&mut self, block: &Block<'_>) -> Result<(), IngestError> {
-        if !RATES.contains(&block.rate) {
-            return Err(IngestError::Unusual(format!("has a sample rate of {} Hz", block.rate)));
-        }
-        if block.speakers.is_empty() || block.speakers.len() > MAX_CHANNELS {
-            return Err(IngestError::Unusual(format!("has {} channels", block.speakers.len())));
-        }
-        self.speakers.clone_from(&block.speakers);
-        let downmix = Downmix::new(&block.speakers);
-        let span = self.span.at_rate(self.span_rate, block.rate);
-        let mut sink = Sink::create(self.mix, downmix, block.rate, span, self.limits)?;
-        sink.silence(self.owed)?;
+        let rate = self.main_rate.unwrap_or(block.rate);
+        self.channels = block.speakers.len();
+        let span = self.span.at_rate(self.span_rate, rate);
+        let mut sink = Sink::create(self.mix, &block.speakers, rate, span, self.limits)?;
+        sink.silence(self.owed, block.rate)?;
         self.sink = Some(sink);
         Ok(())
     }
@@ -207,16 +220,23 @@ impl<'a> TrackDecoder<'a> {
             return Err(IngestError::Corrupt("too much of its sound cannot be decoded"));
         }
         let ticks = packet.block_dur().get();
-        let frames = match audio(&self.track) {
-            Some(params) if params.codec == codec::CODEC_ID_OPUS => opus::packet_frames(&packet.data),
-            _ => self.to_frames(ticks).min(1 << 16),
+        let rate = self.sink.as_ref().map(Sink::rate);
+        let (frames, rate) = match audio(&self.track).map(|params| params.codec) {
+            Some(codec::CODEC_ID_OPUS) => (opus::packet_frames(&packet.data), Some(opus::RATE)),
+            // Its own header says how long it is; the demuxer's duration grows once the announced end is passed.
+            Some(codec) if mpeg::is_mpeg(codec) => match mpeg::header(&packet.data) {
+                Some(header) => (header.samples, Some(header.rate)),
+                None => (0, rate),
+            },
+            _ => (self.to_frames(ticks).min(1 << 16), rate),
         };
-        self.silence(frames)
+        self.played += frames;
+        self.silence(frames, rate)
     }
 
-    fn silence(&mut self, frames: u64) -> Result<(), IngestError> {
+    fn silence(&mut self, frames: u64, rate: Option<u32>) -> Result<(), IngestError> {
         match &mut self.sink {
-            Some(sink) => sink.silence(frames),
+            Some(sink) => sink.silence(frames, rate.unwrap_or_else(|| sink.rate())),
             None => {
                 self.owed = (self.owed + frames).min(1 << 20);
                 Ok(())
@@ -239,7 +259,7 @@ impl<'a> TrackDecoder<'a> {
         {
             return Ok(());
         }
-        self.silence(frames)
+        self.silence(frames, None)
     }
 
     /// Ticks of the track's clock as frames of its sound.
@@ -260,7 +280,21 @@ impl<'a> TrackDecoder<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Decoded, IngestError> {
+    /// The packets that were played so far.
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// The frames that were decoded so far, delay and padding among them.
+    pub(super) fn played(&self) -> u64 {
+        self.played
+    }
+
+    /// Closes the file.
+    ///
+    /// `announced_bytes`: of an MPEG stream, the bytes that its encoder's tag announces, and those that are there.
+    pub(super) fn finish(self, announced_bytes: Option<(u64, u64)>) -> Result<Decoded, IngestError> {
+        let padding = self.tagged_padding(announced_bytes)?;
         let Some(sink) = self.sink else {
             return Err(match (self.packets, self.ended_early) {
                 (0, false) => IngestError::NoSamples,
@@ -271,8 +305,40 @@ impl<'a> TrackDecoder<'a> {
         if self.damaged * 5 > self.packets {
             return Err(IngestError::Corrupt("too much of its sound cannot be decoded"));
         }
-        let (sample_rate, channels) = (sink.rate(), sink.channels() as u32);
-        let (frames, peak) = sink.finish(self.padding)?;
+        let (sample_rate, channels) = (sink.rate(), self.channels as u32);
+        let (frames, peak) = sink.finish(padding)?;
         Ok(Decoded { sample_rate: sample_rate.into(), channels, frames: frames.into(), peak })
     }
+
+    /// The padding at the end. That of an MPEG stream stands in its encoder's tag, and holds if the tag counts the
+    /// frames that are there; of a file that was cut or joined since, what is there counts.
+    fn tagged_padding(&self, announced_bytes: Option<(u64, u64)>) -> Result<u64, IngestError> {
+        let is_mpeg = audio(&self.track).is_some_and(|params| mpeg::is_mpeg(params.codec));
+        let (Some(length), true) = (self.track.num_frames, is_mpeg) else { return Ok(self.padding) };
+        let (delay, padding) = (self.track.delay.unwrap_or(0), self.track.padding.unwrap_or(0));
+        let announced = length + u64::from(delay) + u64::from(padding);
+        if announced == self.played {
+            return Ok(u64::from(padding));
+        }
+        // Only where bytes are missing as well is it cut off.
+        let is_short = announced_bytes.is_some_and(|(announced, there)| there < announced - announced / 50);
+        let rate = self.sink.as_ref().map_or(1, |sink| u64::from(sink.rate()));
+        let missing = announced.saturating_sub(self.played);
+        if is_short && missing > rate && missing > announced / 50 {
+            let (announced, found) = (announced / rate, self.played / rate);
+            return Err(IngestError::Truncated { announced, found });
+        }
+        Ok(0)
+    }
+}
+
+/// Refuses forms of sound that are a mistake in a header.
+fn check(block: &Block<'_>) -> Result<(), IngestError> {
+    if !RATES.contains(&block.rate) {
+        return Err(IngestError::Unusual(format!("has a sample rate of {} Hz", block.rate)));
+    }
+    if block.speakers.is_empty() || block.speakers.len() > MAX_CHANNELS {
+        return Err(IngestError::Unusual(format!("has {} channels", block.speakers.len())));
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which of the decoded frames are the sound: encoder delay, padding and edit lists, as each container tells them.
 
-use super::track::{audio, in_frames};
+use super::params::{audio, in_frames};
 use crate::ingest::sink::Span;
 use crate::ingest::{mp4, opus};
 use std::path::Path;
@@ -25,9 +25,8 @@ pub(super) fn span(source: &Path, reader: &dyn FormatReader, track: &Track) -> (
             },
         },
         format::FORMAT_ID_MP3 | format::FORMAT_ID_MP2 | format::FORMAT_ID_MP1 => {
-            // Without a tag, the demuxer's length is an estimate, of no use here.
-            let tagged = track.delay.is_some() || track.padding.is_some();
-            Span { skip: delay, length: track.num_frames.filter(|_| tagged), announced: None }
+            // Without a tag, the demuxer's length is an estimate; with one, what it counts need not be what is there.
+            Span { skip: delay, length: None, announced: None }
         }
         format::FORMAT_ID_OGG => {
             // The last granule position counts the delay of Opus, and not that of Vorbis.
