@@ -1,6 +1,7 @@
 //! `karaoke separate`: the same pipeline, without a server, from files to files.
 
 mod input;
+mod lyrics;
 mod names;
 mod outputs;
 mod scratch;
@@ -18,7 +19,7 @@ use karaoke_core::{Manifest, TrackId, TrackState};
 use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::encode::Format;
 use karaoke_server::pipeline::{Pipeline, Submission};
-use outputs::Target;
+use outputs::{Files, Target};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,10 +124,10 @@ fn format(file: FileFormat, bits: Bits) -> anyhow::Result<Format> {
     })
 }
 
-/// A song and the files that its stems are written to, in the stems' order.
+/// A song and the files that its stems are written to.
 struct Song {
     input: Input,
-    files: Vec<PathBuf>,
+    files: Files,
 }
 
 struct Work {
@@ -195,8 +196,9 @@ impl Work {
         let outcome = self.separate(pipeline, &song, &bar).await;
         bar.finish_and_clear();
         match outcome {
-            Ok(()) => {
-                bars.suspend(|| song.files.iter().try_for_each(|path| print_line(path.display())))?;
+            Ok(lyrics) => {
+                let written = song.files.stems.iter().chain(&lyrics);
+                bars.suspend(|| written.clone().try_for_each(|path| print_line(path.display())))?;
                 Ok(false)
             }
             Err(error) => {
@@ -212,15 +214,29 @@ impl Work {
         pipeline: &Arc<Pipeline>,
         song: &Song,
         bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<PathBuf>> {
         let track = self.submit(pipeline, &song.input).await?;
         let written = tokio::select! {
-            written = self.write_all(pipeline, &track, &song.files) => written,
+            written = self.write_all(pipeline, &track, &song.files.stems) => written,
             never = follow(&track, bar) => never,
         };
         // The stems are encoded from the layers while they fill; what the pipeline would keep is not needed.
         pipeline.delete(&track.id).await?;
-        written
+        written?;
+        tokio::task::block_in_place(|| self.write_lyrics(song))
+    }
+
+    /// Writes the lyrics that lie beside the song, if any do; says where.
+    fn write_lyrics(&self, song: &Song) -> anyhow::Result<Option<PathBuf>> {
+        let Some(lyrics) = song.input.file.as_deref().and_then(lyrics::beside) else { return Ok(None) };
+        let file = &song.files.lyrics;
+        if file.exists() && !self.arguments.force {
+            return Ok(None);
+        }
+        let part = self.scratch.join(format!("{:x}.lrc", rand::random::<u64>()));
+        std::fs::write(&part, lyrics).context("cannot write the lyrics")?;
+        self.target().place(TempPath::try_from_path(part)?, file)?;
+        Ok(Some(file.clone()))
     }
 
     async fn submit(&self, pipeline: &Arc<Pipeline>, input: &Input) -> anyhow::Result<Arc<ActiveTrack>> {

@@ -3,7 +3,7 @@
 use super::input::Input;
 use super::names::titles;
 use anyhow::{Context, ensure};
-use karaoke_server::pipeline::{download_name, longest_song};
+use karaoke_server::pipeline::{download_name, longest_song, lyrics_name};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,16 @@ pub struct Target<'a> {
     pub force: bool,
 }
 
-/// The files of a song's stems, in the stems' order; or why it cannot be separated.
-pub type Files = anyhow::Result<Vec<PathBuf>>;
+/// The files of a song's stems, in the stems' order, and that of its lyrics, should it have any.
+#[derive(Debug)]
+pub struct Files {
+    pub stems: Vec<PathBuf>,
+    pub lyrics: PathBuf,
+}
 
 impl Target<'_> {
-    /// The files of each song.
-    pub fn files(&self, songs: &[Input]) -> Vec<Files> {
+    /// The files of each song; or why it cannot be separated.
+    pub fn files(&self, songs: &[Input]) -> Vec<anyhow::Result<Files>> {
         let named_after: Vec<PathBuf> = songs.iter().map(Input::named_after).collect();
         let paths: Vec<&Path> = named_after.iter().map(PathBuf::as_path).collect();
         let longest = self.stems.iter().map(|stem| longest_song(stem, self.extension)).min().unwrap_or(0);
@@ -35,7 +39,7 @@ impl Target<'_> {
         titles.iter().map(|title| self.files_of(title, songs)).collect()
     }
 
-    fn files_of(&self, title: &str, songs: &[Input]) -> Files {
+    fn files_of(&self, title: &str, songs: &[Input]) -> anyhow::Result<Files> {
         let named = self.stems.iter().map(|stem| download_name(title, stem, self.extension));
         let files: Vec<PathBuf> = named.map(|name| self.output.join(name)).collect();
         for file in &files {
@@ -48,7 +52,7 @@ impl Target<'_> {
             ensure!(self.force, "{what}; --force replaces it, -o chooses another folder");
             ensure!(!there.is_dir(), "{what}, and is a folder");
         }
-        Ok(files)
+        Ok(Files { stems: files, lyrics: self.output.join(lyrics_name(title)) })
     }
 
     /// Gives a finished file its name; without `force` only if nothing has that name meanwhile.

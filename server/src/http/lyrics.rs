@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use karaoke_core::lyrics::{Lyrics, lrc, text};
+use karaoke_core::lyrics::{Lyrics, any, lrc, text};
 use serde::{Deserialize, Serialize};
 
 /// Largest text taken, in bytes: the longest lyrics there are, with a stamp on every word, are far below.
@@ -66,7 +66,7 @@ pub(super) async fn replace(State(app): State<App>, owned: Owned, body: Body) ->
     };
     let bytes = to_bytes(body, MAX_BYTES).await.map_err(too_large)?;
     let no_text = || Problem::new(422, "No lyrics", "This is no text; send an LRC file or plain text.");
-    let parsed = lrc::parse(&text::of_file(&bytes).ok_or_else(no_text)?);
+    let parsed = any::parse(&text::of_file(&bytes).ok_or_else(no_text)?);
     if parsed.lyrics.is_empty() {
         return Err(Problem::new(422, "No lyrics", "There is no line to sing in this text."));
     }

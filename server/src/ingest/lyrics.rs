@@ -1,7 +1,7 @@
 //! The best lyrics that a file's tags hold: in time before plain, whoever wrote them into whatever tag.
 
 use super::tags::text;
-use karaoke_core::lyrics::{Lyrics, lrc, sylt};
+use karaoke_core::lyrics::{Lyrics, any, sylt};
 
 /// Tags (in lower case, without their namespace) that programs write lyrics into, beside the standard ones. ffmpeg
 /// writes those of an MP3 into a text frame called like the frame that it should have written.
@@ -26,7 +26,7 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// Lyrics in a text tag, LRC or plain.
 pub(super) fn of_text(raw: &str) -> Option<Lyrics> {
-    let lyrics = lrc::parse(&text(raw)?).lyrics;
+    let lyrics = any::parse(&text(raw)?).lyrics;
     (!lyrics.is_empty()).then_some(lyrics)
 }
 

@@ -88,9 +88,16 @@ const LONGEST_NAME: usize = 255;
 /// `<song> (<Stem>).<extension>`, safe as a file name: a song's name that is too long for one is shortened.
 pub fn download_name(song: &str, stem: &str, extension: &str) -> String {
     let end = name_end(stem, extension);
-    let safe = |c: char| if c.is_control() || "/\\:".contains(c) { '_' } else { c };
-    let song: String = song.chars().map(safe).collect();
-    format!("{}{end}", shortened(&song, LONGEST_NAME.saturating_sub(end.len())))
+    format!("{}{end}", shortened(&safe(song), LONGEST_NAME.saturating_sub(end.len())))
+}
+
+/// `<song>.lrc`, safe as a file name.
+pub fn lyrics_name(song: &str) -> String {
+    format!("{}.lrc", shortened(&safe(song), LONGEST_NAME - 4))
+}
+
+fn safe(song: &str) -> String {
+    song.chars().map(|c| if c.is_control() || "/\\:".contains(c) { '_' } else { c }).collect()
 }
 
 /// Bytes that a song's name may have in [`download_name`] without being shortened.

@@ -17,7 +17,7 @@ mod uploads;
 mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
-pub use export::{download_name, longest_song, shortened};
+pub use export::{download_name, longest_song, lyrics_name, shortened};
 pub use stem_reader::StemReader;
 
 use crate::active_track::ActiveTrack;

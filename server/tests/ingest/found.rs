@@ -197,7 +197,9 @@ fn stripped(mp3: &[u8]) -> Vec<u8> {
         let block = [&[0x81][..], &milliseconds.to_be_bytes(), &[0x80], &mp3[start + 2..end]].concat();
         cluster.extend(element(&[0xA3], &block));
     }
-    let info = element(&[0x15, 0x49, 0xA9, 0x66], &element(&[0x2A, 0xD7, 0xB1], &1_000_000u32.to_be_bytes()));
+    let scale = element(&[0x2A, 0xD7, 0xB1], &1_000_000u32.to_be_bytes());
+    let programs = [element(&[0x4D, 0x80], b"test"), element(&[0x57, 0x41], b"test")].concat();
+    let info = element(&[0x15, 0x49, 0xA9, 0x66], &[scale, programs].concat());
     let segment = [info, tracks, element(&[0x1F, 0x43, 0xB6, 0x75], &cluster)].concat();
     let head =
         [element(&[0x42, 0x82], b"matroska"), element(&[0x42, 0x87], &[4]), element(&[0x42, 0x85], &[2])];

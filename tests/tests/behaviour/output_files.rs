@@ -127,6 +127,28 @@ fn a_song_given_twice_is_separated_once() {
 }
 
 #[test]
+fn lyrics_beside_a_song_come_with_its_stems() {
+    let dir = folder(&["A/audio.wav", "B/audio.wav", "C/song.wav"]);
+    let ultrastar =
+        "#TITLE:T\n#ARTIST:A\n#MP3:audio.wav\n#BPM:300,00\n#GAP:0\n: 0 4 60 Hel\n: 4 4 60 lo\nE\n";
+    std::fs::write(dir.path().join("A/notes.txt"), ultrastar).unwrap();
+    std::fs::write(dir.path().join("B/readme.txt"), "Nothing to sing").unwrap();
+    std::fs::write(dir.path().join("C/song.srt"), "1\n00:00:00,100 --> 00:00:00,400\nSing\n").unwrap();
+    let songs = ["A/audio.wav", "B/audio.wav", "C/song.wav", "-o", "out"];
+    let out = separate(dir.path(), &[&songs[..], &IDENTITY].concat());
+    assert!(out.status.success(), "{}", text(&out));
+    let written = contents(&dir.path().join("out"));
+    let lrc: Vec<_> = written.iter().filter(|(name, _)| name.ends_with(".lrc")).collect();
+    assert_eq!(
+        lrc.iter().map(|(name, bytes)| (name.as_str(), String::from_utf8_lossy(bytes))).collect::<Vec<_>>(),
+        [
+            ("A - audio.lrc", "[00:00.00]<00:00.00>Hel<00:00.20>lo\n[00:00.40]\n".into()),
+            ("song.lrc", "[00:00.10]Sing\n[00:00.40]\n".into())
+        ]
+    );
+}
+
+#[test]
 fn the_longest_names_are_shortened_between_characters() {
     let long = [
         format!("{}.wav", "x".repeat(240)),

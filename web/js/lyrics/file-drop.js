@@ -1,8 +1,8 @@
 // Lyrics files that are dropped on a song's card. All other dropped files are handled by the page.
 
-const LYRICS = /\.(lrc|txt)$/i;
+const LYRICS = /\.(lrc|txt|srt|vtt)$/i;
 // During a drag only the type of a file is known, not its name; audio files have a type of their own.
-const POSSIBLE_TYPES = /^$|^text\/|lrc$|^application\/octet-stream$/;
+const POSSIBLE_TYPES = /^$|^text\/|lrc$|subrip$|^application\/octet-stream$/;
 
 const root = document.documentElement;
 let isWatching = false;

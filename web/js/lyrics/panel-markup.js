@@ -21,7 +21,7 @@ const PANEL = `
       <button type="button" class="quiet" data-part="choose" data-text="lyrics.choose"></button>
       <button type="button" class="quiet" data-part="edit" data-text="lyrics.edit"></button>
       <button type="button" class="quiet" data-part="remove" hidden></button>
-      <input type="file" data-part="file" accept=".lrc,.txt,text/plain" hidden>
+      <input type="file" data-part="file" accept=".lrc,.txt,.srt,.vtt,text/plain" hidden>
     </div>
   </div>
 </div>`;

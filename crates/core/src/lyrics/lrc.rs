@@ -112,7 +112,16 @@ impl Reader {
             }
             rest = behind.trim_start();
         }
-        let (text, words, end) = self.settled(rest, stamps.first().copied());
+        if is_heading(rest) {
+            // It says what follows, and is not sung; what is sung before it is over.
+            (rest, tagged) = ("", tagged || !self.lines.is_empty() || !stamps.is_empty());
+        }
+        let background = rest.strip_prefix("[bg:").and_then(|inside| inside.trim_end().strip_suffix(']'));
+        let sung = background.unwrap_or_else(|| without_voice(rest)).trim();
+        let (mut text, mut words, end) = self.settled(sung, stamps.first().copied());
+        if background.is_some() && !text.is_empty() {
+            in_parentheses(&mut text, &mut words);
+        }
         if stamps.is_empty() {
             stamps.extend(words.first().map(|w| w.start_ms).or(end));
         }
@@ -176,11 +185,14 @@ impl Reader {
         let (mut since, mut from, mut at) = (None, 0, 0);
         while let Some(found) = line[at..].find(['<', '[']).map(|i| i + at) {
             match self.stamp_at(&line[found..]) {
-                Some((ms, length)) => {
+                // Without a fraction, `[10:30]` within a line is a time that is sung of.
+                Some((ms, length))
+                    if line[found..].starts_with('<') || line[found..found + length].contains(['.', ',']) =>
+                {
                     cuts.push((since, &line[from..found]));
                     (since, from, at) = (Some(ms), found + length, found + length);
                 }
-                None => at = found + 1,
+                _ => at = found + 1,
             }
         }
         if since.is_none() {
@@ -201,6 +213,7 @@ impl Reader {
                 Some((_, behind)) => behind.trim().to_owned(),
                 None => self.pieces(&text, None).0,
             };
+            let left = without_marks(&left).to_owned();
             if left == text {
                 return (text, words, end);
             }
@@ -235,6 +248,45 @@ impl Reader {
             line.words.iter_mut().for_each(|w| w.start_ms = moved(w.start_ms));
         }
         Parsed { lyrics: Lyrics::timed(self.lines), unread: self.unread }
+    }
+}
+
+/// Whether a line is a heading, `[Chorus]` or `[Verse 2: Anna]`: a few words in brackets, and nothing else.
+fn is_heading(line: &str) -> bool {
+    let inside = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|inside| {
+        let is_mark = inside.starts_with("bg:") || inside.contains(['[', ']']);
+        !is_mark && inside.chars().count() <= 40 && inside.starts_with(char::is_alphabetic)
+    })
+}
+
+/// A line's text without what is not sung, where stamps stood before it.
+fn without_marks(text: &str) -> &str {
+    let inside = text.strip_prefix("[bg:").and_then(|inside| inside.strip_suffix(']'));
+    match inside {
+        Some(inside) => inside.trim(),
+        None if is_heading(text) => "",
+        None => without_voice(text).trim(),
+    }
+}
+
+/// A line without the mark of who sings it (`v1:`, `v2:`), as some programs write it.
+fn without_voice(line: &str) -> &str {
+    let rest = line.strip_prefix('v').and_then(|rest| rest.split_once(':'));
+    match rest {
+        Some((number, sung)) if number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit()) => sung,
+        _ => line,
+    }
+}
+
+/// What is sung in the background stands in parentheses.
+fn in_parentheses(text: &mut String, words: &mut [Word]) {
+    *text = format!("({text})");
+    if let Some(first) = words.first_mut() {
+        first.text.insert(0, '(');
+    }
+    if let Some(last) = words.last_mut() {
+        last.text.push(')');
     }
 }
 

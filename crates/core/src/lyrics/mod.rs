@@ -1,9 +1,12 @@
-//! Lyrics: their lines in time, as they are read from LRC ([`lrc`]) and from ID3v2 frames ([`sylt`]).
+//! Lyrics: their lines in time, as they are read from texts of any format ([`any`]) and from ID3v2 frames ([`sylt`]).
 
+pub mod any;
 pub mod lrc;
 pub mod stamp;
+pub mod subtitles;
 pub mod sylt;
 pub mod text;
+pub mod ultrastar;
 
 #[cfg(test)]
 mod tests;

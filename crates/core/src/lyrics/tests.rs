@@ -84,7 +84,7 @@ fn what_is_wrong_is_told_and_its_text_is_kept() {
 fn plain_text_keeps_its_stanzas() {
     let parsed = parse("\n\n[Chorus: all]\nLa la\n\n\n\nLa <3\n\n");
     let texts: Vec<_> = parsed.lyrics.lines.iter().map(|line| line.text.as_str()).collect();
-    assert_eq!((parsed.lyrics.synced, texts), (false, vec!["[Chorus: all]", "La la", "", "La <3"]));
+    assert_eq!((parsed.lyrics.synced, texts), (false, vec!["La la", "", "La <3"]));
     assert!(parse(" \n[ti:x]\n").lyrics.is_empty() && parse("[00:01.00]\n").lyrics.is_empty());
 }
 
@@ -205,4 +205,110 @@ proptest! {
             prop_assert!(lyrics.synced && lyrics.lines.is_sorted_by_key(|line| line.start_ms));
         }
     }
+}
+
+#[test]
+fn texts_of_the_world_are_read_in_their_encodings() {
+    use encoding_rs::*;
+    let chinese = "[00:01.00]月亮代表我的心\n[00:05.00]你问我爱你有多深，我爱你有几分\n[00:09.00]轻轻的一个吻，已经打动我的心";
+    let traditional = "[00:01.00]月亮代表我的心\n[00:05.00]你問我愛你有多深，我愛你有幾分\n[00:09.00]輕輕的一個吻，已經打動我的心";
+    let japanese =
+        "[00:01.00]さくら さくら\n[00:05.00]やよいの空は 見わたす限り\n[00:09.00]かすみか雲か 匂いぞ出ずる";
+    let korean = "[00:01.00]아리랑 아리랑 아라리요\n[00:05.00]아리랑 고개로 넘어간다\n[00:09.00]나를 버리고 가시는 님은";
+    let russian = "[00:01.00]Расцветали яблони и груши\n[00:05.00]Поплыли туманы над рекой\n[00:09.00]Выходила на берег Катюша";
+    let polish = "[00:01.00]Jeszcze Polska nie zginęła, kiedy my żyjemy\n[00:05.00]Co nam obca przemoc wzięła, szablą odbierzemy";
+    let french = "[00:01.00]Où sont passées les fées d'été ?\n[00:05.00]Ça va, c'est déjà ça, mon cœur";
+    for (encoding, text) in [
+        (GB18030, chinese),
+        (GBK, chinese),
+        (BIG5, traditional),
+        (SHIFT_JIS, japanese),
+        (EUC_JP, japanese),
+        (EUC_KR, korean),
+        (WINDOWS_1251, russian),
+        (WINDOWS_1250, polish),
+        (WINDOWS_1252, french),
+        (UTF_8, chinese),
+    ] {
+        let (bytes, _, unmappable) = encoding.encode(text);
+        assert!(!unmappable, "{}", encoding.name());
+        assert_eq!(text::of_file(&bytes).as_deref(), Some(text), "{}", encoding.name());
+    }
+    for text in [chinese, russian, french, "plain words\nonly"] {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        assert_eq!(text::of_file(&little).as_deref(), Some(text));
+        assert_eq!(text::of_file(&big).as_deref(), Some(text));
+    }
+    let mut damaged = chinese.as_bytes().to_vec();
+    damaged[13] = 0xFF;
+    let read = text::of_file(&damaged).unwrap();
+    assert!(
+        read.contains("代表我的心\n[00:05.00]你问我爱你有多深"),
+        "one bad byte costs one character: {read}"
+    );
+}
+
+#[test]
+fn what_is_not_sung_is_not_shown_as_a_line() {
+    let parsed =
+        parse("[00:01.00]One\n[00:05.00][Chorus]\n[00:06.00]v1: Two\n[Verse 2: Anna]\n[00:08.00]v2:Three");
+    assert_eq!(
+        summary(&parsed.lyrics),
+        [(Some(1_000), Some(5_000), "One"), (Some(6_000), None, "Two"), (Some(8_000), None, "Three")]
+    );
+    let plain = parse("[Intro]\nOne\n[Chorus]\nTwo\n").lyrics;
+    assert_eq!(plain.lines.iter().map(|l| l.text.as_str()).collect::<Vec<_>>(), ["One", "", "Two"]);
+    let background = parse("[00:01.00]Main\n[bg:<00:02.00>ooh <00:03.00>aah]").lyrics;
+    assert_eq!(summary(&background)[1].2, "(ooh aah)");
+    assert_eq!(words(&background.lines[1]), [(2_000, "(ooh "), (3_000, "aah)")]);
+    let time = parse("[00:01.00]Meet me at [10:30]\n[00:04.00]Be [00:04.50]fast").lyrics;
+    assert_eq!(summary(&time)[0].2, "Meet me at [10:30]");
+    assert_eq!(words(&time.lines[1]), [(4_000, "Be "), (4_500, "fast")]);
+}
+
+#[test]
+fn subtitles_are_lyrics() {
+    use super::any;
+    let srt = "1\r\n00:00:01,000 --> 00:00:02,500\r\n<i>First</i> line\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\n{\\an8}Second\r\nand its other half\r\n";
+    assert_eq!(
+        summary(&any::parse(srt).lyrics),
+        [
+            (Some(1_000), Some(2_500), "First line"),
+            (Some(3_000), Some(4_000), "Second"),
+            (Some(3_000), Some(4_000), "and its other half")
+        ]
+    );
+    let vtt = "WEBVTT - a song\n\nNOTE nothing\n\n00:01.000 --> 00:02.500 align:start\n<v Anna>First</v>\n\ncue 2\n01:00:03.000 --> 01:00:04.000\nLast";
+    assert_eq!(
+        summary(&any::parse(vtt).lyrics),
+        [(Some(1_000), Some(2_500), "First"), (Some(3_603_000), Some(3_604_000), "Last")]
+    );
+    assert!(any::parse("a --> b\nno times").lyrics.lines.iter().all(|line| line.start_ms.is_none()));
+}
+
+#[test]
+fn ultrastar_files_are_word_timed_lyrics() {
+    use super::any;
+    // 300 beats a minute, quarters of them: 50 ms each.
+    let file = "\u{FEFF}#TITLE:Song\r\n#ARTIST:Band\r\n#BPM:300,00\r\n#GAP:1000\r\n: 0 4 60 Hel\r\n: 4 4 60 lo\r\n* 10 5 62  wide\r\n: 15 5 62 ~\r\n- 30\r\nF 40 2 0 And\r\nR 42 8 0  you\r\nE\r\n";
+    let parsed = any::parse(file);
+    assert!(parsed.unread.is_empty() && parsed.lyrics.synced, "{parsed:?}");
+    assert_eq!(
+        summary(&parsed.lyrics),
+        [(Some(1_000), Some(2_000), "Hello wide"), (Some(3_000), Some(3_500), "And you")]
+    );
+    assert_eq!(words(&parsed.lyrics.lines[0]), [(1_000, "Hel"), (1_200, "lo "), (1_500, "wide")]);
+    let duet = "#BPM:300\n#GAP:0\nP1\n: 0 4 60 One\n- 5\n: 40 4 60 Three\nP2\n: 20 4 60 Two\n- 25\n: 40 4 60 Four\nE\n";
+    assert_eq!(
+        summary(&any::parse(duet).lyrics)
+            .iter()
+            .map(|(start, _, text)| (start.unwrap(), *text))
+            .collect::<Vec<_>>(),
+        [(0, "One"), (1_000, "Two"), (2_000, "Three"), (2_000, "Four")]
+    );
+    let relative = "#BPM:300\n#GAP:0\n#RELATIVE:YES\n: 0 4 60 One\n- 10 20\n: 0 4 60 Two\nE";
+    assert_eq!(summary(&any::parse(relative).lyrics)[1], (Some(1_000), Some(1_200), "Two"));
+    assert!(!any::parse("#BPM is a word\n: and a colon").lyrics.synced);
 }

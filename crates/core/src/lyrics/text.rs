@@ -1,8 +1,5 @@
 //! Bytes that claim to be text: what they say, and what of that may be shown.
 
-/// The bytes 0x80 to 0x9F in Windows-1252; the rest of it is Latin-1.
-const WINDOWS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
-
 /// How the text in a frame or a file is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -16,36 +13,55 @@ pub enum Coding {
     Utf8,
 }
 
-/// The text of a file, whatever editor wrote it; `None` when it is no text.
+/// The text of a file, whatever editor wrote it, in whatever part of the world; `None` when it is no text.
 pub fn of_file(bytes: &[u8]) -> Option<String> {
-    let (coding, bytes) = match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => (Coding::Utf8, rest),
-        [0xFF, 0xFE, rest @ ..] => (Coding::Utf16Le, rest),
-        [0xFE, 0xFF, rest @ ..] => (Coding::Utf16Be, rest),
-        _ if std::str::from_utf8(bytes).is_ok() => (Coding::Utf8, bytes),
-        _ => (Coding::Latin, bytes),
+    let text = match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => decode(rest, Coding::Utf8),
+        [0xFF, 0xFE, rest @ ..] => decode(rest, Coding::Utf16Le),
+        [0xFE, 0xFF, rest @ ..] => decode(rest, Coding::Utf16Be),
+        _ if bytes.contains(&0) => decode(bytes, wide(bytes)?),
+        _ if is_utf8(bytes) => decode(bytes, Coding::Utf8),
+        _ => guessed(bytes),
     };
-    let text = decode(bytes, coding);
     (!text.contains('\0')).then_some(text)
+}
+
+/// Without a byte order mark: the zeros are in the high bytes of what is ASCII, line breaks at least.
+fn wide(bytes: &[u8]) -> Option<Coding> {
+    let zeros = |parity: usize| bytes.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
+    match (zeros(0), zeros(1)) {
+        (even, odd) if !bytes.len().is_multiple_of(2) || even == odd => None,
+        (even, odd) => Some(if odd > even { Coding::Utf16Le } else { Coding::Utf16Be }),
+    }
+}
+
+/// Whether it is UTF-8, of which a few bytes may be damaged: most of what is not ASCII makes sense in it.
+fn is_utf8(bytes: &[u8]) -> bool {
+    let (mut good, mut bad) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        bad += usize::from(!chunk.invalid().is_empty());
+    }
+    bad == 0 || good >= 4 * bad
+}
+
+/// The text in the legacy encoding that it most likely has, by what browsers detect (`chardetng`).
+fn guessed(bytes: &[u8]) -> String {
+    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+    detector.feed(bytes, true);
+    let encoding = detector.guess(None, chardetng::Utf8Detection::Deny);
+    encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
 /// The text in a coding; what makes no sense becomes U+FFFD.
 pub fn decode(bytes: &[u8], coding: Coding) -> String {
-    let units = |unit: fn([u8; 2]) -> u16| -> String {
-        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    let encoding = match coding {
+        Coding::Utf8 => encoding_rs::UTF_8,
+        Coding::Utf16Le => encoding_rs::UTF_16LE,
+        Coding::Utf16Be => encoding_rs::UTF_16BE,
+        Coding::Latin => encoding_rs::WINDOWS_1252,
     };
-    match coding {
-        Coding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-        Coding::Utf16Le => units(u16::from_le_bytes),
-        Coding::Utf16Be => units(u16::from_be_bytes),
-        Coding::Latin => bytes.iter().map(|byte| windows(*byte)).collect(),
-    }
-}
-
-fn windows(byte: u8) -> char {
-    let high = (0x80..0xA0).contains(&byte).then(|| WINDOWS.chars().nth(usize::from(byte) - 0x80)).flatten();
-    high.unwrap_or(char::from(byte))
+    encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
 /// One line as it may be shown: without control characters and without marks that turn the text around; spaces

@@ -36,4 +36,16 @@ impl<'f> Bytes<'f> {
         let count = count.min(self.len.saturating_sub(at));
         self.at(at, count as usize).unwrap_or_default()
     }
+
+    /// A variable-size integer as Matroska has them, and its length; a size is without its marker, an identifier
+    /// with it.
+    pub(super) fn vint(&mut self, at: u64, is_size: bool) -> Option<(u64, u64)> {
+        let length = u64::from(self.at(at, 1)?[0].leading_zeros()) + 1;
+        if length > 8 {
+            return None;
+        }
+        let raw = self.at(at, length as usize)?;
+        let value = raw.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        Some((if is_size { value & !(1 << (7 * length)) } else { value }, length))
+    }
 }

@@ -88,8 +88,8 @@ fn walk(bytes: &mut Bytes<'_>, start: u64, end: u64, budget: &mut u32, found: &m
     let mut at = start;
     while at < end {
         *budget = budget.checked_sub(1)?;
-        let (id, id_length) = number(bytes, at, false)?;
-        let (size, size_length) = number(bytes, at + id_length, true)?;
+        let (id, id_length) = bytes.vint(at, false)?;
+        let (size, size_length) = bytes.vint(at + id_length, true)?;
         let body = at + id_length + size_length;
         // All ones: to the end of what it lies in.
         let unknown = size == (1 << (7 * size_length)) - 1;
@@ -128,16 +128,4 @@ fn walk(bytes: &mut Bytes<'_>, start: u64, end: u64, budget: &mut u32, found: &m
         at = next;
     }
     Some(())
-}
-
-/// A variable-size integer at `at`, and its length; a size is without its marker, an identifier with it.
-fn number(bytes: &mut Bytes<'_>, at: u64, is_size: bool) -> Option<(u64, u64)> {
-    let first = bytes.at(at, 1)?[0];
-    let length = u64::from(first.leading_zeros()) + 1;
-    if length > 8 {
-        return None;
-    }
-    let raw = bytes.at(at, length as usize)?;
-    let value = raw.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-    Some((if is_size { value & !(1 << (7 * length)) } else { value }, length))
 }

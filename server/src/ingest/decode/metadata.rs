@@ -1,9 +1,11 @@
 //! Reads title, artist, album, lyrics and cover.
 
 use super::container::{open, open_whole};
+use super::container_tags::{self, Name};
 use crate::ingest::lyrics;
 use crate::ingest::tags::{Tags, clean, cover};
 use karaoke_core::lyrics::Lyrics;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use symphonia::core::formats::{FormatReader, TrackType};
@@ -14,6 +16,7 @@ use symphonia::core::meta::{MetadataContainer, RawTag, RawValue, StandardTag, St
 /// `name` is the uploaded file's name, a hint.
 pub fn tags(source: &Path, name: &str) -> Tags {
     let mut tags = read_tags(source, name);
+    fill(source, &mut tags);
     if tags.artist.is_none() {
         tags.artist.clone_from(&tags.album_artist);
     }
@@ -40,6 +43,24 @@ fn read_tags(source: &Path, name: &str) -> Tags {
         tags
     }))
     .unwrap_or_default()
+}
+
+/// Fills in what symphonia does not read of the container.
+fn fill(source: &Path, tags: &mut Tags) {
+    let Ok(mut file) = File::open(source) else { return };
+    let is_aiff = container_tags::is_aiff(&mut file);
+    for (name, text) in container_tags::read(&mut file) {
+        let slot = match name {
+            Name::Title => &mut tags.title,
+            Name::Artist => &mut tags.artist,
+            Name::Album => &mut tags.album,
+        };
+        // The texts in AIFF's chunks symphonia takes for Latin-1, whatever they are.
+        if is_aiff {
+            *slot = None;
+        }
+        set(slot, clean(&text));
+    }
 }
 
 /// Hz of the first track that is sound, as its header has it.
@@ -73,6 +94,7 @@ fn collect(container: &MetadataContainer, sample_rate: Option<u32>, tags: &mut T
             Some(StandardTag::AlbumArtist(s)) => set(&mut tags.album_artist, clean(s)),
             Some(StandardTag::Album(s)) => set(&mut tags.album, clean(s)),
             Some(StandardTag::Lyrics(s)) => lyrics::keep(&mut tags.lyrics, lyrics::of_text(s)),
+            _ if unnamed(&tag.raw, tags) => {}
             _ => lyrics::keep(&mut tags.lyrics, lyrics_of(&tag.raw, sample_rate)),
         }
     }
@@ -80,6 +102,25 @@ fn collect(container: &MetadataContainer, sample_rate: Option<u32>, tags: &mut T
     let front = container.visuals.iter().filter(|v| v.usage == Some(StandardVisualKey::FrontCover));
     let found = front.chain(&container.visuals).find_map(|visual| cover(&visual.data));
     set(&mut tags.cover, found);
+}
+
+/// Tags that symphonia leaves unnamed: text frames of several values, as ID3v2.4 has them, and names that programs give
+/// without regard to a standard. Says whether it was one.
+fn unnamed(tag: &RawTag, tags: &mut Tags) -> bool {
+    let text = match &tag.value {
+        RawValue::String(value) => value.as_str().to_owned(),
+        RawValue::StringList(values) => values.join("; "),
+        _ => return false,
+    };
+    let slot = match tag.key.to_ascii_uppercase().as_str() {
+        "TIT2" | "TITLE" => &mut tags.title,
+        "TPE1" | "ARTIST" => &mut tags.artist,
+        "TPE2" | "ALBUMARTIST" | "ALBUM_ARTIST" => &mut tags.album_artist,
+        "TALB" | "ALBUM" => &mut tags.album,
+        _ => return false,
+    };
+    set(slot, clean(&text));
+    true
 }
 
 fn set<T>(slot: &mut Option<T>, value: Option<T>) {

@@ -4,6 +4,7 @@ mod adts;
 mod bytes;
 mod codec;
 mod container;
+mod container_tags;
 mod matroska;
 mod metadata;
 mod mpeg;
@@ -130,7 +131,7 @@ fn finish_flac(
     if track.num_frames.is_some_and(|frames| played >= frames) {
         return Ok(());
     }
-    if let Some(data) = last_frame(file, sound.packets(), played) {
+    if let Some(data) = last_frame(file, played / sound.first_block().max(1), played) {
         let rest = track.num_frames.map_or(0, |frames| frames - played);
         sound.play(
             &Packet::new(track.id, Timestamp::from(played as i64), Duration::from(rest), data),

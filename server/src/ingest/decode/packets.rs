@@ -65,6 +65,7 @@ pub(super) struct TrackDecoder<'a> {
     packing: Option<Entry>,
     /// Frames decoded or made up for, delay and padding among them.
     played: u64,
+    first_block: u64,
     /// Damage at the start, before the rate was known: frames to make up for.
     owed: u64,
     packets: u64,
@@ -103,6 +104,7 @@ impl<'a> TrackDecoder<'a> {
             main_rate,
             packing,
             played: 0,
+            first_block: 0,
             padding: 0,
             owed: 0,
             packets: 0,
@@ -199,7 +201,11 @@ impl<'a> TrackDecoder<'a> {
             Err(IngestError::NotFinite) if !self.pcm => return self.conceal(packet),
             other => other,
         }?;
-        self.played += (block.samples.len() / block.speakers.len()) as u64;
+        let frames = (block.samples.len() / block.speakers.len()) as u64;
+        self.played += frames;
+        if self.first_block == 0 {
+            self.first_block = frames;
+        }
         self.keep_pace()
     }
 
@@ -259,6 +265,7 @@ impl<'a> TrackDecoder<'a> {
         {
             return Ok(());
         }
+        self.played += frames;
         self.silence(frames, None)
     }
 
@@ -280,9 +287,9 @@ impl<'a> TrackDecoder<'a> {
         Ok(())
     }
 
-    /// The packets that were played so far.
-    pub(super) fn packets(&self) -> u64 {
-        self.packets
+    /// Frames of the first packet that was decoded.
+    pub(super) fn first_block(&self) -> u64 {
+        self.first_block
     }
 
     /// The frames that were decoded so far, delay and padding among them.
