@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos lint metrics bench clean help
+.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos fresh lint metrics bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ lint: ## Formatting, clippy, docs, who may depend on what, licences and advisori
 	$(PYTHON) scripts/check_dependencies.py
 	$(PYTHON) -m unittest discover -s scripts -p 'test_*.py'
 	@CARGO=$(CARGO) scripts/deny.sh
+
+fresh: ## Proves `make run` and `make test` on bare Debians 12 and 13; as root, an hour each (SUITES=trixie: only that).
+	scripts/fresh.sh $(SUITES)
 
 bench: build ## Measures; see benches/README.md.
 	$(PYTHON) benches/pipeline.py overhead
