@@ -152,7 +152,7 @@ fn a_dropped_lyrics_file_is_saved() {
     browser.find("button", "Second line");
 
     let poor = page.file("empty.lrc", b"\n\n");
-    let choose = browser.find("button", "Choose an .lrc file");
+    let choose = browser.find("button", "Choose a lyrics file");
     browser.choose_files(&[&poor], || choose.click());
     page.until_card("My Song", "The lyrics were not taken. There is no line to sing in this text.");
     browser.find("button", "Second line");
