@@ -4,6 +4,7 @@ mod archive;
 mod command_line;
 mod events;
 mod identity;
+mod kinds;
 mod lifecycle;
 mod listening;
 mod lyrics;
