@@ -7,6 +7,18 @@ use crate::units::WorkerId;
 use std::time::Duration;
 
 /// A chunk that has been handed out and whose reply has not come yet.
+///
+/// ```
+/// use karaoke_core::in_flight::{InFlightChunk, LeasePolicy};
+/// use std::time::Duration;
+///
+/// let (second, policy) = (Duration::from_secs(1), LeasePolicy::default());
+/// let mut chunk = InFlightChunk::new(1, Duration::ZERO);
+/// chunk.started(&"w1".into(), 1, 5 * second);
+/// assert!(!chunk.is_overdue(20 * second, &policy) && chunk.is_overdue(21 * second, &policy));
+/// // The broker delivers it again, to another worker: the first one has lost it.
+/// assert_eq!(chunk.started(&"w2".into(), 1, 21 * second).as_deref(), Some("w1"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct InFlightChunk {
     /// The latest attempt that was handed out.

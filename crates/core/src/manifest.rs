@@ -118,6 +118,18 @@ pub const MULTITRACK: &str = "multitrack";
 
 impl Manifest {
     /// Reads and checks a manifest.
+    ///
+    /// ```
+    /// use karaoke_core::Manifest;
+    ///
+    /// let text = "name='m'\ntitle='M'\nkind='waveform'\nfile='m.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+    ///     sha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\noverlap=0.25\n\
+    ///     stems=['vocals']\ncomplement='instrumental'\n[waveform]\nsegment=1000\n";
+    /// let manifest = Manifest::parse(text).unwrap();
+    /// assert_eq!(manifest.all_stems().collect::<Vec<_>>(), ["vocals", "instrumental"]);
+    /// assert_eq!(manifest.rest(), Some("instrumental"));
+    /// assert!(Manifest::parse("name='m'").is_err());
+    /// ```
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self =
             toml::from_str(text).map_err(|e| ManifestError::Syntax(e.message().to_owned()))?;

@@ -19,6 +19,20 @@ pub fn sample(integer: i32, bits: u32) -> f32 {
 }
 
 /// How a model's stems add up: which parts there are, which of them takes the rest, and which are summed.
+///
+/// ```
+/// use karaoke_core::Manifest;
+/// use karaoke_core::quantise::{ExactSum, quantise};
+///
+/// let text = "name='m'\ntitle='M'\nkind='waveform'\nfile='m.onnx'\nlicence='MIT'\nsample_rate=44100\noverlap=0.25\n\
+///     sha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n\
+///     stems=['vocals']\ncomplement='instrumental'\n[waveform]\nsegment=1000\n";
+/// let exact = ExactSum::new(&Manifest::parse(text).unwrap(), None, 16).unwrap();
+/// let mut stems = [0; 3];
+/// // A voice beyond full scale.
+/// exact.split(0.9, &[1.25, 0.0], &mut stems);
+/// assert_eq!((stems[0], stems[0] + stems[1]), (32_767, quantise(0.9, 16)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExactSum {
     bits: u32,

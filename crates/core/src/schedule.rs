@@ -95,6 +95,22 @@ impl Schedule {
     }
 
     /// Takes the next chunk that goes out, of the tracks that may have one out now.
+    ///
+    /// ```
+    /// use karaoke_core::TrackId;
+    /// use karaoke_core::schedule::Schedule;
+    ///
+    /// let (long, short) = (TrackId::from_random(1), TrackId::from_random(2));
+    /// let mut schedule = Schedule::default();
+    /// schedule.add(long.clone(), 0..9u64, None);
+    /// schedule.add(short.clone(), 0..2u64, None);
+    /// // Tracks take turns; what a listener waits for goes first.
+    /// assert_eq!(schedule.take_next(|_| true).unwrap().track, long);
+    /// assert_eq!(schedule.take_next(|_| true).unwrap().track, short);
+    /// schedule.want(&long, 7.into(), 8.into());
+    /// let next = schedule.take_next(|_| true).unwrap();
+    /// assert_eq!((next.track, next.chunk.get(), next.urgent), (long, 7, true));
+    /// ```
     pub fn take_next(&mut self, may: impl Fn(&TrackId) -> bool) -> Option<Next> {
         let (track, waiting) = self
             .tracks

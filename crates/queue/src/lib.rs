@@ -18,6 +18,27 @@ use std::time::Duration;
 /// A message of type `T` that has to be settled: acked when its work is safe, nacked to have it done again.
 ///
 /// Dropping it unsettled (a panic, an aborted task) counts as a nack.
+///
+/// ```
+/// use karaoke_queue::{Delivery, Settle};
+/// use std::sync::mpsc::{Sender, channel};
+///
+/// struct Reporter(Sender<&'static str>);
+/// impl Settle for Reporter {
+///     fn ack(self: Box<Self>) {
+///         self.0.send("ack").unwrap();
+///     }
+///     fn nack(self: Box<Self>) {
+///         self.0.send("nack").unwrap();
+///     }
+/// }
+///
+/// // `std::sync::mpsc::Sender` is `Sync`, as a settlement has to be.
+/// let (sender, reports) = channel();
+/// Delivery::new("a job", false, Box::new(Reporter(sender.clone()))).ack();
+/// drop(Delivery::new("another", false, Box::new(Reporter(sender))));
+/// assert_eq!(reports.iter().collect::<Vec<_>>(), ["ack", "nack"]);
+/// ```
 pub struct Delivery<T> {
     /// The message.
     pub message: T,

@@ -70,6 +70,15 @@ impl Options {
     ///
     /// Login, passcode and virtual host are percent-decoded, so the virtual host `/` is an empty path, `/` or
     /// `/%2F`. The ports are 61613 and 61614 unless given.
+    ///
+    /// ```
+    /// use karaoke_stomp::Options;
+    ///
+    /// let options = Options::from_url("stomps://worker:p%40ss@broker.lan/music").unwrap();
+    /// assert_eq!((options.host.as_str(), options.port), ("broker.lan", 61614));
+    /// assert_eq!((options.passcode.as_str(), options.virtual_host.as_str()), ("p@ss", "music"));
+    /// assert!(Options::from_url("amqp://broker.lan").is_err());
+    /// ```
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = Url::parse(url).map_err(|e| bad(e.to_string()))?;
         let (tls, port) = match url.scheme() {
