@@ -79,8 +79,8 @@ def compare(bench, model, windows, rounds):
     alone.stop()
     for index, what in enumerate(("separating", "whole")):
         pairs = [b[index] / a[index] for a, b in zip(times["process"], times["broker"])]
-        told = ", ".join(f"{pair:.3f}" for pair in pairs)
-        print(f"{what}: broker / process = {told}; median {statistics.median(pairs):.3f}")
+        ratios = ", ".join(f"{pair:.3f}" for pair in pairs)
+        print(f"{what}: broker / process = {ratios}; median {statistics.median(pairs):.3f}")
     pairs = [b / a for a, b in zip(cpu["process"], cpu["broker"])]
     print(f"CPU seconds of all: broker / process = {', '.join(f'{pair:.3f}' for pair in pairs)}")
     if bench.settings["simulation.window_seconds"]:

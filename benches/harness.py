@@ -32,10 +32,10 @@ class Broker:
 
     def answer(self):
         line = self.process.stdout.readline()
-        told = json.loads(line) if line else {"error": "it ended"}
-        if "error" in told:
-            sys.exit(f"broker: {told['error']}")
-        return told["ok"]
+        answer = json.loads(line) if line else {"error": "it ended"}
+        if "error" in answer:
+            sys.exit(f"broker: {answer['error']}")
+        return answer["ok"]
 
     def ask(self, command):
         self.process.stdin.write(command + "\n")
@@ -69,8 +69,8 @@ class Program:
             [KARAOKE.resolve(), *arguments], env={**os.environ, **level, **keys}, cwd=ROOT, stderr=log, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
         self.pid = self.process.pid
-        self.told = self.process.stdout.readline()
-        if not self.told:
+        self.first_line = self.process.stdout.readline()
+        if not self.first_line:
             sys.exit(f"`karaoke {arguments[0]}` did not start")
 
     def kill(self):
@@ -90,7 +90,7 @@ class Server(Program):
 
     def __init__(self, settings, log, command="server", port=0):
         super().__init__([command, "--port", str(port)], settings, log)
-        self.url = next(word for word in self.told.split() if word.startswith("http://"))
+        self.url = next(word for word in self.first_line.split() if word.startswith("http://"))
 
     def get(self, path, passcode=""):
         request = urllib.request.Request(f"{self.url}{path}", headers={"X-Track-Passcode": passcode})

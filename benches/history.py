@@ -67,7 +67,7 @@ class Track:
         self.feed = Feed(f"{server.url}{self.path}/events", self.passcode)
 
     def views(self, seen):
-        """The track as it was told at each time."""
+        """The track as it was reported at each time."""
         for at, name, data in seen:
             if name == "snapshot":
                 yield at, data["track"]
@@ -151,12 +151,12 @@ class WorkerEvents:
         self.feed = Feed(f"{server.url}/api/v1/workers/events", endless=True)
 
     def happenings(self, seen):
-        told = set()
+        seen = set()
         for _, name, data in seen:
             for h in data["story"] if name == "snapshot" else [data] if name == "happening" else []:
                 key = (h["at"], h["what"], h["worker"], h["track"], h["chunk"])
-                if key not in told:
-                    told.add(key)
+                if key not in seen:
+                    seen.add(key)
                     yield unix(h["at"]), h
 
     def find(self, after, *whats, track=None, chunk=None, worker=None):

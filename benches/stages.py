@@ -36,9 +36,9 @@ def stages(bench):
                            "worker.workers": arguments.workers})
     kept = stage_reports.Books(bench.work)
     ways = {"separate": separate, "up": up, "broker": broker}
-    told = [tell(bench, way, ways[way](bench, kept)) for way in arguments.way]
+    measured = [report(bench, way, ways[way](bench, kept)) for way in arguments.way]
     if arguments.json:
-        arguments.json.write_text(json.dumps(told, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def song(bench):
@@ -69,19 +69,19 @@ def separate(bench, kept):
 def up(bench, kept):
     server = bench.keep(harness.Server({**bench.settings, "store.dir": bench.work / "up"}, bench.log, "up"))
     server.upload(bench.song_of(30), bench.arguments.model).wait()
-    told = between(bench, kept, server, {"server": [server.pid]})
+    measured = between(bench, kept, server, {"server": [server.pid]})
     bench.forget(server)
     server.stop()
-    return told
+    return measured
 
 
 def broker(bench, kept):
     workers = bench.arguments.workers or len(os.sched_getaffinity(0))
     cluster = harness.Cluster(bench, workers)
     cluster.warm_up(4 * workers, bench.arguments.model)
-    told = between(bench, kept, cluster.server, cluster.processes())
+    measured = between(bench, kept, cluster.server, cluster.processes())
     cluster.stop()
-    return told
+    return measured
 
 
 def between(bench, kept, server, processes):
@@ -107,15 +107,15 @@ def fetch(server, track, name):
             pass
 
 
-def tell(bench, way, told):
+def report(bench, way, measured):
     """Prints the table of one way; returns it as numbers."""
     arguments, hour = bench.arguments, bench.arguments.seconds / 3600
-    spent, rest, threads = stage_reports.split(told["reports"])
+    spent, rest, threads = stage_reports.split(measured["reports"])
     sums = {side: sum(cpu for _, cpu in spent[side].values()) + rest[side] for side in stage_reports.SIDES}
     whole = sum(sums.values())
     print(f"\n### {way}: {arguments.model}, {arguments.provider}, {arguments.seconds} s at {arguments.rate} Hz, "
-          f"stems as {' and '.join(told['formats']) or 'nothing'}: {told['wall']:.2f} s wall, {whole:.2f} s CPU; "
-          f"others took {percent(told['others'])} of the machine")
+          f"stems as {' and '.join(measured['formats']) or 'nothing'}: {measured['wall']:.2f} s wall, {whole:.2f} s CPU; "
+          f"others took {percent(measured['others'])} of the machine")
     table = Table("stage".ljust(14), *(f"{side}: {what}" for side in stage_reports.SIDES
                                        for what in ("wall s", "CPU s", "CPU s an hour", "of all CPU")))
     cells = lambda wall, cpu: ["" if wall is None else f"{wall:.3f}", f"{cpu:.3f}", f"{cpu / hour:.2f}",
@@ -125,8 +125,8 @@ def tell(bench, way, told):
             table.row(stage, *(cell for side in stage_reports.SIDES for cell in cells(*spent[side][stage])))
     table.row("rest", *(cell for side in stage_reports.SIDES for cell in cells(None, rest[side])))
     table.row("sum", *(cell for side in stage_reports.SIDES for cell in cells(None, sums[side])))
-    if told.get("broker") is not None:
-        print(f"broker: {told['broker']:.2f} s CPU, {told['broker'] / hour:.1f} an hour")
+    if measured.get("broker") is not None:
+        print(f"broker: {measured['broker']:.2f} s CPU, {measured['broker'] / hour:.1f} an hour")
     for side in stage_reports.SIDES:
         if sums[side]:
             parts = ", ".join(f"{name} {s:.3f}" for name, s in sorted(threads[side].items(), key=lambda t: -t[1]) if s > 0.0005)
@@ -136,8 +136,8 @@ def tell(bench, way, told):
     sided = {side: {**{stage: dict(zip(("wall_s", "cpu_s"), spent[side][stage])) for stage in stage_reports.STAGES},
                     "rest": {"cpu_s": rest[side], "threads": threads[side]}} for side in stage_reports.SIDES}
     return {"way": way, "model": arguments.model, "provider": arguments.provider, "audio_s": arguments.seconds,
-            "rate": arguments.rate, "formats": list(told["formats"]), "wall_s": told["wall"], "cpu_s": whole,
-            "broker_cpu_s": told.get("broker"), **sided}
+            "rate": arguments.rate, "formats": list(measured["formats"]), "wall_s": measured["wall"], "cpu_s": whole,
+            "broker_cpu_s": measured.get("broker"), **sided}
 
 
 def parse():
