@@ -43,6 +43,7 @@ for suite in "$@"; do
             PATH=/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
             ${SSL_CERT_FILE:+SSL_CERT_FILE="$SSL_CERT_FILE" CARGO_HTTP_CAINFO="$SSL_CERT_FILE"} \
+            ${SSL_CERT_FILE:+NODE_EXTRA_CA_CERTS="$SSL_CERT_FILE" PIP_CERT="$SSL_CERT_FILE"} \
             sh /src/scripts/fresh_inside.sh'
     ended=$(date +%s)
     echo "fresh: $suite is good; made in $((made - began)) s, proved in $((ended - made)) s"

@@ -5,6 +5,7 @@ use super::names::titles;
 use anyhow::{Context, ensure};
 use karaoke_server::pipeline::{download_name, longest_song, lyrics_name};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
@@ -58,6 +59,12 @@ impl Target<'_> {
     /// Gives a finished file its name; without `force` only if nothing has that name meanwhile.
     pub fn place(&self, part: TempPath, file: &Path) -> anyhow::Result<()> {
         let placed = if self.force { part.persist(file) } else { part.persist_noclobber(file) };
+        let placed = placed.or_else(|failed| match failed.error.kind() {
+            io::ErrorKind::AlreadyExists => Err(failed),
+            // Some file systems, as of memory cards, cannot rename like that.
+            _ if !file.exists() => failed.path.persist(file),
+            _ => Err(failed),
+        });
         placed.map_err(|e| e.error).with_context(|| format!("cannot write {}", file.display()))
     }
 }

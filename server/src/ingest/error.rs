@@ -13,7 +13,7 @@ pub enum IngestError {
     Unrecognised,
     /// The sound's format is known but cannot be decoded here; holds container and codec.
     #[error(
-        "This {container} holds {codec}, which cannot be decoded here; convert it to AAC-LC, MP3 or FLAC."
+        "This {container} holds {codec}, which cannot be decoded here; convert it to stereo AAC-LC, MP3 or FLAC."
     )]
     Unsupported {
         /// The container, as people call it: "M4A", "Matroska file".
