@@ -71,8 +71,17 @@ impl ExactSum {
     /// the mix as [`quantise`] makes it, and so do the group and the parts outside it. `exact` has room for one
     /// integer more than there are parts.
     pub fn split(&self, mix: f32, parts: &[f32], exact: &mut [i32]) {
-        for (integer, part) in exact.iter_mut().zip(parts) {
-            *integer = quantise(*part, self.bits);
+        let (mut left, half) = (i64::from(quantise(mix, self.bits)), 1i64 << (self.bits - 1));
+        for (at, (integer, part)) in exact.iter_mut().zip(parts).enumerate() {
+            if at != self.rest || !self.group.is_empty() {
+                *integer = quantise(*part, self.bits);
+                left -= i64::from(*integer);
+            }
+        }
+        // Almost always what is left fits, and is the rest.
+        if self.group.is_empty() && (-half..half).contains(&left) {
+            exact[self.rest] = left as i32;
+            return;
         }
         exact[self.parts] = quantise(self.group.iter().map(|part| parts[*part]).sum(), self.bits);
         let mix = quantise(mix, self.bits);
