@@ -27,6 +27,8 @@ for suite in "$@"; do
     mkdir -p "$root/src" "$root/rust"
     git archive HEAD | tar -x -C "$root/src"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
+    # What an installer writes, and debootstrap does not.
+    printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n' "$(uname -n)" >"$root/etc/hosts"
     for file in ${FRESH_HAND_IN:-}; do
         mkdir -p "$root$(dirname "$file")"
         cp -L "$file" "$root$file"
