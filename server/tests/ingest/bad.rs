@@ -163,3 +163,38 @@ fn memory_does_not_grow_with_length() {
         assert!(peaks[1] < peaks[0] + 20_000, "{name}: {peaks:?}");
     }
 }
+
+/// Containers in containers, and streams that never settle: a parser that follows them for ever, or to the end of its
+/// stack, would take the process down.
+#[test]
+fn mazes_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = |body: &[u8]| (body.len() as u64 | 1 << 56).to_be_bytes();
+    let nested = |id: &[u8], depth: usize| {
+        (0..depth).fold(Vec::new(), |body: Vec<u8>, _| [id, &size(&body), &body].concat())
+    };
+    let lists = (0..8000).fold(Vec::new(), |body: Vec<u8>, _| {
+        [b"LIST", &(body.len() as u32 + 4).to_le_bytes()[..], b"INFO", &body].concat()
+    });
+    let ebml = b"\x1A\x45\xDF\xA3\x8B\x42\x82\x88matroska";
+    let frame = |second: u8, third: u8| [&[0xFF, 0xF1, second, third, 1, 0x1F, 0xFC][..], &[0]].concat();
+    let restless = [frame(0x50, 0x80), frame(0x4C, 0x40)].concat().repeat(20_000);
+    let boxes = (0..5000).fold(Vec::new(), |body: Vec<u8>, _| {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], b"moov", &body].concat()
+    });
+    let cases = [
+        ("lists.wav", [&b"RIFF\xFF\xFF\xFF\x7FWAVE"[..], &lists].concat()),
+        ("segments.mka", [&ebml[..], &nested(b"\x18\x53\x80\x67", 5000)].concat()),
+        ("encodings.mka", [&ebml[..], &nested(b"\x6D\x80", 6000)].concat()),
+        ("boxes.m4a", [&b"\0\0\0\x10ftypM4A \0\0\0\0"[..], &boxes].concat()),
+        ("tags.mp3", b"ID3\x04\0\0\0\0\0\0".repeat(400_000)),
+        ("restless.aac", restless),
+    ];
+    for (name, bytes) in cases {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let began = std::time::Instant::now();
+        refused(&path, &Limits::default());
+        assert!(began.elapsed().as_secs() < 20, "{name}: {:?}", began.elapsed());
+    }
+}

@@ -11,5 +11,7 @@ mod encoders;
 mod ffmpeg;
 mod formats;
 mod found;
+mod joined;
 mod lyrics;
+mod place;
 mod tagging;

@@ -4,6 +4,7 @@
 use super::bytes::Bytes;
 use karaoke_core::lyrics::text::of_file;
 use std::fs::File;
+use std::ops::Range;
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,10 @@ pub(super) fn read(file: &mut File) -> Vec<(Name, String)> {
         let end = bytes.len();
         let mut budget = MOST;
         let _ = match head.get(..4) {
-            Some(b"RIFF" | b"RF64" | b"BW64") => riff(&mut bytes, 12, end, &mut budget, &mut found),
-            Some(b"FORM") => aiff(&mut bytes, end, &mut budget, &mut found),
+            Some(b"RIFF" | b"RF64" | b"BW64") => riff(&mut bytes, end, &mut budget, &mut found),
+            Some(b"FORM") => texts(&mut bytes, 12..end, true, &mut budget, &mut found),
             Some(b"caff") => caf(&mut bytes, end, &mut budget, &mut found),
-            Some(b"\x1A\x45\xDF\xA3") => matroska(&mut bytes, 0, end, &mut budget, &mut found),
+            Some(b"\x1A\x45\xDF\xA3") => matroska(&mut bytes, 0, end, 0, &mut budget, &mut found),
             _ if head.get(4..8) == Some(b"ftyp") => quicktime(&mut bytes, 0, end, 0, &mut budget, &mut found),
             _ => None,
         };
@@ -50,50 +51,43 @@ fn add(found: &mut Found, name: Name, raw: &[u8]) {
     found.extend(of_file(raw).map(|text| (name, text)));
 }
 
-fn size(raw: &[u8], is_big: bool) -> Option<u64> {
-    let raw: [u8; 4] = raw.try_into().ok()?;
-    Some(u64::from(if is_big { u32::from_be_bytes(raw) } else { u32::from_le_bytes(raw) }))
-}
-
-fn riff(bytes: &mut Bytes<'_>, start: u64, end: u64, budget: &mut u32, found: &mut Found) -> Option<()> {
-    let mut at = start;
-    while at + 8 <= end {
+/// WAV's texts are in a chunk of their own.
+fn riff(bytes: &mut Bytes<'_>, end: u64, budget: &mut u32, found: &mut Found) -> Option<()> {
+    let mut at = 12;
+    while at < end {
         *budget = budget.checked_sub(1)?;
-        let head = bytes.at(at, 8)?;
-        let (body, size) = (at + 8, size(&head[4..], false)?);
-        let name = match &head[..4] {
-            b"LIST" if &bytes.at(body, 4)?[..] == b"INFO" => {
-                riff(bytes, body + 4, (body + size).min(end), budget, found);
-                None
-            }
-            b"INAM" => Some(Name::Title),
-            b"IART" => Some(Name::Artist),
-            b"IPRD" => Some(Name::Album),
-            _ => None,
-        };
-        if let Some(name) = name {
-            add(found, name, &bytes.up_to(body, size.min(LONGEST)));
+        let chunk = bytes.chunk(at, false)?;
+        if &chunk.id == b"LIST" && bytes.at(chunk.body, 4)? == b"INFO" {
+            let end = (chunk.body + chunk.size).min(end);
+            let _ = texts(bytes, chunk.body + 4..end, false, budget, found);
         }
-        at = body + size + size % 2;
+        at = chunk.next()?;
     }
     Some(())
 }
 
-fn aiff(bytes: &mut Bytes<'_>, end: u64, budget: &mut u32, found: &mut Found) -> Option<()> {
-    let mut at = 12;
-    while at + 8 <= end {
+/// Texts that are chunks, of WAV's INFO or of AIFF.
+fn texts(
+    bytes: &mut Bytes<'_>,
+    places: Range<u64>,
+    is_big_endian: bool,
+    budget: &mut u32,
+    found: &mut Found,
+) -> Option<()> {
+    let mut at = places.start;
+    while at < places.end {
         *budget = budget.checked_sub(1)?;
-        let head = bytes.at(at, 8)?;
-        let (body, size) = (at + 8, size(&head[4..], true)?);
-        let name = match &head[..4] {
-            b"NAME" => Some(Name::Title),
-            b"AUTH" => Some(Name::Artist),
+        let chunk = bytes.chunk(at, is_big_endian)?;
+        let name = match &chunk.id {
+            b"INAM" | b"NAME" => Some(Name::Title),
+            b"IART" | b"AUTH" => Some(Name::Artist),
+            b"IPRD" => Some(Name::Album),
             _ => None,
         };
         if let Some(name) = name {
-            add(found, name, &bytes.up_to(body, size.min(LONGEST)));
+            add(found, name, &bytes.up_to(chunk.body, chunk.size.min(LONGEST)));
         }
-        at = body + size + size % 2;
+        at = chunk.next()?;
     }
     Some(())
 }
@@ -136,10 +130,10 @@ fn quicktime(
     while at + 8 <= end {
         *budget = budget.checked_sub(1)?;
         let head = bytes.at(at, 8)?;
-        let size = match size(&head[..4], true)? {
+        let size = match u32::from_be_bytes(head[..4].try_into().ok()?) {
             0 => end - at,
             1 => u64::from_be_bytes(bytes.at(at + 8, 8)?.try_into().ok()?),
-            size => size,
+            size => u64::from(size),
         };
         let next = at.checked_add(size).filter(|next| size >= 8 && *next <= end)?;
         let name = match &head[4..] {
@@ -165,26 +159,29 @@ fn quicktime(
 }
 
 /// The title of a segment: Segment, Info, Title.
-fn matroska(bytes: &mut Bytes<'_>, start: u64, end: u64, budget: &mut u32, found: &mut Found) -> Option<()> {
+fn matroska(
+    bytes: &mut Bytes<'_>,
+    start: u64,
+    end: u64,
+    depth: u32,
+    budget: &mut u32,
+    found: &mut Found,
+) -> Option<()> {
     let mut at = start;
     while at < end {
         *budget = budget.checked_sub(1)?;
-        let (id, id_length) = bytes.vint(at, false)?;
-        let (size, size_length) = bytes.vint(at + id_length, true)?;
-        let body = at + id_length + size_length;
-        let unknown = size == (1 << (7 * size_length)) - 1;
-        let next = if unknown { end } else { body.checked_add(size)?.min(end) };
-        match id {
-            0x1853_8067 => matroska(bytes, body, next, budget, found)?,
-            0x1549_A966 => {
-                matroska(bytes, body, next, budget, found)?;
-                return Some(());
+        let element = bytes.element(at, end)?;
+        match (depth, element.id) {
+            (0, 0x1853_8067) => return matroska(bytes, element.body, element.end, 1, budget, found),
+            (1, 0x1549_A966) => return matroska(bytes, element.body, element.end, 2, budget, found),
+            (2, 0x7BA9) => {
+                let length = (element.end - element.body).min(LONGEST);
+                add(found, Name::Title, &bytes.up_to(element.body, length));
             }
-            0x7BA9 => add(found, Name::Title, &bytes.up_to(body, (next - body).min(LONGEST))),
-            _ if unknown => return Some(()),
+            _ if element.is_open => return Some(()),
             _ => {}
         }
-        at = next;
+        at = element.end;
     }
     Some(())
 }

@@ -8,6 +8,9 @@ use std::io::Read;
 const MAX_PACKET: u64 = 16 << 20;
 /// Elements looked at, so that a maze of empty ones ends.
 const MAX_ELEMENTS: u32 = 100_000;
+/// Elements in each other that mean something: Segment, Tracks, TrackEntry, ContentEncodings, ContentEncoding,
+/// ContentCompression.
+const MAX_DEPTH: u32 = 6;
 
 /// A track, as its entry describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +78,7 @@ pub(super) fn entries(file: &mut File) -> Vec<Entry> {
     let mut found = Vec::new();
     if let Ok(mut bytes) = Bytes::new(file) {
         let (end, mut budget) = (bytes.len(), MAX_ELEMENTS);
-        let _ = walk(&mut bytes, 0, end, &mut budget, &mut found);
+        let _ = walk(&mut bytes, 0, end, 0, &mut budget, &mut found);
     }
     for entry in &mut found {
         // Undone in the opposite order.
@@ -84,45 +87,45 @@ pub(super) fn entries(file: &mut File) -> Vec<Entry> {
     found
 }
 
-fn walk(bytes: &mut Bytes<'_>, start: u64, end: u64, budget: &mut u32, found: &mut Vec<Entry>) -> Option<()> {
+fn walk(
+    bytes: &mut Bytes<'_>,
+    start: u64,
+    end: u64,
+    depth: u32,
+    budget: &mut u32,
+    found: &mut Vec<Entry>,
+) -> Option<()> {
     let mut at = start;
     while at < end {
         *budget = budget.checked_sub(1)?;
-        let (id, id_length) = bytes.vint(at, false)?;
-        let (size, size_length) = bytes.vint(at + id_length, true)?;
-        let body = at + id_length + size_length;
-        // All ones: to the end of what it lies in.
-        let unknown = size == (1 << (7 * size_length)) - 1;
-        let next = if unknown { end } else { body.checked_add(size)?.min(end) };
+        let element = bytes.element(at, end)?;
+        let (body, next) = (element.body, element.end);
         let mut value = || {
             let raw = bytes.at(body, usize::try_from(next - body).ok().filter(|size| *size <= 1 << 16)?)?;
             Some((raw.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)), raw))
         };
-        match id {
-            // Segment, Tracks, ContentEncodings, ContentCompression.
-            0x1853_8067 | 0x1654_AE6B | 0x6D80 | 0x5034 => walk(bytes, body, next, budget, found)?,
-            // TrackEntry.
-            0xAE => {
-                found.push(Entry { is_default: true, ..Entry::default() });
-                walk(bytes, body, next, budget, found)?;
-            }
+        match element.id {
             0xD7 => found.last_mut()?.number = value()?.0,
             0x88 => found.last_mut()?.is_default = value()?.0 != 0,
-            // ContentEncoding and what it says.
-            0x6240 => {
-                found.last_mut()?.encodings.push(Encoding::default());
-                walk(bytes, body, next, budget, found)?;
-            }
             0x5031 => found.last_mut()?.encodings.last_mut()?.order = value()?.0,
             0x5032 => found.last_mut()?.encodings.last_mut()?.scope = value()?.0,
             0x5033 => found.last_mut()?.encodings.last_mut()?.kind = value()?.0,
             0x4254 => found.last_mut()?.encodings.last_mut()?.algorithm = value()?.0,
             0x4255 => found.last_mut()?.encodings.last_mut()?.settings = value()?.1,
+            // Segment, Tracks, TrackEntry, ContentEncodings, ContentEncoding, ContentCompression.
+            0x1853_8067 | 0x1654_AE6B | 0xAE | 0x6D80 | 0x6240 | 0x5034 if depth < MAX_DEPTH => {
+                match element.id {
+                    0xAE => found.push(Entry { is_default: true, ..Entry::default() }),
+                    0x6240 => found.last_mut()?.encodings.push(Encoding::default()),
+                    _ => {}
+                }
+                walk(bytes, body, next, depth + 1, budget, found)?;
+            }
             // A cluster of unknown length, or sound before the tracks: nothing more to find.
-            _ if unknown => return Some(()),
+            _ if element.is_open => return Some(()),
             _ => {}
         }
-        if id == 0x1654_AE6B {
+        if element.id == 0x1654_AE6B {
             return Some(());
         }
         at = next;

@@ -16,7 +16,9 @@ use symphonia::core::meta::{MetadataContainer, RawTag, RawValue, StandardTag, St
 /// `name` is the uploaded file's name, a hint.
 pub fn tags(source: &Path, name: &str) -> Tags {
     let mut tags = read_tags(source, name);
-    fill(source, &mut tags);
+    // A parser that panics costs what it would have found, and nothing else.
+    let found = catch_unwind(|| container_texts(source)).unwrap_or_default();
+    fill(found, &mut tags);
     if tags.artist.is_none() {
         tags.artist.clone_from(&tags.album_artist);
     }
@@ -45,18 +47,22 @@ fn read_tags(source: &Path, name: &str) -> Tags {
     .unwrap_or_default()
 }
 
-/// Fills in what symphonia does not read of the container.
-fn fill(source: &Path, tags: &mut Tags) {
-    let Ok(mut file) = File::open(source) else { return };
+/// What symphonia does not read of the container, and whether that goes before what it reads.
+fn container_texts(source: &Path) -> (Vec<(Name, String)>, bool) {
+    let Ok(mut file) = File::open(source) else { return Default::default() };
+    // The texts in AIFF's chunks symphonia takes for Latin-1, whatever they are.
     let is_aiff = container_tags::is_aiff(&mut file);
-    for (name, text) in container_tags::read(&mut file) {
+    (container_tags::read(&mut file), is_aiff)
+}
+
+fn fill((found, is_better): (Vec<(Name, String)>, bool), tags: &mut Tags) {
+    for (name, text) in found {
         let slot = match name {
             Name::Title => &mut tags.title,
             Name::Artist => &mut tags.artist,
             Name::Album => &mut tags.album,
         };
-        // The texts in AIFF's chunks symphonia takes for Latin-1, whatever they are.
-        if is_aiff {
+        if is_better {
             *slot = None;
         }
         set(slot, clean(&text));

@@ -72,7 +72,10 @@ fn decode_unguarded(
     let container = reader.format_info().format;
     let entries = if container == format::FORMAT_ID_MKV { matroska::entries(&mut file) } else { Vec::new() };
     // A stream that changes its form is as many streams, one after another.
-    let runs = if container == format::FORMAT_ID_ADTS { adts::runs(&mut file) } else { Vec::new() };
+    let runs = match container {
+        format::FORMAT_ID_ADTS => adts::runs(&mut file, cancelled)?,
+        _ => Vec::new(),
+    };
     let mut runs = if runs.len() > 1 { runs } else { Vec::new() }.into_iter();
     if let Some(first) = runs.next() {
         reader = open_part(source, name, first)?;

@@ -1,6 +1,6 @@
 //! AIFF and AIFC with sizes that are wrong or were never filled in, and sound that begins at an offset.
 
-use super::chunk::{Chunk, MAX_CHUNKS, MAX_HEADER, sound_size};
+use super::sizes::{MAX_CHUNKS, MAX_HEADER, sound_size};
 use crate::ingest::decode::bytes::Bytes;
 use crate::ingest::decode::view::Piece;
 
@@ -12,7 +12,7 @@ pub(super) fn pieces(bytes: &mut Bytes<'_>, start: u64) -> Option<Vec<Piece>> {
     }
     let (mut at, mut common, mut sound) = (start + 12, None, None);
     for _ in 0..MAX_CHUNKS {
-        let Some(chunk) = chunk(bytes, at) else { break };
+        let Some(chunk) = bytes.chunk(at, true) else { break };
         match &chunk.id {
             b"COMM" => common = Some(bytes.up_to(chunk.body, chunk.size.min(MAX_HEADER))),
             b"SSND" => {
@@ -28,7 +28,7 @@ pub(super) fn pieces(bytes: &mut Bytes<'_>, start: u64) -> Option<Vec<Piece>> {
             }
             _ => {}
         }
-        at = chunk.body.checked_add(chunk.size)?.checked_add(chunk.size % 2)?;
+        at = chunk.next()?;
     }
     let ((body, size), mut common) = (sound?, common.filter(|common| common.len() >= 18)?);
     fill_frames(&mut common, size);
@@ -55,10 +55,4 @@ fn fill_frames(common: &mut [u8], size: u64) {
         let frames = u32::try_from(size / frame).unwrap_or(u32::MAX);
         common[2..6].copy_from_slice(&frames.to_be_bytes());
     }
-}
-
-fn chunk(bytes: &mut Bytes<'_>, at: u64) -> Option<Chunk> {
-    let head = bytes.at(at, 8)?;
-    let size = u32::from_be_bytes(head[4..].try_into().ok()?);
-    Some(Chunk { id: head[..4].try_into().ok()?, body: at + 8, size: u64::from(size) })
 }

@@ -1,7 +1,7 @@
 //! CAF whose sound has no size, or a wrong one; what does not describe the sound is left out.
 
-use super::chunk::{Chunk, MAX_CHUNKS, sound_size};
-use crate::ingest::decode::bytes::Bytes;
+use super::sizes::{MAX_CHUNKS, sound_size};
+use crate::ingest::decode::bytes::{Bytes, Chunk};
 use crate::ingest::decode::view::Piece;
 
 /// The chunks that a decoder needs, and the sound with its true size.
@@ -21,7 +21,8 @@ pub(super) fn pieces(bytes: &mut Bytes<'_>, start: u64) -> Option<Vec<Piece>> {
                 continue;
             }
             b"desc" | b"chan" | b"kuki" | b"pakt" => {
-                pieces.push(Piece::File(at..chunk.end(bytes.len())));
+                let end = chunk.body.saturating_add(chunk.size).min(bytes.len());
+                pieces.push(Piece::File(at..end));
             }
             _ => {}
         }

@@ -2,10 +2,14 @@
 
 use crate::ingest::decode::bytes::Bytes;
 
+/// Tags in a row that are passed over: more than any file has.
+const MOST: usize = 64;
+
 /// Where the tags that begin at `start` end: `start` where there is none, or one that leads beyond the file.
 pub(crate) fn end(bytes: &mut Bytes<'_>, start: u64) -> u64 {
     let mut at = start;
-    while let Some(head) = bytes.at(at, 10) {
+    for _ in 0..MOST {
+        let Some(head) = bytes.at(at, 10) else { break };
         let is_tag = head.starts_with(b"ID3") && head[6..].iter().all(|byte| byte & 0x80 == 0);
         if !is_tag {
             break;

@@ -3,11 +3,11 @@
 
 mod aiff;
 mod caf;
-mod chunk;
 mod flac;
 mod id3;
 mod mp4;
 mod riff;
+mod sizes;
 
 use super::bytes::Bytes;
 use super::view::Piece;

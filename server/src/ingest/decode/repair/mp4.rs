@@ -1,6 +1,6 @@
 //! MP4 whose metadata boxes are damaged: they are made free space, and boxes that reach beyond their parent end there.
 
-use super::chunk::MAX_CHUNKS;
+use super::sizes::MAX_CHUNKS;
 use crate::ingest::decode::bytes::Bytes;
 use crate::ingest::decode::view::Piece;
 

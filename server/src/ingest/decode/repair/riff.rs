@@ -1,7 +1,7 @@
 //! WAV and its large relatives (RF64, BW64, Sony's Wave64) as a plain WAV: the format and the sound.
 
-use super::chunk::{Chunk, MAX_CHUNKS, MAX_HEADER, sound_size};
-use crate::ingest::decode::bytes::Bytes;
+use super::sizes::{MAX_CHUNKS, MAX_HEADER, sound_size};
+use crate::ingest::decode::bytes::{Bytes, Chunk};
 use crate::ingest::decode::view::Piece;
 
 /// How Wave64's identifiers of `riff` and of all others go on.
@@ -17,7 +17,7 @@ pub(super) fn pieces(bytes: &mut Bytes<'_>, start: u64) -> Option<Vec<Piece>> {
     }
     let mut kept = Vec::new();
     for _ in 0..MAX_CHUNKS {
-        let chunk = if is_w64 { w64_chunk(bytes, at)? } else { chunk(bytes, at)? };
+        let chunk = if is_w64 { w64_chunk(bytes, at)? } else { bytes.chunk(at, false)? };
         match &chunk.id {
             // RF64: the sizes that do not fit into 32 bits; that of the sound is the second.
             b"ds64" if !is_w64 => {
@@ -43,16 +43,13 @@ pub(super) fn pieces(bytes: &mut Bytes<'_>, start: u64) -> Option<Vec<Piece>> {
             }
             _ => {}
         }
-        let padding = if is_w64 { (8 - chunk.size % 8) % 8 } else { chunk.size % 2 };
-        at = chunk.body.checked_add(chunk.size)?.checked_add(padding)?;
+        at = if is_w64 {
+            chunk.body.checked_add(chunk.size.checked_next_multiple_of(8)?)?
+        } else {
+            chunk.next()?
+        };
     }
     None
-}
-
-fn chunk(bytes: &mut Bytes<'_>, at: u64) -> Option<Chunk> {
-    let head = bytes.at(at, 8)?;
-    let size = u32::from_le_bytes(head[4..].try_into().ok()?);
-    Some(Chunk { id: head[..4].try_into().ok()?, body: at + 8, size: u64::from(size) })
 }
 
 /// Wave64: 16 bytes of identifier, 8 of size, which counts both.

@@ -1,21 +1,4 @@
-//! Files made of chunks: RIFF, AIFF, CAF.
-
-/// A chunk of a file made of chunks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    pub(super) id: [u8; 4],
-    /// Where its contents begin.
-    pub(super) body: u64,
-    /// Their length in bytes, as it is stated.
-    pub(super) size: u64,
-}
-
-impl Chunk {
-    /// Where its contents end, or the file does.
-    pub(super) fn end(&self, len: u64) -> u64 {
-        self.body.saturating_add(self.size).min(len)
-    }
-}
+//! Sizes as they are stated, and how far to trust them.
 
 /// Chunks looked at in a file: more than any has, so that a maze of empty ones ends.
 pub(super) const MAX_CHUNKS: usize = 10_000;
