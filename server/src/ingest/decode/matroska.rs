@@ -132,3 +132,21 @@ fn walk(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_in_each_other_end_before_the_stack_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mka");
+        let tracks = b"\x18\x53\x80\x67\xFF\x16\x54\xAE\x6B\xFF\xAE\xFF\xD7\x81\x07";
+        // Each has no size, so that the next one lies in it.
+        let nested = b"\x6D\x80\xFF".repeat(90_000);
+        std::fs::write(&path, [&tracks[..], &nested].concat()).unwrap();
+        let small = std::thread::Builder::new().stack_size(256 << 10);
+        let read = small.spawn(move || entries(&mut File::open(path).unwrap()));
+        assert_eq!(read.unwrap().join().unwrap()[0].number, 7);
+    }
+}
