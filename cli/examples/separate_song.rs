@@ -12,32 +12,22 @@ use karaoke_server::encode::Format;
 use karaoke_server::pipeline::{Parts, Pipeline, Submission, download_name};
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{Pool, PoolOptions, Runtime, SimulationConfig, WorkerConfig};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let song = arguments.next().ok_or("usage: separate_song SONG [OUTPUT_FOLDER]")?;
     let output = arguments.next().unwrap_or_default();
 
-    // The workers: a pool that takes jobs from the queue and runs the models of the catalogue.
     let models = ModelsConfig::default();
     let catalogue = Catalogue::open(&models.dir)?;
-    let worker = WorkerConfig::default();
-    let runtime = Runtime::load(Some(&worker.onnxruntime), worker.provider)?;
-    let exact = catalogue.installed().filter(|model| model.exact);
-    let options = PoolOptions {
-        worker,
-        simulation: SimulationConfig::default(),
-        every: Duration::from_secs(1),
-        provider: runtime.arithmetic(false),
-        provider_why: runtime.why().to_owned(),
-        providers: exact.map(|model| (model.name.clone(), runtime.arithmetic(true))).collect(),
-    };
     let queue = MemoryQueue::new(16, Duration::from_secs(10));
-    let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)?;
+    let pool = start_workers(&catalogue, &queue)?;
 
     // The pipeline: decodes, cuts into chunks, publishes jobs, collects replies.
     let store = tempfile::tempdir()?;
@@ -51,9 +41,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         queue: Arc::new(queue.clone()),
     };
     let pipeline = Pipeline::start(parts).await?;
+    separate(&pipeline, &song, &output).await?;
+    pipeline.shutdown().await;
+    queue.close();
+    pool.stop().await;
+    Ok(())
+}
 
+/// The workers: a pool that takes jobs from the queue and runs the models of the catalogue.
+fn start_workers(catalogue: &Catalogue, queue: &MemoryQueue) -> Result<Pool> {
+    let worker = WorkerConfig::default();
+    let runtime = Runtime::load(Some(&worker.onnxruntime), worker.provider)?;
+    let exact = catalogue.installed().filter(|model| model.exact);
+    let options = PoolOptions {
+        worker,
+        simulation: SimulationConfig::default(),
+        every: Duration::from_secs(1),
+        provider: runtime.arithmetic(false),
+        provider_why: runtime.why().to_owned(),
+        providers: exact.map(|model| (model.name.clone(), runtime.arithmetic(true))).collect(),
+    };
+    Ok(Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)?)
+}
+
+/// Hands the song over, and writes every stem while it is separated.
+async fn separate(pipeline: &Arc<Pipeline>, song: &Path, output: &Path) -> Result<()> {
     let id = TrackId::from_random(rand::random());
-    let size_bytes = std::fs::copy(&song, pipeline.files.incoming(&id))?;
+    let size_bytes = std::fs::copy(song, pipeline.files.incoming(&id))?;
     let name = song.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let submission = Submission {
         id,
@@ -79,8 +93,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .await??;
         println!("{}", path.display());
     }
-    pipeline.shutdown().await;
-    queue.close();
-    pool.stop().await;
     Ok(())
 }

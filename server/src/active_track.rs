@@ -314,7 +314,7 @@ impl ActiveTrack {
         })
     }
 
-    /// Publishes an event: how the track and all its chunks are: the plan has been made.
+    /// Publishes the track and all its chunks: the plan has been made.
     pub fn publish_snapshot(&self) {
         self.events.push("snapshot", self.snapshot());
     }
@@ -324,7 +324,7 @@ impl ActiveTrack {
         json(&serde_json::json!({ "track": self.view(), "chunks": self.chunk_views() }))
     }
 
-    /// Publishes an event: how the track is.
+    /// Publishes the track as it is.
     pub fn publish_track(&self) {
         self.events.push("track", json(&self.view()));
     }

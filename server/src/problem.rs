@@ -38,7 +38,7 @@ impl Problem {
     }
 
     fn disk_full() -> Self {
-        Self::new(507, "Disk full", "The server's disk is full; delete tracks or try again later.")
+        Self::new(507, "Disk full", "The disk is full; delete tracks or free some space, and try again.")
     }
 
     /// 500, and the cause goes to the log: it means nothing to a user and may tell too much.

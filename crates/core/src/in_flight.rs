@@ -45,7 +45,7 @@ struct Holder {
 pub struct LeasePolicy {
     /// Without any sign of a chunk for so long, it is asked for again; each time twice as long as before.
     pub lease: Duration,
-    /// A chunk in flight for so many times as long as a chunk usually takes gets a spare copy.
+    /// A chunk that is in flight for this many times the usual time of a chunk gets a spare copy.
     pub straggler: f64,
     /// But none before so long.
     pub least: Duration,

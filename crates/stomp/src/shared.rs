@@ -39,6 +39,7 @@ pub(crate) struct Waiting {
 }
 
 impl Shared {
+    /// The state of a new connection, and the ends of its queues that the writer reads.
     pub fn new() -> (Arc<Self>, Waiting) {
         let (requests, waiting_requests) = mpsc::channel(WAITING);
         let (acks, waiting_acks) = mpsc::channel(WAITING_ACKS);

@@ -70,7 +70,7 @@ pub enum IngestError {
     #[error("This file cannot be read ({0}); check the disk or the network that it is on.")]
     Unreadable(#[source] io::Error),
     /// The server's own trouble with writing.
-    #[error("The server could not store the sound ({0}); delete tracks or try again later.")]
+    #[error("The sound could not be stored ({0}); free some space and try again.")]
     Io(#[from] io::Error),
 }
 

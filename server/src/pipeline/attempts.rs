@@ -76,7 +76,7 @@ impl Pipeline {
         self.record_failure(track, chunk, worker, "it died, or was cut off").await;
     }
 
-    /// A chunk that a previous run of the server sent out is in flight all the same.
+    /// Adds a chunk that a previous run of the server had sent: its job may still be with a worker.
     pub(super) fn adopt(&self, track: &ActiveTrack, reply: &Reply) {
         if self.in_flight.with(&track.id, reply.chunk, |_| ()).is_none()
             && let Some(route) = track.route()

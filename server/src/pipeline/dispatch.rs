@@ -90,7 +90,7 @@ impl Pipeline {
         Some(attempt)
     }
 
-    /// Sends another copy of a chunk in flight already; it stays in flight.
+    /// Sends another copy of a chunk that is in flight.
     pub(super) fn send_copy(self: &Arc<Self>, track: Arc<ActiveTrack>, chunk: ChunkIndex) {
         let attempt = track.update_chunk(chunk, |c| {
             c.attempts += 1;

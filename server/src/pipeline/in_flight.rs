@@ -74,7 +74,7 @@ impl InFlightChunks {
         routes.iter().map(|route| bounds.of(route)).sum::<usize>().max(bounds.other)
     }
 
-    /// Live workers serve these routes, each with so many chunks that keep them busy. Chunks in flight, stay.
+    /// Sets which routes live workers serve, and how many chunks keep those of each busy. What is in flight stays.
     pub(super) fn set_served(&self, served: HashMap<Route, usize>) {
         let mut bounds = lock(&self.bounds);
         if bounds.served != served {

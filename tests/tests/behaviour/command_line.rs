@@ -1,5 +1,6 @@
 //! `karaoke separate` and `karaoke models`, as typed in a shell.
 
+use crate::shell::{files, text};
 use karaoke_tests::Settings;
 use karaoke_tests::program::command;
 use karaoke_tests::sound::{Sound, song};
@@ -9,17 +10,6 @@ use std::process::{Command, Output, Stdio};
 
 fn run(settings: &Settings, dir: &Path, arguments: &[&str]) -> Output {
     command(settings).current_dir(dir).args(arguments).output().expect("the program runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn files(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 fn with_song(seconds: f64) -> (tempfile::TempDir, PathBuf) {

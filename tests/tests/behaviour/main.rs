@@ -13,6 +13,7 @@ mod models_folder;
 mod output_files;
 mod refusals;
 mod resuming;
+mod shell;
 mod stems;
 mod streams;
 mod survival;

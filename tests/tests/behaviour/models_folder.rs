@@ -1,5 +1,6 @@
 //! A folder of models in which something is missing or wrong.
 
+use crate::shell::text;
 use karaoke_tests::Api;
 use karaoke_tests::program::{command, root};
 use karaoke_tests::sound::song;
@@ -24,10 +25,6 @@ fn only_identity() -> TempDir {
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     let settings = Settings::default().models(&dir.join("models"));
     command(&settings).current_dir(dir).args(arguments).output().expect("the program runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `karaoke separate` and `karaoke models` among other programs: pipes, full disks, hang-ups.
 
+use crate::shell::{files, text};
 use karaoke_tests::Settings;
 use karaoke_tests::program::{binary, command};
 use karaoke_tests::sound::{Sound, song};
@@ -19,17 +20,6 @@ fn bash(dir: &Path, settings: &Settings, line: &str) -> Output {
     bash.current_dir(dir).args(["-c", &line]).output().expect("bash")
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn all_files(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
 fn with_song(seconds: f64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("song.wav"), song(seconds, 44_100).wav_float()).unwrap();
@@ -47,7 +37,7 @@ fn a_closed_pipe_ends_a_run_quietly() {
         assert_eq!(out.status.code(), closed, "{line}: {}", text(&out.stderr));
         assert_eq!(text(&out.stderr), "", "{line}");
     }
-    let left = all_files(&dir.path().join("out"));
+    let left = files(&dir.path().join("out"));
     assert_eq!(left, ["song (Instrumental).wav", "song (Vocals).wav"], "whole files and nothing else");
 }
 
@@ -59,7 +49,7 @@ fn a_full_output_is_told_and_nothing_is_left() {
         assert_eq!(out.status.code(), Some(1), "{line}: {}", text(&out.stderr));
         assert!(text(&out.stderr).contains("standard output"), "{line}: {}", text(&out.stderr));
     }
-    assert!(!all_files(&dir.path().join("out")).iter().any(|name| name.starts_with('.')));
+    assert!(!files(&dir.path().join("out")).iter().any(|name| name.starts_with('.')));
     let both = bash(dir.path(), &Settings::default(), "karaoke separate gone.wav > /dev/full 2> /dev/full");
     assert_eq!(both.status.code(), Some(1), "not a panic: {:?}", both.status.signal());
 }
@@ -94,7 +84,7 @@ fn a_hang_up_leaves_nothing_half_written() {
     signal(&child, "-HUP");
     let out = child.wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
-    assert_eq!(all_files(&dir.path().join("out")), Vec::<String>::new());
+    assert_eq!(files(&dir.path().join("out")), Vec::<String>::new());
 }
 
 #[test]
@@ -104,7 +94,7 @@ fn a_hang_up_that_is_ignored_changes_nothing() {
     signal(&child, "-HUP");
     let out = child.wait_with_output().unwrap();
     assert!(out.status.success(), "{}", text(&out.stderr));
-    assert_eq!(all_files(&dir.path().join("out")).len(), 2);
+    assert_eq!(files(&dir.path().join("out")).len(), 2);
 }
 
 #[test]
@@ -117,12 +107,12 @@ fn what_a_killed_run_left_is_removed_by_the_next() {
     signal(&child, "-KILL");
     child.wait().unwrap();
     let out = dir.path().join("out");
-    let left = all_files(&out);
+    let left = files(&out);
     assert!(left.len() == 1 && left[0].starts_with(".karaoke-"), "{left:?}");
     std::fs::write(dir.path().join("short.wav"), song(1.0, 44_100).wav_float()).unwrap();
     let next = bash(dir.path(), &Settings::default(), "karaoke separate short.wav -m identity -q -o out");
     assert!(next.status.success(), "{}", text(&next.stderr));
-    assert_eq!(all_files(&out), ["short (Instrumental).wav", "short (Vocals).wav"]);
+    assert_eq!(files(&out), ["short (Instrumental).wav", "short (Vocals).wav"]);
 }
 
 #[test]
@@ -139,7 +129,7 @@ fn songs_come_from_standard_input_and_process_substitution() {
     ] {
         let run = bash(dir.path(), &Settings::default(), &line);
         assert!(run.status.success(), "{line}: {}", text(&run.stderr));
-        let [name] = &all_files(&dir.path().join(out))[..] else { panic!("{line}") };
+        let [name] = &files(&dir.path().join(out))[..] else { panic!("{line}") };
         let stem = std::fs::read(dir.path().join(out).join(name)).unwrap();
         assert!(Sound::from_wav(&stem).bits() == song.bits(), "{line}: {name}");
     }

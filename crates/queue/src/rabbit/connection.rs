@@ -247,10 +247,39 @@ fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
     Ok(options)
 }
 
+/// The frame that RabbitMQ 3.12.2 and newer take unless `stomp.max_frame_size` says more, bytes.
+const USUAL_FRAME: usize = 4 << 20;
+
+/// What it means that a message of so many bytes was not taken. A broker that finds it too large closes the connection
+/// without a word, as it does when it dies: then the size is the only clue.
+pub(super) fn send_error(error: &Error, bytes: usize) -> QueueError {
+    match queue_error(error) {
+        QueueError::Unreachable(why) if bytes > USUAL_FRAME => QueueError::Unreachable(format!(
+            "{why} (the message has {:.1} MB: is that more than the broker's stomp.max_frame_size or \
+             max_message_size? chunking.max_message_bytes makes messages smaller)",
+            bytes as f64 / 1e6
+        )),
+        other => other,
+    }
+}
+
 /// What a failed call to the broker means to the caller.
 pub(super) fn queue_error(error: &Error) -> QueueError {
     match error.retryable() {
         true => QueueError::Unreachable(format!("the broker: {error}")),
         false => QueueError::Refused(format!("the broker refuses: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_may_be_too_large_is_told_as_such() {
+        let broke = Error::Closed;
+        let [small, large] = [1000, 22 << 20].map(|bytes| send_error(&broke, bytes).to_string());
+        assert!(!small.contains("max_message_size"), "{small}");
+        assert!(large.contains("23.1 MB") && large.contains("chunking.max_message_bytes"), "{large}");
     }
 }

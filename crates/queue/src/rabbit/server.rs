@@ -1,7 +1,7 @@
 //! The server's end of the queue over RabbitMQ.
 
 use super::BrokerConfig;
-use super::connection::{Connection, Received, SubscriptionSpec, queue_error};
+use super::connection::{Connection, Received, SubscriptionSpec, queue_error, send_error};
 use super::settle::{delivery, headers};
 use super::topology;
 use crate::{Delivery, QueueError, ServerQueue};
@@ -76,8 +76,9 @@ impl ServerQueue for RabbitServer {
         // confirmed, and gone.
         self.consume.connected(self.timeout).await?;
         let client = self.publish.connected(self.timeout).await?;
+        let bytes = job.body.len();
         let sent = client.send_with_receipt(&queue.destination, headers, job.body);
-        sent.instrument(Stage::Wire.span()).await.map_err(|e| queue_error(&e))
+        sent.instrument(Stage::Wire.span()).await.map_err(|e| send_error(&e, bytes))
     }
 
     async fn next_reply(&self) -> Result<Delivery<Reply>, QueueError> {

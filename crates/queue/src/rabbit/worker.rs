@@ -1,7 +1,7 @@
 //! A worker's end of the queue over RabbitMQ.
 
 use super::BrokerConfig;
-use super::connection::{Connection, Received, SubscriptionSpec, queue_error};
+use super::connection::{Connection, Received, SubscriptionSpec, queue_error, send_error};
 use super::settle::{delivery, headers};
 use super::topology;
 use crate::notices::Notices;
@@ -126,11 +126,12 @@ impl WorkerQueue for RabbitWorker {
             headers.push(name, value);
         }
         let client = self.publish.connected(self.timeout).await?;
+        let bytes = body.len();
         client
             .send_with_receipt(&topology::replies(reply_to), headers, body)
             .instrument(Stage::Wire.span())
             .await
-            .map_err(|e| queue_error(&e))
+            .map_err(|e| send_error(&e, bytes))
     }
 
     async fn announce(&self, presence: Presence) -> Result<(), QueueError> {

@@ -43,7 +43,7 @@ pub(super) fn runs(file: &mut File, cancelled: &dyn Fn() -> bool) -> Result<Vec<
         if runs.len() > MAX_RUNS {
             return Err(IngestError::Unusual("changes its sample rate or channels again and again".into()));
         }
-        if looks % 4096 == 0 && cancelled() {
+        if looks.is_multiple_of(4096) && cancelled() {
             return Err(IngestError::Cancelled);
         }
         (form, at) = (Some(own), place + size);
