@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_message_that_may_be_too_large_is_told_as_such() {
-        let broke = Error::Closed;
+        let broke = Error::Io(std::sync::Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
         let [small, large] = [1000, 22 << 20].map(|bytes| send_error(&broke, bytes).to_string());
         assert!(!small.contains("max_message_size"), "{small}");
         assert!(large.contains("23.1 MB") && large.contains("chunking.max_message_bytes"), "{large}");
