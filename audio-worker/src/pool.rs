@@ -6,6 +6,7 @@ use crate::fault_injection::{
     BadSimulation, Fault, FaultInjector, FaultScope, ReplyFaults, SimulationConfig, slowed,
 };
 use crate::inference_thread::InferenceThread;
+use crate::installed::{Served, follow, installed};
 use crate::runtime::{Loader, Runtime};
 use crate::sessions::{Open, Sessions, opener};
 use crate::worker::{RunResult, Worker};
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -88,7 +90,8 @@ impl PoolOptions {
 }
 
 impl Pool {
-    /// Starts the workers, which take jobs for every installed model of `catalogue` from `queue`.
+    /// Starts the workers, which take jobs for every installed model of `catalogue` from `queue`, and for those that are
+    /// installed later.
     ///
     /// Must be called in a tokio runtime. Models are loaded when their first job comes.
     pub fn start(
@@ -97,10 +100,15 @@ impl Pool {
         queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
     ) -> Result<Self, StartError> {
-        let (models, config) = (installed(&catalogue)?, &options.worker);
+        let (models, config) = (some_installed(&catalogue)?, &options.worker);
         let workers = options.faults().len();
         let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
-        Self::start_with(options, models, queue, &|factory| opener(loader.at(factory), catalogue.clone()))
+        let (sender, models) = watch::channel(models);
+        let pool = Self::start_with(options, models, queue, &|factory| {
+            opener(loader.at(factory), catalogue.clone())
+        })?;
+        tokio::spawn(follow(catalogue, sender));
+        Ok(pool)
     }
 
     /// Starts one worker that has this process for itself: when it has a fault, the process has it.
@@ -113,10 +121,12 @@ impl Pool {
         runtime: Runtime,
     ) -> Result<Self, StartError> {
         options.check()?;
-        let (models, threads) = (installed(&catalogue)?, options.sizes().threads);
+        let (models, threads) = (some_installed(&catalogue)?, options.sizes().threads);
         let loader = Loader::shared(runtime, 1, threads, threads, options.worker.cache_folder());
         let stop = CancellationToken::new();
         let open = opener(loader, catalogue);
+        // What is installed later needs another subscription, and with it another process.
+        let models = watch::channel(models).1;
         let factory =
             WorkerFactory { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
         let worker = factory.worker(identity, FaultScope::Process)?;
@@ -130,7 +140,7 @@ impl Pool {
     /// Starts workers, each of which loads models with what `open` gives for its number.
     pub(crate) fn start_with(
         options: &PoolOptions,
-        models: Arc<[ModelName]>,
+        models: Served,
         queue: Arc<dyn WorkerQueue>,
         open: &dyn Fn(usize) -> Open,
     ) -> Result<Self, StartError> {
@@ -188,8 +198,8 @@ impl Pool {
     }
 }
 
-fn installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
-    let models: Arc<[ModelName]> = catalogue.installed().map(|m| m.name.clone()).collect();
+fn some_installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
+    let models = installed(catalogue);
     if models.is_empty() { Err(StartError::NoModel) } else { Ok(models) }
 }
 
@@ -197,7 +207,7 @@ fn installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError> {
 struct WorkerFactory {
     options: PoolOptions,
     fault: Option<Fault>,
-    models: Arc<[ModelName]>,
+    models: Served,
     queue: Arc<dyn WorkerQueue>,
     open: Open,
     stop: CancellationToken,
@@ -220,8 +230,10 @@ impl WorkerFactory {
             provider_why: self.options.provider_why.clone(),
             providers: self.options.providers.clone(),
         };
+        let options = self.options.clone();
         Ok(Worker {
-            routes: self.options.routes(&self.models).into(),
+            models: self.models.clone(),
+            routes: Arc::new(move |models: &[ModelName]| options.routes(models)),
             queue: self.queue.clone(),
             thread,
             status: Arc::new(WorkerStatus::new(info)),

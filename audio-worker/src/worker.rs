@@ -5,11 +5,12 @@ use crate::chunk::{BeforeWindow, ChunkError};
 use crate::failure_backoff::FailureBackoff;
 use crate::fault_injection::{Fault, FaultInjector, ReplyFaults};
 use crate::inference_thread::InferenceThread;
+use crate::installed::Served;
 use crate::result_publisher::{ReplySender, ResultPublisher};
 use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
-use karaoke_core::{Route, WorkerId};
+use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,9 +23,14 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a worker without a job looks whether its last reply was refused.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Where a worker takes the jobs of these models.
+pub(crate) type RoutesOf = Arc<dyn Fn(&[ModelName]) -> Vec<Route> + Send + Sync>;
+
 /// One worker in one run.
 pub(crate) struct Worker {
-    pub(crate) routes: Arc<[Route]>,
+    /// The models that it takes jobs for, and where it takes them.
+    pub(crate) models: Served,
+    pub(crate) routes: RoutesOf,
     pub(crate) queue: Arc<dyn WorkerQueue>,
     pub(crate) thread: InferenceThread,
     pub(crate) status: Arc<WorkerStatus>,
@@ -86,7 +92,13 @@ impl Worker {
 
     async fn work(&self, announcer: &Announcer, publisher: &mut ResultPublisher) -> RunResult {
         let mut backoff = FailureBackoff::new(self.pause, self.queue.refusals(self.name()));
+        let mut models = self.models.clone();
+        let mut routes = (self.routes)(&models.borrow_and_update());
         loop {
+            if models.has_changed().unwrap_or(false) {
+                routes = (self.routes)(&models.borrow_and_update());
+                self.status.announce_soon();
+            }
             if let Some(pause) = backoff.on_refusals(self.queue.refusals(self.name())) {
                 self.status.count_failure();
                 self.back_off(pause, "a reply was refused as corrupt").await;
@@ -94,7 +106,7 @@ impl Worker {
             let next = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return RunResult::Left,
-                next = self.queue.next_job(&self.routes) => next,
+                next = self.queue.next_job(&routes) => next,
                 () = tokio::time::sleep(POLL_INTERVAL) => continue,
             };
             let result = match next {

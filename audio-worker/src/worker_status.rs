@@ -1,11 +1,12 @@
 //! What a worker is doing: written by the worker, read out by its announcer.
 
+use crate::installed::Served;
 use crate::process;
 use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
 use karaoke_core::wire::Job;
 use karaoke_core::{ModelName, WorkerId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,8 @@ impl Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerInfo {
     pub(crate) identity: Identity,
-    pub(crate) models: Arc<[ModelName]>,
+    /// The models that it takes jobs for.
+    pub(crate) models: Served,
     pub(crate) threads: usize,
     pub(crate) prefetch: u32,
     /// Between two announcements.
@@ -108,6 +110,11 @@ impl WorkerStatus {
         self.news.notify_one();
     }
 
+    /// There is something to announce before the next turn.
+    pub(crate) fn announce_soon(&self) {
+        self.news.notify_one();
+    }
+
     pub(crate) fn over(&self, state: WorkerState, note: Option<&str>) {
         self.write(state, note.map(str::to_owned), None);
     }
@@ -129,7 +136,7 @@ impl WorkerStatus {
             life: info.identity.life,
             host: process::host(),
             pid: std::process::id(),
-            models: info.models.to_vec(),
+            models: info.models.borrow().to_vec(),
             provider: info.provider.clone(),
             provider_why: info.provider_why.clone(),
             providers: info.providers.clone(),

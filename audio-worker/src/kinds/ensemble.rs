@@ -32,6 +32,8 @@ pub(super) struct EnsembleOf {
 struct Member {
     separator: Box<dyn Separator>,
     part: Part,
+    /// Its share of the mean; all shares add up to 1.
+    share: f32,
     /// Its peak as a share of the ensemble's; none when it does not care for the level.
     headroom: Option<f32>,
     /// What it predicts.
@@ -75,8 +77,11 @@ impl EnsembleOf {
         let [stem] = &manifest.stems[..] else {
             return Err(mismatch(format!("ensemble `{}` must predict one stem", manifest.name)));
         };
-        let open = |name: &ModelName| Member::open(loader, catalogue, manifest, stem, catalogue.get(name)?);
-        let members = numbers.members.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let open = |(name, share): (&ModelName, f32)| {
+            Member::open(loader, catalogue, manifest, stem, (catalogue.get(name)?, share))
+        };
+        let members =
+            numbers.members.iter().zip(numbers.shares()).map(open).collect::<Result<Vec<_>, _>>()?;
         let window = members.first().map_or(0, |member| member.separator.window());
         for (member, name) in members.iter().zip(&numbers.members) {
             let own = member.separator.window();
@@ -137,7 +142,7 @@ impl Member {
         catalogue: &Catalogue,
         ensemble: &Manifest,
         stem: &str,
-        manifest: &Manifest,
+        (manifest, share): (&Manifest, f32),
     ) -> Result<Self, SeparateError> {
         let refuse = |problem: String| {
             mismatch(format!("ensemble `{}`: member `{}` {problem}", ensemble.name, manifest.name))
@@ -153,7 +158,7 @@ impl Member {
         let headroom = headroom(manifest.peak, ensemble.peak).map_err(refuse)?;
         let separator = with_weights(loader, &catalogue.weights(manifest)?, manifest)?;
         let out = vec![0.0; 2 * separator.stems() * separator.window()];
-        Ok(Self { separator, part, headroom, out })
+        Ok(Self { separator, part, share, headroom, out })
     }
 
     /// Separates the window, and leaves the ensemble's stem in the front of `out`, left then right.
@@ -203,11 +208,9 @@ fn mean_of_samples(members: &[Member], out: &mut [f32]) {
     out.fill(0.0);
     for member in members {
         for (sum, sample) in out.iter_mut().zip(member.stem()) {
-            *sum += sample;
+            *sum += sample * member.share;
         }
     }
-    let share = 1.0 / members.len() as f32;
-    out.iter_mut().for_each(|sum| *sum *= share);
 }
 
 impl Spectra {
@@ -228,16 +231,16 @@ impl Spectra {
             self.sum.clear();
             self.magnitudes.fill(0.0);
             for member in members {
-                self.add(&member.stem()[side * window..][..window])?;
+                self.add(&member.stem()[side * window..][..window], member.share)?;
             }
-            self.give(members.len(), channel)?;
+            self.give(channel)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, channel: &[f32]) -> Result<(), SeparateError> {
+    fn add(&mut self, channel: &[f32], share: f32) -> Result<(), SeparateError> {
         let Self { stft, sum, magnitudes, bins } = self;
-        stft.forward(channel, 1.0, |block, spectra| {
+        stft.forward(channel, share, |block, spectra| {
             let rows = sum.of_mut(block).zip(magnitudes[block.first * *bins..].chunks_exact_mut(*bins));
             for ((sums, magnitudes), spectrum) in rows.zip(spectra.chunks_exact(*bins)) {
                 for ((sum, magnitude), bin) in sums.iter_mut().zip(magnitudes).zip(spectrum) {
@@ -249,9 +252,9 @@ impl Spectra {
         Ok(())
     }
 
-    fn give(&mut self, count: usize, channel: &mut [f32]) -> Result<(), SeparateError> {
+    fn give(&mut self, channel: &mut [f32]) -> Result<(), SeparateError> {
         let Self { stft, sum, magnitudes, bins } = self;
-        stft.inverse(1.0 / count as f32, channel, |block, spectra| {
+        stft.inverse(1.0, channel, |block, spectra| {
             sum.load(block, spectra);
             let rows = magnitudes[block.first * *bins..].chunks_exact(*bins).take(block.count);
             for (spectrum, magnitudes) in spectra.chunks_exact_mut(*bins).zip(rows) {

@@ -23,6 +23,8 @@ pub(crate) fn with_weights(
         Kind::Spleeter => Box::new(spleeter::SpleeterNets::open(loader, weights, manifest)?),
         Kind::Umx => Box::new(umx::UmxNets::open(loader, weights, manifest)?),
         Kind::Roformer => Box::new(roformer::RoformerNet::open(loader, weights, manifest)?),
-        Kind::Ensemble => return Err(mismatch(format!("model `{}` has no network", manifest.name))),
+        Kind::Ensemble | Kind::Refined => {
+            return Err(mismatch(format!("model `{}` stands on others", manifest.name)));
+        }
     })
 }

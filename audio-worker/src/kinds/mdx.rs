@@ -3,16 +3,13 @@
 //! mix × gain → STFT → lowest three bins zeroed → network → inverse STFT → × compensation ÷ gain.
 
 use super::networks::{numbers, only};
+use super::planes::{analyse, synthesise};
 use super::separator::{SeparateError, Separator, check_buffers, check_finite};
 use crate::runtime::{Loader, Network};
-use crate::stft::{Framing, Planes, Stft};
+use crate::stft::{Framing, Stft};
 use karaoke_core::Manifest;
 use karaoke_core::manifest::Mdx;
 use karaoke_models::Weights;
-use realfft::num_complex::Complex;
-
-/// Bins that the network never sees, as in its training: below 20 Hz there is nothing to separate.
-const MUTED_BINS: usize = 3;
 
 /// A loaded MDX-Net.
 pub(super) struct MdxNet {
@@ -53,27 +50,9 @@ impl Separator for MdxNet {
 
     fn separate(&mut self, input: [&[f32]; 2], gain: f32, out: &mut [f32]) -> Result<(), SeparateError> {
         check_buffers(self, input, out)?;
-        let Mdx { dim_f, dim_t, .. } = self.numbers;
-        let (plane, layout) = (dim_f * dim_t, Planes { rows: dim_f, pitch: dim_t });
-        let muted = MUTED_BINS.min(dim_f) * dim_t;
-        let planes = self.network.input(0).chunks_exact_mut(2 * plane);
-        for (channel, planes) in input.iter().zip(planes) {
-            let (re, im) = planes.split_at_mut(plane);
-            self.stft.forward(channel, gain, |block, spectra| {
-                layout.scatter(block, spectra, [&mut *re, &mut *im], |bin| [bin.re, bin.im]);
-            })?;
-            re[..muted].fill(0.0);
-            im[..muted].fill(0.0);
-        }
+        analyse(&mut self.stft, self.numbers, (input, gain), self.network.input(0), |_, _, _| {})?;
         let output = self.network.run()?;
-        let spectra = output.samples(0)?.chunks_exact(2 * plane);
-        let channels = out.chunks_exact_mut(self.stft.window());
-        for (planes, channel) in spectra.zip(channels) {
-            let (re, im) = planes.split_at(plane);
-            self.stft.inverse(self.compensation / gain, channel, |block, spectra| {
-                layout.gather(block, spectra, [re, im], |bin, [re, im]| *bin = Complex { re, im });
-            })?;
-        }
+        synthesise(&mut self.stft, self.numbers, output.samples(0)?, self.compensation / gain, out)?;
         check_finite(out)
     }
 

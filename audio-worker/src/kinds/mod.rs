@@ -6,6 +6,8 @@ mod hybrid;
 mod mdx;
 mod networks;
 mod normalisation;
+mod planes;
+mod refined;
 mod roformer;
 mod separator;
 mod spleeter;
@@ -28,6 +30,11 @@ pub fn open(
 ) -> Result<Box<dyn Separator>, SeparateError> {
     if manifest.kind == Kind::Ensemble {
         return Ok(Box::new(ensemble::EnsembleOf::open(loader, catalogue, manifest)?));
+    }
+    if let Some(refined) = &manifest.refined {
+        let base = catalogue.get(&refined.base)?;
+        let (own, of_base) = (catalogue.weights(manifest)?, catalogue.weights(base)?);
+        return Ok(Box::new(refined::RefinedNet::open(loader, (manifest, &own), (base, &of_base))?));
     }
     with_weights(loader, &catalogue.weights(manifest)?, manifest)
 }

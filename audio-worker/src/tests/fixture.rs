@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// When a test gives up.
@@ -41,7 +42,7 @@ pub(crate) fn fakes(
 ) -> Pool {
     let count = AtomicUsize::new(0);
     let open: Open = Arc::new(move |_| Ok(open(count.fetch_add(1, SeqCst))?));
-    let models = Arc::from(["fake".into()]);
+    let models = watch::channel(Arc::from(["fake".into()])).1;
     Pool::start_with(&options, models, Arc::new(queue.clone()), &|_| open.clone()).unwrap()
 }
 

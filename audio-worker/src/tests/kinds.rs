@@ -137,14 +137,29 @@ fn spleeter_shares_the_mix_out() {
 }
 
 #[test]
-fn spleeters_stems_have_nothing_above_the_bins_that_it_sees() {
+fn one_network_may_estimate_all_stems_of_a_spleeter() {
+    let stems = "stems = ['vocals', 'accompaniment']";
+    assert_scales(open("both", stems, SPLEETER).unwrap(), &[0.8, 0.2]);
+    let centred = SPLEETER.replace("frames = 50\n", "");
+    let separator = open("both", stems, &centred).unwrap();
+    assert_eq!(separator.window(), 16 * 63, "as an MDX-Net of as many FFTs");
+    assert_scales(separator, &[0.8, 0.2]);
+    let refused = refusal(open("half", stems, SPLEETER));
+    assert!(refused.to_string().contains("output"), "{refused}");
+}
+
+#[test]
+fn above_the_bins_that_it_sees_spleeter_follows_the_highest_of_them() {
     let numbers = SPLEETER.replace("dim_f = 33", "dim_f = 16");
-    let mut separator = open_all(&["whole", "nothing"], "stems = ['a', 'b']", &numbers).unwrap();
+    let mut separator = open_all(&["whole", "half"], "stems = ['a', 'b']", &numbers).unwrap();
     let window = separator.window();
-    let tone: Vec<f32> = (0..window).map(|i| (PI * 0.9 * i as f32).sin()).collect();
+    let tone: Vec<f32> =
+        (0..window).map(|i| (PI * 0.9 * i as f32).sin() + (PI * 0.4 * i as f32).sin()).collect();
     let out = separate(&mut *separator, &[tone.clone(), tone.clone()], 1.0);
-    let middle = &out[window / 4..window / 2];
-    assert!(middle.iter().all(|s| s.abs() < 1e-3), "{:?}", &middle[..5]);
+    let middle = window / 4..window / 2;
+    for (sample, mix) in out[middle.clone()].iter().zip(&tone[middle]) {
+        assert!((sample - 0.8 * mix).abs() < 1e-3, "{sample} of {mix}");
+    }
 }
 
 #[test]
@@ -218,6 +233,57 @@ fn at_an_end_of_the_track_the_level_is_that_of_the_sound_alone() {
             // The highest bin is not seen, and noise has some of it; the level of the window would be off by 0.3.
             assert!((got - want).abs() < 0.01, "stem {stem} at {at}: {got}, not {want}");
         }
+    }
+}
+
+#[test]
+fn a_refined_model_sees_the_mix_and_what_its_base_makes_of_it() {
+    let numbers = "[spleeter]\nn_fft = 1024\nhop = 256\ndim_f = 300\ndim_t = 40\nlevel = 0.1\n";
+    let base = manifest("base", "both", "stems = ['vocals', 'accompaniment']", numbers);
+    let digest = sha256(&network("both")).unwrap();
+    let refined = |digest: &str, dim_t: usize| {
+        let numbers = format!(
+            "[refined]\nbase = 'base'\nbase_sha256 = '{digest}'\nn_fft = 1024\nhop = 256\ndim_f = 513\ndim_t = {dim_t}\n"
+        );
+        catalogue(&[base.clone(), manifest("m", "share", "stems = ['vocals']", &numbers)])
+    };
+    let (_dir, catalogue) = refined(&digest, 40);
+    let own = catalogue.get("m").unwrap();
+    assert_eq!(catalogue.files(own).iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["base", "m"]);
+    // The base gives its input, and half of it.
+    assert_scales(kinds::open(&Loader::new(runtime(), 1), &catalogue, own).unwrap(), &[2.0 / 3.0]);
+    for (digest, dim_t, why) in [("0".repeat(64), 40, "another file"), (digest, 44, "numbers")] {
+        let (_dir, catalogue) = refined(&digest, dim_t);
+        let [broken] = catalogue.broken() else { panic!("{:?}", catalogue.broken()) };
+        assert!(broken.reason.contains(why), "{}", broken.reason);
+    }
+}
+
+#[test]
+fn the_level_that_networks_are_shown_a_window_at_is_always_the_same() {
+    let numbers = "[spleeter]\nn_fft = 64\nhop = 16\ndim_f = 33\ndim_t = 64\nlevel = 0.2\n";
+    let mut separator = open_all(&["square", "whole"], "stems = ['a', 'b']", numbers).unwrap();
+    let loud = tones(separator.window());
+    let quiet = loud.clone().map(|channel| channel.iter().map(|s| s * 0.01).collect::<Vec<_>>());
+    let [of_loud, of_quiet] = [loud, quiet].map(|input| separate(&mut *separator, &input, 1.0));
+    let error = of_loud.iter().zip(&of_quiet).map(|(a, b)| (a * 0.01 - b).abs()).fold(0.0, f32::max);
+    assert!(error < 1e-7, "{error}: a mask of squares depends on the level");
+    let silence = [vec![0.0; separator.window()], vec![0.0; separator.window()]];
+    assert!(separate(&mut *separator, &silence, 1.0).iter().all(|s| *s == 0.0));
+}
+
+#[test]
+fn members_of_an_ensemble_count_what_their_weights_say() {
+    let [whole, half] = ["whole", "half"].map(|name| manifest(name, name, "stems = ['vocals']", UMX));
+    let of = |more: &str| ensemble(&[whole.clone(), half.clone()], more).unwrap();
+    assert_scales(of("[ensemble]\nweights = [3, 1]"), &[0.875]);
+    assert_scales(of("[ensemble]\nweights = [0.1, 0.4]\nmean = 'spectrum'"), &[0.6]);
+    for wrong in ["[1]", "[1, 0]", "[1, -1]", "[1, inf]"] {
+        let error = Manifest::parse(&format!(
+            "name = 'e'\ntitle = 'E'\nkind = 'ensemble'\nlicence = ''\nsample_rate = 44100\noverlap = 0.25\n\
+             stems = ['vocals']\n[ensemble]\nmembers = ['a', 'b']\nweights = {wrong}\n"
+        ));
+        assert!(error.unwrap_err().to_string().contains("weights"), "{wrong}");
     }
 }
 
@@ -388,9 +454,10 @@ fn a_network_of_another_shape_is_refused() {
 
 #[test]
 fn a_model_needs_a_network_for_each_stem() {
-    for numbers in [SPLEETER, UMX] {
+    // A Spleeter's only network may give all stems, but has to.
+    for (numbers, why) in [(SPLEETER, "1 outputs"), (UMX, "1 networks for 2 stems")] {
         let refused = refusal(open("whole", "stems = ['vocals', 'accompaniment']", numbers));
-        assert!(refused.to_string().contains("1 networks for 2 stems"), "{refused}");
+        assert!(refused.to_string().contains(why), "{refused}");
     }
     for numbers in [MDX, ROFORMER, HYBRID] {
         let refused = refusal(open_all(&["whole", "half"], "stems = ['vocals']", numbers));

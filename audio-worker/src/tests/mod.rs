@@ -1,5 +1,6 @@
 //! Tests of the worker as a whole; they need ONNX Runtime (`make runtime`) and the models in `models/`.
 
+mod converted;
 pub(crate) mod fake;
 mod faults;
 mod fixture;

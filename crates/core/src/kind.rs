@@ -13,7 +13,7 @@ pub enum Kind {
     Mdx,
     /// `[1, 2, segment]` waveforms in, `[1, stems, 2, segment]` out, as Demucs does.
     Waveform,
-    /// Spleeter: a network a stem, magnitudes `[2, 1, 512, 1024]` in and out, joined by ratio masks.
+    /// Spleeter: magnitudes `[2, 1, 512, 1024]` in and, of every stem, out, joined by ratio masks.
     Spleeter,
     /// Open-Unmix: magnitudes `[1, 2, bins, frames]` in and out, with the mix's phase.
     Umx,
@@ -21,6 +21,8 @@ pub enum Kind {
     Roformer,
     /// The mean of other models, window by window.
     Ensemble,
+    /// A network that sees the mix and the estimates of a model of kind `spleeter`.
+    Refined,
 }
 
 /// The numbers of an MDX-Net.
@@ -68,19 +70,25 @@ pub struct Branch {
 }
 
 /// The numbers of a Spleeter model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spleeter {
     /// FFT length.
     pub n_fft: usize,
     /// Frames between FFTs.
     pub hop: usize,
-    /// Frequency bins the networks see, from 0 up; above them the mask is nothing.
+    /// Frequency bins the networks see, from 0 up; above them the mask is the mean of that of the highest quarter.
     pub dim_f: usize,
     /// FFTs that the networks take.
     pub dim_t: usize,
-    /// FFTs of them that a window fills, the rest are silence: a whole window would not fit a message.
-    pub frames: usize,
+    /// FFTs of them that a window fills, the rest are silence: a whole window would not fit a message. Without it the
+    /// FFTs are centred, as an MDX-Net's are, and fill the window.
+    #[serde(default)]
+    pub frames: Option<usize>,
+    /// RMS at which the networks are shown every window; none: as loud as it is. They know songs at the loudness of their
+    /// training, and their answer depends on it.
+    #[serde(default)]
+    pub level: Option<f32>,
 }
 
 /// The numbers of a model that takes all bins of centred FFTs: Open-Unmix, Roformers.
@@ -96,17 +104,38 @@ pub struct Centred {
 }
 
 /// The numbers of an ensemble.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ensemble {
     /// The models. Each predicts the first stem of the ensemble, or has it as its complement.
     pub members: Vec<ModelName>,
+    /// What each counts in the mean, relative to the others; empty: all the same.
+    #[serde(default)]
+    pub weights: Vec<f32>,
     /// What the mean is taken of.
     #[serde(default)]
     pub mean: Mean,
     /// How the windows lie: that of the first member, filled in by the catalogue.
     #[serde(default)]
     pub windowing: Option<Windowing>,
+}
+
+/// The numbers of a model that refines another: an MDX-Net that sees that model's estimates as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refined {
+    /// The model that it stands on, of kind `spleeter` with as many centred FFTs.
+    pub base: ModelName,
+    /// SHA-256 of that model's file, with which the network was trained.
+    pub base_sha256: String,
+    /// FFT length.
+    pub n_fft: usize,
+    /// Frames between FFTs.
+    pub hop: usize,
+    /// Frequency bins the network sees, from 0 up.
+    pub dim_f: usize,
+    /// FFTs in a window.
+    pub dim_t: usize,
 }
 
 /// What the mean of an ensemble is taken of.
@@ -136,6 +165,22 @@ impl Mdx {
     }
 }
 
+impl Refined {
+    /// The numbers of its spectrograms.
+    pub fn mdx(&self) -> Mdx {
+        Mdx { n_fft: self.n_fft, hop: self.hop, dim_f: self.dim_f, dim_t: self.dim_t }
+    }
+
+    /// How the windows lie.
+    pub fn windowing(&self, overlap: f64) -> Windowing {
+        self.mdx().windowing(overlap)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BadNumber> {
+        self.mdx().check()
+    }
+}
+
 impl Waveform {
     /// How the windows lie.
     pub fn windowing(&self, overlap: f64) -> Windowing {
@@ -153,27 +198,32 @@ impl Waveform {
 }
 
 impl Spleeter {
-    /// Frames of sound in a window: its FFTs are not centred.
-    pub fn window(&self) -> usize {
-        self.hop * self.frames.saturating_sub(1) + self.n_fft
-    }
-
-    /// How the windows lie. The lead-in puts the track's beginning where all FFTs that meet there are whole.
+    /// How the windows lie: as an MDX-Net's where the FFTs are centred. Where they are not, the lead-in puts the track's beginning where all FFTs that meet there are whole.
     ///
     /// A window's ends are where they are not: as its FFTs are not centred, they are divided by next to nothing
     /// there, and a mask's artefacts grow as 1 / sin² towards the end. So does the Hann cross-fade go to nothing,
     /// which keeps the product at a few ten-thousandths; a triangle would not.
     pub fn windowing(&self, overlap: f64) -> Windowing {
-        let lead = self.n_fft - self.hop;
-        Windowing { lead, taper: Taper::Hann, ..Windowing::waveform(self.window(), overlap) }
+        let Some(frames) = self.frames else {
+            return Windowing::mdx(self.n_fft, self.hop, self.dim_t, overlap);
+        };
+        let (lead, window) = (self.n_fft - self.hop, self.hop * frames.saturating_sub(1) + self.n_fft);
+        Windowing { lead, taper: Taper::Hann, ..Windowing::waveform(window, overlap) }
     }
 
     pub(crate) fn check(&self) -> Result<(), BadNumber> {
         check_fft(self.n_fft, self.hop)?;
         check_bins(self.dim_f, self.n_fft)?;
         check_frames(self.dim_t, self.n_fft, self.hop)?;
-        let whole = (4 * self.n_fft / self.hop..=self.dim_t).contains(&self.frames);
-        if whole { Ok(()) } else { Err(("frames", "must be at least 4 n_fft / hop and at most dim_t")) }
+        let whole = |frames| (4 * self.n_fft / self.hop..=self.dim_t).contains(&frames);
+        if self.level.is_some_and(|level| !(level > 0.0 && level <= 1.0)) {
+            return Err(("level", "must be above 0 and at most 1"));
+        }
+        if self.frames.is_none_or(whole) {
+            Ok(())
+        } else {
+            Err(("frames", "must be at least 4 n_fft / hop and at most dim_t"))
+        }
     }
 }
 
@@ -190,11 +240,28 @@ impl Centred {
 }
 
 impl Ensemble {
-    pub(crate) fn check(&self) -> Result<(), BadNumber> {
-        if (2..=8).contains(&self.members.len()) {
-            return Ok(());
+    /// What each member counts in the mean; all together 1.
+    pub fn shares(&self) -> Vec<f32> {
+        match self.weights.is_empty() {
+            true => vec![1.0 / self.members.len() as f32; self.members.len()],
+            false => {
+                let sum: f32 = self.weights.iter().sum();
+                self.weights.iter().map(|weight| weight / sum).collect()
+            }
         }
-        Err(("members", "must name two to eight models"))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BadNumber> {
+        if !(2..=8).contains(&self.members.len()) {
+            return Err(("members", "must name two to eight models"));
+        }
+        let good = |weight: &f32| weight.is_finite() && *weight > 0.0;
+        if !self.weights.is_empty()
+            && (self.weights.len() != self.members.len() || !self.weights.iter().all(good))
+        {
+            return Err(("weights", "must be a number above 0 for each member"));
+        }
+        Ok(())
     }
 }
 

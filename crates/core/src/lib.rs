@@ -2,10 +2,11 @@
 //!
 //! Everything that decides *what* the result is lives here, so that it can be tested exhaustively:
 //! which windows a track is cut into ([`plan`], [`tail`]), how their outputs join ([`overlap`]), what a model is
-//! ([`manifest`]), in which numbers and names all of that is told ([`units`]), which integers stems become ([`quantise`]), what travels between machines ([`wire`], [`reply_part`], [`presence`]), which chunk is next ([`schedule`]),
+//! ([`manifest`], [`conversion`]), in which numbers and names all of that is told ([`units`]), which integers stems become ([`quantise`]), what travels between machines ([`wire`], [`reply_part`], [`presence`]), which chunk is next ([`schedule`]),
 //! where it goes ([`route`]), what is sung in it when ([`lyrics`]), when one that is out is asked for again ([`in_flight`]) and what state a track is in ([`state`]).
 
 pub mod audio;
+pub mod conversion;
 pub mod id;
 pub mod in_flight;
 pub mod kind;

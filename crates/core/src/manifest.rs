@@ -1,6 +1,7 @@
 //! The model manifest (`models/<name>.toml`): all that the pipeline knows of a model.
 
-pub use crate::kind::{BadNumber, Branch, Centred, Ensemble, Kind, Mdx, Mean, Spleeter, Waveform};
+pub use crate::conversion::{Conversion, SourceFormat};
+pub use crate::kind::{BadNumber, Branch, Centred, Ensemble, Kind, Mdx, Mean, Refined, Spleeter, Waveform};
 use crate::plan::Windowing;
 use crate::units::{ModelName, SampleRate};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct Manifest {
     /// Where the file can be downloaded; empty for a built-in model.
     #[serde(default)]
     pub url: String,
+    /// How the file is made of what lies at that address; none when it lies there as it is.
+    #[serde(default)]
+    pub conversion: Option<Conversion>,
     /// Licence of the weights.
     pub licence: String,
     /// What the licence forbids or asks for, in a sentence; empty when it forbids nothing.
@@ -70,6 +74,9 @@ pub struct Manifest {
     /// The mix is scaled down to this peak before (never up), and back after; none for level-invariant models.
     #[serde(default)]
     pub peak: Option<f32>,
+    /// How well it separates, on named tests.
+    #[serde(default)]
+    pub quality: Vec<Quality>,
     /// Numbers of kind `mdx`.
     #[serde(default)]
     pub mdx: Option<Mdx>,
@@ -85,9 +92,26 @@ pub struct Manifest {
     /// Numbers of kind `roformer`.
     #[serde(default)]
     pub roformer: Option<Centred>,
+    /// Numbers of kind `refined`.
+    #[serde(default)]
+    pub refined: Option<Refined>,
     /// Numbers of kind `ensemble`.
     #[serde(default)]
     pub ensemble: Option<Ensemble>,
+}
+
+/// Signal-to-distortion ratios that were measured, in dB, the mean over a test's songs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quality {
+    /// What it was measured on, and by whom: only numbers of the same test compare.
+    pub test: String,
+    /// Of the vocals.
+    #[serde(default)]
+    pub vocals: Option<f32>,
+    /// Of the instrumental.
+    #[serde(default)]
+    pub instrumental: Option<f32>,
 }
 
 fn one() -> f32 {
@@ -162,6 +186,20 @@ impl Manifest {
         if self.sha256.is_empty() { &self.uvr_md5 } else { &self.sha256 }
     }
 
+    /// Name, size and digest of what lies at its address, as the manifest of a model that needs no conversion.
+    pub fn download(&self) -> Self {
+        match &self.conversion {
+            None => self.clone(),
+            Some(Conversion { file, sha256, bytes, .. }) => Self {
+                file: file.clone(),
+                sha256: sha256.clone(),
+                bytes: *bytes,
+                conversion: None,
+                ..self.clone()
+            },
+        }
+    }
+
     /// How its windows lie along a track with the given overlap (a fraction of the window).
     pub fn windowing(&self, overlap: f64) -> Windowing {
         let of = match self.kind {
@@ -170,6 +208,7 @@ impl Manifest {
             Kind::Spleeter => self.spleeter.map(|n| n.windowing(overlap)),
             Kind::Umx => self.umx.map(|n| n.windowing(overlap)),
             Kind::Roformer => self.roformer.map(|n| n.windowing(overlap)),
+            Kind::Refined => self.refined.as_ref().map(|n| n.windowing(overlap)),
             Kind::Ensemble => {
                 self.ensemble.as_ref().and_then(|n| n.windowing).map(|w| w.overlapping(overlap))
             }
@@ -206,11 +245,17 @@ impl Manifest {
             let none = self.file.is_empty() && self.url.is_empty();
             return if none { Ok(()) } else { value("file", "must be empty: an ensemble has no file") };
         }
-        if self.file.is_empty() || self.file.contains(['/', '\\']) || self.file.starts_with('.') {
-            return value("file", "must be a plain file name");
-        }
+        let plain = |file: &str| !(file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.'));
         let hexadecimal =
             |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !plain(&self.file) {
+            return value("file", "must be a plain file name");
+        }
+        if let Some(Conversion { file, sha256, .. }) = &self.conversion
+            && !(plain(file) && *file != self.file && hexadecimal(sha256, 64) && !self.url.is_empty())
+        {
+            return value("conversion", "needs the plain name and the sha256 of what lies at `url`");
+        }
         let by_md5 = self.sha256.is_empty() && hexadecimal(&self.uvr_md5, 32);
         if !(by_md5 || hexadecimal(&self.sha256, 64)) {
             return value("sha256", "must be 64 hexadecimal digits");
@@ -242,12 +287,13 @@ impl Manifest {
     }
 
     fn check_numbers(&self) -> Result<(), ManifestError> {
-        let tables: [Checked; 6] = [
+        let tables: [Checked; 7] = [
             (Kind::Mdx, "mdx", self.mdx.map(|n| n.check())),
             (Kind::Waveform, "waveform", self.waveform.map(|n| n.check())),
             (Kind::Spleeter, "spleeter", self.spleeter.map(|n| n.check())),
             (Kind::Umx, "umx", self.umx.map(|n| n.check())),
             (Kind::Roformer, "roformer", self.roformer.map(|n| n.check())),
+            (Kind::Refined, "refined", self.refined.as_ref().map(Refined::check)),
             (Kind::Ensemble, "ensemble", self.ensemble.as_ref().map(Ensemble::check)),
         ];
         for (kind, name, checked) in tables {

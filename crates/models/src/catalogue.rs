@@ -2,7 +2,7 @@
 
 use crate::presets::{self, Preset};
 use crate::weights::{Weights, unpack};
-use crate::{Availability, ModelError, digest, ensemble};
+use crate::{Availability, ModelError, digest, ensemble, refined};
 use karaoke_core::{Manifest, ModelName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,9 +57,9 @@ impl Catalogue {
             paths.insert(name.clone(), path);
             manifests.insert(name, manifest);
         }
-        for error in resolve_ensembles(&mut manifests) {
+        for error in resolve_composed(&mut manifests) {
             let path = match &error {
-                ModelError::Ensemble { name, .. } => paths.remove(name),
+                ModelError::Ensemble { name, .. } | ModelError::Base { name, .. } => paths.remove(name),
                 _ => None,
             };
             broken.push(Broken::new(&path.unwrap_or_else(|| dir.to_owned()), &error));
@@ -131,12 +131,14 @@ impl Catalogue {
         self.files(manifest).iter().all(|part| self.path(part).is_file())
     }
 
-    /// The models whose files a model consists of: the members of an ensemble, of any other itself.
+    /// The models whose files a model consists of: the members of an ensemble, of any other itself, and what it stands
+    /// on.
     pub fn files<'c>(&'c self, manifest: &'c Manifest) -> Vec<&'c Manifest> {
-        match &manifest.ensemble {
-            Some(ensemble) => ensemble.members.iter().filter_map(|name| self.known(name)).collect(),
-            None => vec![manifest],
+        if let Some(ensemble) = &manifest.ensemble {
+            return ensemble.members.iter().filter_map(|name| self.known(name)).collect();
         }
+        let base = manifest.refined.as_ref().and_then(|refined| self.known(&refined.base));
+        base.into_iter().chain([manifest]).collect()
     }
 
     /// Where a model's file lies. An ensemble has none.
@@ -152,17 +154,19 @@ impl Catalogue {
 
     /// Hashes a model's files and refuses them when they are not the ones its manifest means.
     pub fn verify(&self, manifest: &Manifest) -> Result<(), ModelError> {
-        for part in self.files(manifest) {
-            let (name, path) = (part.name.clone(), self.path(part));
-            match digest::compare(&path, part) {
-                Ok(Ok(())) => {}
-                Ok(Err(digest::Mismatch { digest, got, want })) => {
-                    return Err(ModelError::Hash { name, path, digest, got, want });
-                }
-                Err(source) => return Err(ModelError::File { name, path, source }),
+        self.files(manifest).into_iter().try_for_each(|part| self.verify_file(part))
+    }
+
+    /// The same of one file.
+    fn verify_file(&self, part: &Manifest) -> Result<(), ModelError> {
+        let (name, path) = (part.name.clone(), self.path(part));
+        match digest::compare(&path, part) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(digest::Mismatch { digest, got, want })) => {
+                Err(ModelError::Hash { name, path, digest, got, want })
             }
+            Err(source) => Err(ModelError::File { name, path, source }),
         }
-        Ok(())
     }
 
     /// The networks of a model, one unless it is an archive, after [`Catalogue::verify`]. An ensemble has none
@@ -171,7 +175,7 @@ impl Catalogue {
         if manifest.ensemble.is_some() {
             return Ok(Vec::new());
         }
-        self.verify(manifest)?;
+        self.verify_file(manifest)?;
         let path = self.path(manifest);
         if manifest.networks.is_empty() {
             return Ok(vec![Weights::File(path)]);
@@ -203,10 +207,18 @@ fn read_manifest(path: &Path) -> Result<Manifest, ModelError> {
     Manifest::parse(&text).map_err(|source| ModelError::Manifest { path: path.to_owned(), source })
 }
 
-/// Completes the ensembles from their members; those that cannot be are taken out.
-fn resolve_ensembles(manifests: &mut BTreeMap<ModelName, Manifest>) -> Vec<ModelError> {
-    let ensembles: Vec<Manifest> = manifests.values().filter(|m| m.ensemble.is_some()).cloned().collect();
+/// Completes the models that stand on others; those that cannot be are taken out.
+fn resolve_composed(manifests: &mut BTreeMap<ModelName, Manifest>) -> Vec<ModelError> {
+    let checked: Vec<_> =
+        manifests.values().map(|m| (m.name.clone(), refined::check(m, manifests))).collect();
     let mut wrong = Vec::new();
+    for (name, problem) in checked {
+        if let Err(problem) = problem {
+            manifests.remove(&name);
+            wrong.push(ModelError::Base { name, problem });
+        }
+    }
+    let ensembles: Vec<Manifest> = manifests.values().filter(|m| m.ensemble.is_some()).cloned().collect();
     for mut manifest in ensembles {
         let name = manifest.name.clone();
         match ensemble::resolve(&mut manifest, manifests) {

@@ -14,8 +14,8 @@ pub(crate) fn resolve(
     let members = numbers.members.iter().map(|name| {
         let member =
             manifests.get(name).ok_or_else(|| format!("there is no manifest of its member `{name}`"))?;
-        if member.ensemble.is_some() {
-            Err(format!("its member `{name}` is an ensemble itself"))
+        if member.ensemble.is_some() || member.refined.is_some() {
+            Err(format!("its member `{name}` stands on other models itself"))
         } else {
             Ok(member)
         }
@@ -29,7 +29,7 @@ pub(crate) fn resolve(
     if ensemble.sample_rate != first.sample_rate {
         return Err(format!("its sample_rate must be that of its members, {}", first.sample_rate));
     }
-    let (identity, windowing) = (identity(&members), first.windowing(ensemble.overlap));
+    let (identity, windowing) = (identity(&members, &numbers.weights), first.windowing(ensemble.overlap));
     ensemble.sha256 = identity;
     // A job has one gain for all members: the one that brings the mix below the lowest peak.
     let peaks = members.iter().filter_map(|m| m.peak).chain(ensemble.peak);
@@ -65,13 +65,14 @@ fn check(member: &Manifest, first: &Manifest, stem: &String) -> Result<(), Strin
     Ok(())
 }
 
-/// SHA-256 over the members' identities, in their order.
-fn identity(members: &[&Manifest]) -> String {
+/// SHA-256 over the members' identities, in their order, and over their weights, where they have any.
+fn identity(members: &[&Manifest], weights: &[f32]) -> String {
     let mut hash = Sha256::new();
     for member in members {
         hash.update(member.identity().to_ascii_lowercase());
         hash.update(b"\n");
     }
+    weights.iter().for_each(|weight| hash.update(weight.to_le_bytes()));
     hex::encode(hash.finalize())
 }
 

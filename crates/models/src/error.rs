@@ -48,6 +48,14 @@ pub enum ModelError {
         /// What is wrong.
         problem: String,
     },
+    /// A model does not go with the one that it stands on.
+    #[error("model `{name}`: {problem}")]
+    Base {
+        /// The model.
+        name: ModelName,
+        /// What is wrong.
+        problem: String,
+    },
     /// The list of presets is wrong.
     #[error("presets {path}: {problem}")]
     Presets {

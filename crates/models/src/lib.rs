@@ -3,16 +3,20 @@
 //! The only place that reads manifests from disk. Server and workers each open their own catalogue.
 
 mod catalogue;
+mod convert;
 pub mod digest;
 mod ensemble;
 mod error;
 pub mod inspect;
 mod preset_lookup;
 mod presets;
+mod protobuf;
+mod refined;
 pub mod speeds;
 mod weights;
 
 pub use catalogue::{Broken, Catalogue};
+pub use convert::{ConvertError, convert};
 pub use digest::sha256;
 pub use error::ModelError;
 pub use presets::{Availability, Preset};
@@ -29,6 +33,8 @@ pub struct ModelsConfig {
     pub dir: PathBuf,
     /// The model (or preset) of those who do not choose.
     pub default: String,
+    /// Models (or presets) that `karaoke up` and `karaoke worker` fetch while they work, where they are not there.
+    pub fetch: Vec<String>,
     /// Where `karaoke models pull` finds all files by their names instead of where the manifests say: a folder,
     /// or an http or https address; empty: nowhere.
     pub mirror: String,
@@ -40,7 +46,8 @@ impl Default for ModelsConfig {
     fn default() -> Self {
         Self {
             dir: PathBuf::from("models"),
-            default: "builtin".into(),
+            default: "standard".into(),
+            fetch: vec!["standard".into()],
             mirror: String::new(),
             proxy: String::new(),
         }

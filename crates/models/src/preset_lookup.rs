@@ -24,6 +24,13 @@ impl Catalogue {
         self.known(name).or_else(preset).ok_or_else(|| self.unknown(name))
     }
 
+    /// The installed models that keep the promise of the preset of that name, the best first.
+    pub fn installed_for(&self, name: &str) -> impl Iterator<Item = &Manifest> {
+        let preset = self.presets.iter().find(|p| p.name == name);
+        let models = preset.into_iter().flat_map(|preset| &preset.models);
+        models.filter_map(|model| self.known(model)).filter(|model| self.is_installed(model))
+    }
+
     fn availability(&self, preset: &Preset) -> Option<Availability<'_>> {
         let mut known = preset.models.iter().filter_map(|name| self.known(name)).peekable();
         let first = *known.peek()?;

@@ -2,6 +2,8 @@
 //!
 //! It is only ever an aid: a file that is missing or damaged is as good as an empty one.
 
+use crate::Catalogue;
+use karaoke_core::Manifest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -39,6 +41,17 @@ pub fn read(dir: &Path) -> Speeds {
         possible.then_some((identity, speed))
     };
     entries.into_iter().filter_map(sound).collect()
+}
+
+/// The speed of a model: of one that consists of several, the time of all together. None while one of them was not
+/// measured.
+pub fn of(speeds: &Speeds, catalogue: &Catalogue, manifest: &Manifest) -> Option<Speed> {
+    let parts = catalogue.files(manifest);
+    let parts: Vec<&Speed> = parts.iter().map(|part| speeds.get(part.identity())).collect::<Option<_>>()?;
+    let slowest =
+        parts.iter().min_by(|a, b| a.audio_seconds_per_second.total_cmp(&b.audio_seconds_per_second))?;
+    let seconds: f64 = parts.iter().map(|part| 1.0 / part.audio_seconds_per_second).sum();
+    Some(Speed { audio_seconds_per_second: 1.0 / seconds, provider: slowest.provider.clone() })
 }
 
 /// Remembers a speed in the cache folder `dir`, which is made if it is not there.

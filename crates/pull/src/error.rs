@@ -81,6 +81,14 @@ pub enum PullError {
         /// What it should.
         want: String,
     },
+    /// What was fetched is right, but the model's file cannot be made of it.
+    #[error("the model's file cannot be made of {file}: {problem}")]
+    Conversion {
+        /// What was fetched.
+        file: String,
+        /// Why not.
+        problem: String,
+    },
     /// No room.
     #[error("the disk is full: no room for {path}; make room and pull again, it goes on where it was")]
     Full {

@@ -8,6 +8,8 @@ use crate::retry::RetryPolicy;
 use crate::source::{Mirror, Source, shown};
 use crate::transfer::{AttemptError, Download, attempt, blocking};
 use karaoke_core::Manifest;
+use karaoke_core::manifest::Conversion;
+use karaoke_models::ConvertError;
 use karaoke_models::digest::{self, Mismatch};
 use reqwest::{Client, Url};
 use std::fs::File;
@@ -46,13 +48,14 @@ impl Puller {
 
     /// Whence the file of `manifest` would come, for people.
     pub fn origin(&self, manifest: &Manifest) -> Result<String, PullError> {
-        Ok(match Source::of(manifest, self.mirror.as_ref())? {
+        Ok(match Source::of(&manifest.download(), self.mirror.as_ref())? {
             Source::File(path) => path.display().to_string(),
             Source::Web(url) => shown(&url),
         })
     }
 
-    /// Brings the file of `manifest` to `target`, unless the right one is there already.
+    /// Brings the file of `manifest` to `target`, unless the right one is there already; where it has to be made of
+    /// what lies at the manifest's address, that is fetched beside it, and removed when the file is made.
     ///
     /// Returns only when the file is in place and proven; after an error there is at most a part beside it.
     pub async fn pull(
@@ -64,10 +67,26 @@ impl Puller {
         if is_there(manifest.clone(), target.to_owned()).await {
             return Ok(Outcome::Already);
         }
+        let Some(conversion) = &manifest.conversion else {
+            return self.bring(manifest, target, progress).await;
+        };
+        let download = target.with_file_name(&conversion.file);
+        if !is_there(manifest.download(), download.clone()).await {
+            self.bring(&manifest.download(), &download, progress).await?;
+        }
+        convert(manifest.clone(), conversion.clone(), download, target.to_owned()).await?;
+        Ok(Outcome::Fetched)
+    }
+
+    /// Fetches or copies a file that is not there.
+    async fn bring(
+        &self,
+        manifest: &Manifest,
+        target: &Path,
+        progress: Progress,
+    ) -> Result<Outcome, PullError> {
         let source = Source::of(manifest, self.mirror.as_ref())?;
-        let path = target.to_owned();
-        let opened = spawn_blocking(move || Part::open(&path)).await;
-        let part = opened.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
+        let part = open(target).await?;
         match source {
             Source::File(path) => self.copy(manifest, part, path, progress).await,
             Source::Web(url) => self.fetch(manifest, part, url, progress).await,
@@ -149,6 +168,44 @@ impl Puller {
 async fn is_there(manifest: Manifest, target: PathBuf) -> bool {
     let look = move || target.is_file() && matches!(digest::compare(&target, &manifest), Ok(Ok(())));
     spawn_blocking(look).await.unwrap_or(false)
+}
+
+async fn open(target: &Path) -> Result<Part, PullError> {
+    let path = target.to_owned();
+    let opened = spawn_blocking(move || Part::open(&path)).await;
+    opened.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
+}
+
+/// Makes the file of `manifest` of what was downloaded, which is removed then.
+async fn convert(
+    manifest: Manifest,
+    conversion: Conversion,
+    download: PathBuf,
+    target: PathBuf,
+) -> Result<(), PullError> {
+    let part = open(&target).await?;
+    let work = move |part: &mut Part| {
+        part.begin(Record::default())?;
+        let proven = match karaoke_models::convert(&conversion, &download, part) {
+            Ok(()) => part.finish(&manifest)?.map_err(|Mismatch { got, want, .. }| {
+                format!("what comes out has sha256 {got}, the manifest says {want}")
+            }),
+            // The download is right, and is not fetched again when there is room.
+            Err(ConvertError::Io(source)) => {
+                part.discard();
+                return Err(PullError::disk(&target, source));
+            }
+            Err(error) => {
+                part.discard();
+                Err(error.to_string())
+            }
+        };
+        // It has served, or never will.
+        let _ = std::fs::remove_file(&download);
+        proven.map_err(|problem| PullError::Conversion { file: conversion.file, problem })
+    };
+    let (_, made) = blocking(part, work).await;
+    made
 }
 
 /// Copies a file of a mirror into `part`, from its beginning.

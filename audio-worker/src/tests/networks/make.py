@@ -33,6 +33,25 @@ def times(name, factor):
     save(name, nodes, [info("x", 4)], [info("y", 4)], {"factor": np.float32(factor)})
 
 
+def several(name, **factors):
+    """An output for each factor, that factor · x."""
+    nodes = [helper.make_node("Mul", ["x", f"of_{stem}"], [stem]) for stem in factors]
+    constants = {f"of_{stem}": np.float32(factor) for stem, factor in factors.items()}
+    save(name, nodes, [info("x", 4)], [info(stem, 4) for stem in factors], constants)
+
+
+def share(name):
+    """The mix times the vocals' share of both estimates, summed up over everything."""
+    nodes = [
+        helper.make_node("ReduceSum", ["vocals"], ["v"], keepdims=0),
+        helper.make_node("ReduceSum", ["accompaniment"], ["a"], keepdims=0),
+        helper.make_node("Add", ["v", "a"], ["both"]),
+        helper.make_node("Div", ["v", "both"], ["factor"]),
+        helper.make_node("Mul", ["mix", "factor"], ["output"]),
+    ]
+    save(name, nodes, [info("mix", 4), info("vocals", 4), info("accompaniment", 4)], [info("output", 4)], {})
+
+
 def square(name):
     """y = x²: a mask that depends on what it sees."""
     nodes = [helper.make_node("Mul", ["x", "x"], ["y"])]
@@ -74,6 +93,8 @@ def main():
     times("half", 0.5)
     times("nothing", 0)
     times("turned_half", -0.5)
+    several("both", vocals=1, accompaniment=0.5)
+    share("share")
     square("square")
     complex_mask("mask_whole", (1, 0))
     complex_mask("mask_half_and_turned", (0.5, 0), (0, 1))

@@ -60,12 +60,21 @@ fn write_rest(out: &mut String, numbers: Option<&Numbers>) -> std::fmt::Result {
             }
             Ok(())
         }
-        Some(Numbers::Spleeter { dim_f, dim_t }) => {
-            writeln!(out, "stems = [\"vocals\", \"instrumental\"]  {FILL_IN}one for each network")?;
-            writeln!(
-                out,
-                "# {FILL_IN}pack its networks into a .zip: networks = [\"vocals\", \"accompaniment\"]"
-            )?;
+        Some(Numbers::Spleeter { dim_f, dim_t, stems }) => {
+            match stems {
+                1 => {
+                    writeln!(out, "stems = [\"vocals\", \"instrumental\"]  {FILL_IN}one for each network")?;
+                    writeln!(
+                        out,
+                        "# {FILL_IN}pack its networks into a .zip: networks = [\"vocals\", \"accompaniment\"]"
+                    )?;
+                }
+                2 => writeln!(
+                    out,
+                    "stems = [\"vocals\", \"instrumental\"]  {FILL_IN}in the order of its outputs"
+                )?,
+                more => write_stems(out, *more)?,
+            }
             writeln!(out, "\n[spleeter]\nn_fft = 4096  {FILL_IN}the file does not tell")?;
             writeln!(out, "hop = 1024  {FILL_IN}the file does not tell")?;
             writeln!(out, "dim_f = {dim_f}\ndim_t = {dim_t}\nframes = {}", dim_t - dim_t / 16)

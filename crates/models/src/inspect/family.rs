@@ -31,12 +31,14 @@ pub enum Numbers {
         /// The numbers of its spectral branch, if it has one.
         spectrum: Option<Branch>,
     },
-    /// One of the networks of a Spleeter.
+    /// One of the networks of a Spleeter, or all in one.
     Spleeter {
         /// Bins that it sees.
         dim_f: u64,
         /// FFTs in a window.
         dim_t: u64,
+        /// Stems whose magnitudes it gives.
+        stems: u64,
     },
     /// Open-Unmix.
     Umx {
@@ -82,6 +84,7 @@ pub(super) fn guess(inputs: &[Port], outputs: &[Port]) -> Family {
     let ins: Vec<&[Option<u64>]> = ins.iter().map(Vec::as_slice).collect();
     let outs: Vec<&[Option<u64>]> = outs.iter().map(Vec::as_slice).collect();
     one_to_one(&ins, &outs)
+        .or_else(|| magnitudes_of_all(&ins, &outs))
         .or_else(|| branches(&ins, &outs))
         .unwrap_or_else(|| nothing("no family known here takes and gives such shapes"))
 }
@@ -116,7 +119,7 @@ fn one_to_one(ins: &[&[Option<u64>]], outs: &[&[Option<u64>]]) -> Option<Family>
             if (*t, *f) == (Some(*dim_t), Some(*dim_f)) =>
         {
             let why = "it takes and gives magnitudes, left and right first, a network for each stem";
-            found(Numbers::Spleeter { dim_f: *dim_f, dim_t: *dim_t }, why)
+            found(Numbers::Spleeter { dim_f: *dim_f, dim_t: *dim_t, stems: 1 }, why)
         }
         ([_, Some(rows), Some(dim_t), Some(2)], [_, Some(stems), r, t, Some(2)])
             if *r == Some(*rows) && *t == Some(*dim_t) && rows % 2 == 0 && *rows > 4 =>
@@ -127,6 +130,17 @@ fn one_to_one(ins: &[&[Option<u64>]], outs: &[&[Option<u64>]]) -> Option<Family>
         }
         _ => None,
     }
+}
+
+/// A network with an output for each stem of a Spleeter.
+fn magnitudes_of_all(ins: &[&[Option<u64>]], outs: &[&[Option<u64>]]) -> Option<Family> {
+    let ([input], [first, _, ..]) = (ins, outs) else { return None };
+    let ([Some(2), _, Some(dim_t), Some(dim_f)], [_, _, t, f]) = (*input, *first) else { return None };
+    if !outs.iter().all(|out| out == first) || (*t, *f) != (Some(*dim_t), Some(*dim_f)) {
+        return None;
+    }
+    let why = "it takes magnitudes, left and right first, and gives those of each stem";
+    found(Numbers::Spleeter { dim_f: *dim_f, dim_t: *dim_t, stems: outs.len() as u64 }, why)
 }
 
 /// All bins of an FFT whose length is a power of two.

@@ -10,7 +10,6 @@ mod draft;
 mod family;
 mod infer;
 mod onnx;
-mod protobuf;
 mod rules;
 mod shape;
 mod sliding;

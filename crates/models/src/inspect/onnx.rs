@@ -1,6 +1,6 @@
 //! The parts of an ONNX file (`onnx.proto`) that tell what it is: ports, nodes, and the shapes of the weights.
 
-use super::protobuf::{Fields, Malformed, Value};
+use crate::protobuf::{Fields, Malformed, Value};
 use std::collections::HashSet;
 use std::fmt;
 

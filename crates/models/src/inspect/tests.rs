@@ -68,7 +68,10 @@ fn every_family_is_known_by_its_shapes() {
     let spectrum = Some(Branch { n_fft: 4096, hop: 1024 });
     assert_eq!(branches, Some(Numbers::Waveform { segment: 343_980, stems: 4, spectrum }));
     let spleeter = numbers(&[&[2, -1, 512, 1024]], &[&[2, -1, 512, 1024]]);
-    assert_eq!(spleeter, Some(Numbers::Spleeter { dim_f: 1024, dim_t: 512 }));
+    assert_eq!(spleeter, Some(Numbers::Spleeter { dim_f: 1024, dim_t: 512, stems: 1 }));
+    let shape: &[i64] = &[2, 1, 256, 1024];
+    let both = numbers(&[shape], &[shape, shape]);
+    assert_eq!(both, Some(Numbers::Spleeter { dim_f: 1024, dim_t: 256, stems: 2 }));
     let umx = numbers(&[&[1, 2, 2049, -1]], &[&[1, 2, 2049, -1]]);
     assert_eq!(umx, Some(Numbers::Umx { n_fft: 4096, dim_t: None }));
     let roformer = numbers(&[&[1, 2050, 801, 2]], &[&[1, 1, 2050, 801, 2]]);
@@ -111,7 +114,8 @@ fn drafts_are_manifests_but_for_what_they_mark() {
             },
             Kind::Waveform,
         ),
-        (Numbers::Spleeter { dim_f: 1024, dim_t: 512 }, Kind::Spleeter),
+        (Numbers::Spleeter { dim_f: 1024, dim_t: 512, stems: 1 }, Kind::Spleeter),
+        (Numbers::Spleeter { dim_f: 1024, dim_t: 512, stems: 2 }, Kind::Spleeter),
         (Numbers::Umx { n_fft: 4096, dim_t: None }, Kind::Umx),
         (Numbers::Roformer { n_fft: 2048, dim_t: 801, stems: 1 }, Kind::Roformer),
         (Numbers::Roformer { n_fft: 2048, dim_t: 801, stems: 4 }, Kind::Roformer),

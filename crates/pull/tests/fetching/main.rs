@@ -10,8 +10,10 @@ mod fixture;
 mod server;
 
 use fixture::{Fixture, SIZE, error_text, file};
+use karaoke_core::manifest::{Conversion, SourceFormat};
 use karaoke_pull::{Outcome, Progress, PullError, Puller};
 use server::{Answer, Server, answer, good, redirect};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -346,6 +348,53 @@ async fn a_folder_can_be_the_mirror() {
     std::fs::write(mirror.path().join("x.onnx"), &body).unwrap();
     fixture.pull().await.unwrap();
     fixture.assert_whole(&body);
+}
+
+/// What the tiny checkpoint of the converter's tests becomes.
+fn converted(wheel: &Path) -> (Conversion, Vec<u8>) {
+    let conversion = Conversion {
+        format: SourceFormat::SpleeterCheckpoint,
+        file: "tiny.whl".into(),
+        sha256: hex::encode(Sha256::digest(std::fs::read(wheel).unwrap())),
+        bytes: None,
+        member: "spleeter/pretrained_models/2stems/model".into(),
+        frames: 64,
+    };
+    let mut onnx = Vec::new();
+    karaoke_models::convert(&conversion, wheel, &mut onnx).unwrap();
+    (conversion, onnx)
+}
+
+#[tokio::test]
+async fn a_file_that_has_to_be_made_is_made_of_what_was_fetched() {
+    let wheel = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/src/convert/tests/tiny.whl");
+    let (body, (conversion, onnx)) = (std::fs::read(&wheel).unwrap(), converted(&wheel));
+    let served = body.clone();
+    let server = Server::start(move |r, number| match number {
+        0 => Answer { cut: Some(5000), ..good(&served, "\"1\"", r) },
+        _ => good(&served, "\"1\"", r),
+    });
+    let mut fixture = Fixture::new(&format!("{}/pkg/tiny.whl", server.url), &onnx);
+    fixture.manifest.conversion = Some(conversion);
+    assert_eq!(fixture.pull().await.unwrap(), Outcome::Fetched);
+    fixture.assert_whole(&onnx);
+    assert_eq!(server.requests().len(), 2, "cut off once, and gone on with");
+    assert_eq!(fixture.pull().await.unwrap(), Outcome::Already);
+
+    // Where nothing can be reached: from a folder that holds what lies at the address.
+    let mirror = tempfile::tempdir().unwrap();
+    std::fs::write(mirror.path().join("tiny.whl"), &body).unwrap();
+    std::fs::remove_file(fixture.target()).unwrap();
+    fixture.options.mirror = mirror.path().display().to_string();
+    assert_eq!(fixture.pull().await.unwrap(), Outcome::Fetched);
+    fixture.assert_whole(&onnx);
+
+    // What comes out is another file than the manifest means.
+    std::fs::remove_file(fixture.target()).unwrap();
+    fixture.manifest.sha256 = "0".repeat(64);
+    let error = error_text(fixture.pull().await);
+    assert!(error.contains("cannot be made of tiny.whl") && error.contains("sha256"), "{error}");
+    assert_eq!(fixture.files(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 
 /// The bytes are no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// A field's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'b> {
+pub(crate) enum Value<'b> {
     /// Integers, booleans, enumerations.
     Varint(u64),
     /// Text, bytes, messages, packed numbers.
@@ -21,10 +21,10 @@ pub(super) enum Value<'b> {
 
 /// The fields of a message; after the first that is malformed there are no more.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'b>(&'b [u8]);
+pub(crate) struct Fields<'b>(&'b [u8]);
 
 impl<'b> Fields<'b> {
-    pub(super) fn of(message: &'b [u8]) -> Self {
+    pub(crate) fn of(message: &'b [u8]) -> Self {
         Self(message)
     }
 
@@ -79,21 +79,21 @@ impl<'b> Iterator for Fields<'b> {
 
 impl<'b> Value<'b> {
     /// Text or a message.
-    pub(super) fn bytes(self) -> Result<&'b [u8], Malformed> {
+    pub(crate) fn bytes(self) -> Result<&'b [u8], Malformed> {
         if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(Malformed) }
     }
 
     /// Text; empty when it is none.
-    pub(super) fn text(self) -> Result<&'b str, Malformed> {
+    pub(crate) fn text(self) -> Result<&'b str, Malformed> {
         self.bytes().map(|bytes| std::str::from_utf8(bytes).unwrap_or_default())
     }
 
-    pub(super) fn integer(self) -> Result<u64, Malformed> {
+    pub(crate) fn integer(self) -> Result<u64, Malformed> {
         if let Self::Varint(value) = self { Ok(value) } else { Err(Malformed) }
     }
 
     /// Adds a repeated integer to `to`, one or packed, as long as there are fewer than `most`.
-    pub(super) fn integers(self, to: &mut Vec<i64>, most: usize) -> Result<(), Malformed> {
+    pub(crate) fn integers(self, to: &mut Vec<i64>, most: usize) -> Result<(), Malformed> {
         let mut push = |value: u64| {
             if to.len() < most {
                 to.push(value as i64);
