@@ -63,6 +63,7 @@ class Program:
     """A process of ours that says on its standard output when it is there."""
 
     def __init__(self, arguments, settings, log):
+        settings = {"models.default": "builtin", "models.fetch": "[]", **settings}
         keys = {"KARAOKE__" + key.upper().replace(".", "__"): str(value) for key, value in settings.items()}
         level = {"RUST_LOG": os.environ.get("RUST_LOG", "info")}
         self.process = subprocess.Popen(

@@ -172,6 +172,8 @@ def settings(args: argparse.Namespace, broker: str, store: str) -> dict:
         "STORE__DIR": store,
         "CHUNKING__WINDOWS_PER_CHUNK": args.windows_per_chunk,
         "SIMULATION__WINDOW_SECONDS": args.window_seconds,
+        # The demonstration is about crashes: no worker is to leave because a better model has come.
+        "MODELS__FETCH": "[]",
     }
     return {**os.environ, **{f"KARAOKE__{key}": str(value) for key, value in set_to.items()}}
 

@@ -9,6 +9,7 @@ use karaoke_core::{TrackId, TrackState};
 use karaoke_models::{Catalogue, ModelsConfig};
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_server::encode::Format;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{Parts, Pipeline, Submission, download_name};
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{Pool, PoolOptions, Runtime, SimulationConfig, WorkerConfig};
@@ -38,6 +39,8 @@ async fn main() -> Result<()> {
         limits: Default::default(),
         catalogue,
         default_model: models.default,
+        fetches: FetchStatus::default(),
+        speeds: None,
         queue: Arc::new(queue.clone()),
     };
     let pipeline = Pipeline::start(parts).await?;

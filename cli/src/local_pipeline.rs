@@ -4,6 +4,7 @@ use crate::config::Config;
 use anyhow::Context;
 use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::Pipeline;
 use karaoke_worker::{Pool, Runtime};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub struct LocalPipeline {
 
 impl LocalPipeline {
     /// Starts queue, workers and pipeline.
-    pub async fn start(config: Config, catalogue: Catalogue) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, catalogue: Catalogue, fetches: FetchStatus) -> anyhow::Result<Self> {
         // First: it tells how to get what is missing, where the workers could only say that nothing is there.
         if catalogue.installed().next().is_none() {
             catalogue.resolve(&config.models.default)?;
@@ -33,11 +34,11 @@ impl LocalPipeline {
         let options = crate::worker::options(&config, &catalogue, Some(&runtime));
         let workers = options.faults().len();
         // The server counts what is out for each model by itself.
-        let models = catalogue.installed().count().max(1);
+        let models = catalogue.installed().chain(catalogue.available()).count().max(1);
         let queue = MemoryQueue::new((workers.max(config.dispatch.in_flight) + SPARE) * models, TIMEOUT);
         let pool = Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)
             .context("the workers cannot start")?;
-        let parts = config.parts(catalogue, Arc::new(queue.clone()));
+        let parts = config.parts(catalogue, Arc::new(queue.clone()), fetches);
         let pipeline = Pipeline::start(parts).await?;
         Ok(Self { pipeline, queue, pool })
     }

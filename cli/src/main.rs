@@ -3,6 +3,7 @@
 mod config;
 mod console;
 mod error_message;
+mod fetch;
 mod local_pipeline;
 mod log;
 mod models;

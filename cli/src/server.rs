@@ -1,12 +1,14 @@
 //! `karaoke server`: the page and the API; the workers are elsewhere, behind the broker.
 
 use crate::config::Config;
+use crate::fetch;
 use crate::serve::{self, Address};
 use anyhow::{Context, ensure};
 use karaoke_core::ChunkPlan;
 use karaoke_models::Catalogue;
 use karaoke_queue::rabbit::RabbitServer;
 use karaoke_server::files::server_id;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::Pipeline;
 use std::sync::Arc;
 /// Serves page and API until stopped; the queue is RabbitMQ.
@@ -20,7 +22,9 @@ pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
     let queue = Arc::new(RabbitServer::connect(&config.broker, &id).await.context("broker")?);
     tracing::info!(server = id, "this server's results come to karaoke.results.{id}");
     let http = config.http.clone();
-    let pipeline = Pipeline::start(config.parts(catalogue, queue.clone())).await?;
+    let fetches = FetchStatus::default();
+    let _fetching = fetch::start(&config, &catalogue, fetches.clone())?;
+    let pipeline = Pipeline::start(config.parts(catalogue, queue.clone(), fetches)).await?;
     serve::until_stopped(listener, &pipeline, http).await?;
     pipeline.shutdown().await;
     queue.leave().await;

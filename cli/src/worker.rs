@@ -1,9 +1,11 @@
 //! `karaoke worker`: a pool of worker processes, each with its own connection to the broker.
 
 use crate::config::Config;
+use crate::fetch;
 use crate::pool::{Pool, PoolSettings, name};
 use anyhow::ensure;
 use karaoke_models::Catalogue;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_worker::{PoolOptions, Runtime};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +35,7 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
         "no model is installed in {} (models.dir)",
         config.models.dir.display()
     );
+    let _fetching = fetch::start(&config, &catalogue, FetchStatus::default())?;
     let claim = name::claim(arguments.id, &config.worker.id);
     let options = options(&config, &catalogue, None);
     let settings = PoolSettings {
@@ -61,7 +64,7 @@ pub fn options(config: &Config, catalogue: &Catalogue, runtime: Option<&Runtime>
         options.provider.clone_from(&config.simulation.provider);
         options.provider_why = "simulation.provider says so".to_owned();
     } else if let Some(runtime) = runtime {
-        let exact = catalogue.installed().filter(|m| m.exact);
+        let exact = catalogue.installed().chain(catalogue.available()).filter(|m| m.exact);
         options.providers = exact.map(|m| (m.name.clone(), runtime.arithmetic(true))).collect();
         options.provider = runtime.arithmetic(false);
         options.provider_why = runtime.why().to_owned();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -31,6 +31,9 @@ struct Shared {
     served: Mutex<BTreeMap<String, ServedFile>>,
     /// Answers that are still to be cut off half-way.
     cuts: AtomicUsize,
+    /// Files stop half-way until this is no longer so.
+    held: Mutex<bool>,
+    released: Condvar,
     requests: Mutex<Vec<(String, usize)>>,
 }
 
@@ -99,6 +102,17 @@ impl FileServer {
         self.shared.cuts.store(times, Ordering::SeqCst);
     }
 
+    /// Lets files come half, and no further.
+    pub fn hold(&self) {
+        *self.shared.held.lock().expect("held") = true;
+    }
+
+    /// Lets the rest of them come.
+    pub fn release(&self) {
+        *self.shared.held.lock().expect("held") = false;
+        self.shared.released.notify_all();
+    }
+
     /// The paths that were asked for, each with the first byte that was wanted.
     pub fn requests(&self) -> Vec<(String, usize)> {
         self.shared.requests.lock().expect("requests").clone()
@@ -122,7 +136,12 @@ impl Shared {
             body.truncate(body.len() / 2);
         }
         let head = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+        let (first, second) = body.split_at(body.len() / 2);
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(first));
+        let _ = stream.flush();
+        let held = self.held.lock().expect("held");
+        drop(self.released.wait_while(held, |held| *held).expect("held"));
+        let _ = stream.write_all(second);
         let _ = stream.flush();
     }
 }

@@ -97,6 +97,9 @@ pub fn command(settings: &Settings) -> Command {
     let models = settings.models.clone().unwrap_or_else(|| root().join("models"));
     command
         .env("KARAOKE__MODELS__DIR", models)
+        // What a developer has fetched must not change what is tested.
+        .env("KARAOKE__MODELS__DEFAULT", "builtin")
+        .env("KARAOKE__MODELS__FETCH", "[]")
         .env("ORT_DYLIB_PATH", root().join(".runtime/onnxruntime"))
         .env("RUST_LOG", "info,karaoke_server=debug,karaoke_worker=debug")
         .envs(&settings.env);

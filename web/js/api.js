@@ -44,7 +44,7 @@ async function request(path, { method = "GET", passcode, json, body: sent } = {}
 
 const at = (id) => `/tracks/${encodeURIComponent(id)}`;
 
-/** What there is to choose from: `{ default, models, available, presets, limits }`. */
+/** What there is to choose from: `{ default, default_preset, models, available, presets, fetching, limits }`. */
 export const models = () => request("/models");
 /** A song as it is now; `{ id, passcode }` is its key. */
 export const track = ({ id, passcode }) => request(at(id), { passcode });

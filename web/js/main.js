@@ -4,12 +4,14 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { acceptFiles } from "./file-input.js";
 import * as library from "./library.js";
-import { fillModelChoice } from "./models.js";
+import { compareModels, fillModelChoice, showFetches } from "./models.js";
 import { ACCEPT, rejectionReason } from "./file-check.js";
 import { text } from "./strings.js";
 
 /** The page waits this long for the model choice before it is shown: a later arrival moves the layout. */
 const MODELS_TIMEOUT_MS = 300;
+/** Between two looks at how far the fetching of a model is. */
+const FETCH_POLL_MS = 3000;
 const byId = (id) => document.getElementById(id);
 let limits = null;
 
@@ -25,7 +27,10 @@ async function offerModels() {
   if (limits?.upload_bytes) byId("limits").textContent = text.limits(limits.upload_bytes, limits.duration_s);
   if (offer.models.length < 2) return;
   fillModelChoice(byId("model"), byId("model-description"), offer);
+  showFetches(byId("model-fetch"), offer.fetching ?? []);
+  compareModels(byId("model-table"), offer);
   byId("model-choice").hidden = false;
+  if (offer.fetching?.length) setTimeout(offerModels, FETCH_POLL_MS);
 }
 
 function showNotice(sentence) {

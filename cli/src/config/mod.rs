@@ -10,6 +10,7 @@ use karaoke_models::{Catalogue, ModelsConfig};
 use karaoke_queue::ServerQueue;
 use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_server::http::HttpConfig;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
@@ -64,7 +65,7 @@ impl Config {
     }
 
     /// What the server's pipeline is made of.
-    pub fn parts(self, catalogue: Catalogue, queue: Arc<dyn ServerQueue>) -> Parts {
+    pub fn parts(self, catalogue: Catalogue, queue: Arc<dyn ServerQueue>, fetches: FetchStatus) -> Parts {
         Parts {
             store: self.store,
             chunking: self.chunking,
@@ -72,6 +73,8 @@ impl Config {
             limits: self.limits,
             catalogue,
             default_model: self.models.default,
+            fetches,
+            speeds: self.worker.cache_folder(),
             queue,
         }
     }

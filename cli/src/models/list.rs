@@ -2,7 +2,7 @@
 
 use crate::console::{print, print_line};
 use karaoke_core::Manifest;
-use karaoke_core::manifest::Kind;
+use karaoke_core::manifest::{Kind, Quality};
 use karaoke_models::speeds::{self, Speed, Speeds};
 use karaoke_models::{Availability, Catalogue};
 use serde::Serialize;
@@ -55,7 +55,8 @@ struct ModelLine<'c> {
     licence: &'c str,
     restriction: &'c str,
     attribution: &'c str,
-    speed: Option<&'c Speed>,
+    speed: Option<Speed>,
+    quality: &'c [Quality],
 }
 
 /// `cache`: where workers remember how fast models are on this machine.
@@ -94,7 +95,7 @@ fn presets(catalogue: &Catalogue) -> Vec<PresetLine<'_>> {
 }
 
 /// The installed models, then those to be had.
-fn models<'c>(catalogue: &'c Catalogue, speeds: &'c Speeds) -> Vec<ModelLine<'c>> {
+fn models<'c>(catalogue: &'c Catalogue, speeds: &Speeds) -> Vec<ModelLine<'c>> {
     let all = catalogue.installed().chain(catalogue.available());
     all.map(|m| ModelLine {
         name: &m.name,
@@ -108,7 +109,8 @@ fn models<'c>(catalogue: &'c Catalogue, speeds: &'c Speeds) -> Vec<ModelLine<'c>
         licence: &m.licence,
         restriction: &m.restriction,
         attribution: &m.attribution,
-        speed: speeds.get(m.identity()),
+        speed: speeds::of(speeds, catalogue, m),
+        quality: &m.quality,
     })
     .collect()
 }
@@ -147,6 +149,7 @@ impl Listing<'_> {
             }
             models.for_each(|model| text.push_str(&model.text(self.default)));
         }
+        text.push_str(&self.table());
         if !self.broken.is_empty() {
             text.push_str("Broken, and left out:\n");
         }
@@ -157,11 +160,53 @@ impl Listing<'_> {
     }
 }
 
+impl Listing<'_> {
+    /// The models side by side, of each test the best first; none where nothing was measured.
+    fn table(&self) -> String {
+        let mut tests: Vec<&str> = Vec::new();
+        for quality in self.models.iter().flat_map(|model| model.quality) {
+            if !tests.contains(&quality.test.as_str()) {
+                tests.push(&quality.test);
+            }
+        }
+        let mut text = String::new();
+        for test in tests {
+            let mut rows: Vec<_> = self
+                .models
+                .iter()
+                .filter_map(|model| Some((model, model.quality.iter().find(|q| q.test == test)?)))
+                .collect();
+            let score = |q: &Quality| q.instrumental.or(q.vocals).unwrap_or(0.0);
+            rows.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
+            text.push_str(&format!("Side by side, {test} (SDR of vocals and instrumental in dB):\n"));
+            for (model, quality) in rows {
+                text.push_str(&model.row(quality));
+            }
+        }
+        text
+    }
+}
+
 impl ModelLine<'_> {
+    fn row(&self, quality: &Quality) -> String {
+        let number = |value: Option<f32>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+        let speed = self.speed.as_ref().map_or_else(
+            || "-".to_owned(),
+            |speed| format!("{:.0} x realtime", speed.audio_seconds_per_second),
+        );
+        let (vocals, instrumental) = (number(quality.vocals), number(quality.instrumental));
+        let licence: String = self.licence.split([':', ';']).next().unwrap_or_default().to_owned();
+        format!(
+            "  {:<24} {vocals:>5} {instrumental:>5}  {speed:>14}  {:>9}  {licence}\n",
+            self.name,
+            megabytes(self.bytes),
+        )
+    }
+
     fn text(&self, default: Option<&str>) -> String {
         let Self { name, title, description, .. } = self;
         let mark = if default == Some(*name) { " (default)" } else { "" };
-        let speed = match self.speed {
+        let speed = match &self.speed {
             Some(s) => {
                 format!("{:.1} times as fast as it plays ({})", s.audio_seconds_per_second, s.provider)
             }

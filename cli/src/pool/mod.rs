@@ -87,6 +87,10 @@ impl Pool {
             if self.stop.ask.is_cancelled() {
                 return Next::StayDead;
             }
+            if death.makes_room() {
+                tracing::info!(worker = name, "starting it again, for the models that are installed now");
+                continue;
+            }
             match self.next(&death, fault) {
                 Next::Restart => {}
                 Next::StayDead => {

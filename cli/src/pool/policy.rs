@@ -43,6 +43,11 @@ impl Death {
         self.code == Some(1) && !self.was_up
     }
 
+    /// It left by itself so that another one takes its place at once.
+    pub fn makes_room(&self) -> bool {
+        self.has_left && self.code == Some(0)
+    }
+
     /// Servers know it and have not been told that it is gone.
     pub fn needs_crash_announcement(&self) -> bool {
         self.was_up && !self.has_left

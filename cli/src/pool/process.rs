@@ -7,7 +7,7 @@ use crate::worker::options;
 use anyhow::{Context, ensure};
 use karaoke_models::Catalogue;
 use karaoke_queue::rabbit::RabbitWorker;
-use karaoke_worker::{Fault, Identity, Pool, Runtime};
+use karaoke_worker::{Fault, Identity, Pool, Runtime, installed, until_changed};
 use std::io::{self, Write};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,8 @@ pub struct Arguments {
     #[arg(long)]
     fault: Option<Fault>,
 }
-/// Runs one worker until it is asked to stop or there are no more jobs.
+/// Runs one worker until it is asked to stop, there are no more jobs, or other models are installed: a connection
+/// subscribes to its routes once.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let stop = told_to_leave()?;
@@ -33,7 +34,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let catalogue = Catalogue::open(&config.models.dir)?;
     let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
     let options = options(&config, &catalogue, Some(&runtime));
-    let models: Vec<_> = catalogue.installed().map(|m| m.name.clone()).collect();
+    let models = installed(&catalogue);
     let routes = options.routes(&models);
     let connected = tokio::select! {
         connected = RabbitWorker::connect(&config.broker, &name, &routes) => connected,
@@ -41,7 +42,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     };
     let queue = Arc::new(connected.context("broker")?);
     let (identity, catalogue) = (Identity { name: name.into(), life }, Arc::new(catalogue));
-    let mut pool = Pool::start_alone(&options, identity, fault, catalogue, queue.clone(), runtime)
+    let mut pool = Pool::start_alone(&options, identity, fault, catalogue.clone(), queue.clone(), runtime)
         .context("the worker cannot start")?;
     tokio::select! {
         () = pool.announced() => say(UP),
@@ -50,6 +51,10 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let has_ended = tokio::select! {
         () = stop.cancelled() => false,
         _ = pool.join_next() => true,
+        () = until_changed(&catalogue, &models) => {
+            tracing::info!("other models are installed now; another process takes over, which serves those");
+            false
+        }
     };
     pool.stop().await;
     queue.leave().await;

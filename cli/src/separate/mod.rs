@@ -18,6 +18,7 @@ use input::Input;
 use karaoke_core::{Manifest, TrackId, TrackState};
 use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::encode::Format;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{Pipeline, Submission};
 use outputs::{Files, Target};
 use std::path::{Path, PathBuf};
@@ -74,12 +75,15 @@ enum Bits {
 }
 
 /// Separates the songs; the exit code is 1 when any of them failed.
-pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<ExitCode> {
+pub async fn run(mut arguments: Arguments, mut config: Config) -> anyhow::Result<ExitCode> {
     crate::log::start_quietly();
     let format = format(arguments.format, arguments.bits)?;
     let catalogue = config.catalogue()?;
     let model = arguments.model.as_deref().unwrap_or(&config.models.default);
-    let stems = stems(catalogue.resolve(model)?, &arguments.stem)?;
+    let model = catalogue.resolve(model)?;
+    let stems = stems(model, &arguments.stem)?;
+    // What a preset stands for is settled here, for all songs.
+    arguments.model = Some(model.name.to_string());
     let store = scratch::make(&arguments.output)?;
     config.store.dir = store.path().to_owned();
     config.limits.active_tracks = AT_ONCE + 1;
@@ -88,7 +92,7 @@ pub async fn run(arguments: Arguments, mut config: Config) -> anyhow::Result<Exi
     if songs.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    let local = LocalPipeline::start(config, catalogue).await?;
+    let local = LocalPipeline::start(config, catalogue, FetchStatus::default()).await?;
     let outcome = tokio::select! {
         failed = work.all(&local.pipeline, songs) => Some(failed),
         _ = signals::stop() => None,

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use karaoke_core::Manifest;
-use karaoke_models::{Availability, Preset};
+use karaoke_models::{Availability, Preset, speeds};
 use serde_json::{Value, json};
 
 pub(super) async fn models(State(app): State<App>) -> Result<Response, Problem> {
@@ -22,23 +22,29 @@ pub(super) async fn models(State(app): State<App>) -> Result<Response, Problem> 
 /// What there is to choose from, and what could be fetched.
 fn offer(pipeline: &Pipeline) -> Value {
     let catalogue = &pipeline.catalogue;
-    let shown = |m: &&Manifest| !m.hidden || pipeline.default_model.as_ref() == Some(&m.name);
-    let models: Vec<_> = catalogue.installed().filter(shown).map(|m| model(m, catalogue.bytes(m))).collect();
+    let default = pipeline.default_model().map(|m| &m.name);
+    let shown = |m: &&Manifest| !m.hidden || default == Some(&m.name);
+    let speeds = pipeline.speeds.as_deref().map(speeds::read).unwrap_or_default();
+    let speed = |m: &Manifest| speeds::of(&speeds, catalogue, m).map(|speed| speed.audio_seconds_per_second);
+    let models: Vec<_> =
+        catalogue.installed().filter(shown).map(|m| model(m, catalogue.bytes(m), speed(m))).collect();
     let bytes = |m| catalogue.files(m).into_iter().map(|part: &Manifest| part.bytes).sum();
-    let available: Vec<_> = catalogue.available().filter(shown).map(|m| model(m, bytes(m))).collect();
+    let available: Vec<_> = catalogue.available().filter(shown).map(|m| model(m, bytes(m), None)).collect();
     let limits =
         json!({ "upload_bytes": pipeline.limits.upload_bytes, "duration_s": pipeline.limits.duration_s });
     json!({
-        "default": pipeline.default_model, "models": models, "available": available,
+        "default": default, "default_preset": pipeline.default_preset(), "models": models, "available": available,
+        "fetching": pipeline.fetches.all(),
         "presets": catalogue.presets().map(preset).collect::<Vec<_>>(), "limits": limits,
     })
 }
 
-fn model(m: &Manifest, bytes: Option<u64>) -> Value {
+/// A model; `speed`: seconds of audio separated in a second on this machine.
+fn model(m: &Manifest, bytes: Option<u64>, speed: Option<f64>) -> Value {
     json!({
         "name": m.name, "title": m.title, "description": m.description, "kind": m.kind,
-        "stems": m.all_stems().collect::<Vec<_>>(), "bytes": bytes, "sample_rate": m.sample_rate,
-        "licence": m.licence, "restriction": m.restriction, "attribution": m.attribution,
+        "stems": m.all_stems().collect::<Vec<_>>(), "bytes": bytes, "speed": speed, "sample_rate": m.sample_rate,
+        "quality": m.quality, "licence": m.licence, "restriction": m.restriction, "attribution": m.attribution,
     })
 }
 

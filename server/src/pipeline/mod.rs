@@ -24,6 +24,7 @@ use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
+use crate::model_fetch::FetchStatus;
 use crate::problem::Problem;
 use crate::store::{NewTrack, Store, StoreConfig};
 use crate::worker_registry::WorkerRegistry;
@@ -31,11 +32,12 @@ use futures::FutureExt;
 use in_flight::InFlightChunks;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
-use karaoke_core::{ModelName, TrackId, TrackState};
-use karaoke_models::Catalogue;
+use karaoke_core::{Manifest, TrackId, TrackState};
+use karaoke_models::{Catalogue, ModelError};
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -65,6 +67,10 @@ pub struct Parts {
     pub catalogue: Catalogue,
     /// The model (or preset) of those who do not choose.
     pub default_model: String,
+    /// Models that are fetched meanwhile.
+    pub fetches: FetchStatus,
+    /// Where workers of this machine remember how fast models are; none where nobody knows.
+    pub speeds: Option<PathBuf>,
     /// The server's end of the queue.
     pub queue: Arc<dyn ServerQueue>,
 }
@@ -96,10 +102,12 @@ pub struct Pipeline {
     pub files: Files,
     /// The models.
     pub catalogue: Catalogue,
-    /// The model of those who do not choose; none when the configured one is not installed.
-    pub default_model: Option<ModelName>,
-    /// What the configuration calls it.
+    /// What the configuration calls the model of those who do not choose.
     configured_default: String,
+    /// Models that are fetched meanwhile.
+    pub fetches: FetchStatus,
+    /// Where workers of this machine remember how fast models are.
+    pub speeds: Option<PathBuf>,
     /// What is accepted.
     pub limits: LimitsConfig,
     chunking: ChunkingConfig,
@@ -127,13 +135,14 @@ pub struct Pipeline {
 impl Pipeline {
     /// Opens the store, takes up what a previous run left, and begins to work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, Problem> {
-        let default_model = match parts.catalogue.resolve(&parts.default_model) {
-            Ok(manifest) => Some(manifest.name.clone()),
+        match parts.catalogue.resolve(&parts.default_model) {
+            Ok(manifest) => {
+                tracing::info!(model = manifest.name.as_str(), "the model of those who do not choose")
+            }
             Err(error) => {
                 tracing::warn!(%error, "no default model: whoever uploads a song has to choose one");
-                None
             }
-        };
+        }
         let root = parts.store.dir.clone();
         let files = blocking(move || Files::open(&root)).await.map_err(|e| {
             let dir = parts.store.dir.display();
@@ -146,8 +155,9 @@ impl Pipeline {
             store,
             files,
             catalogue: parts.catalogue,
-            default_model,
             configured_default: parts.default_model,
+            fetches: parts.fetches,
+            speeds: parts.speeds,
             limits: parts.limits,
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
@@ -216,6 +226,29 @@ impl Pipeline {
         self.stop.clone()
     }
 
+    /// The model that those get who do not choose, at present; `None` when the configured one is not installed.
+    pub fn default_model(&self) -> Option<&Manifest> {
+        self.resolve(&self.configured_default).ok()
+    }
+
+    /// The installed model that somebody means by the name of a model or a preset. Of those that a preset could stand
+    /// for, the best that a live worker serves: one that has only come to the server's folder yet would wait.
+    fn resolve(&self, name: &str) -> Result<&Manifest, ModelError> {
+        let best = self.catalogue.resolve(name)?;
+        if best.name.as_str() == name {
+            return Ok(best);
+        }
+        let served = self.registry.capacities();
+        let is_served = |model: &&Manifest| served.keys().any(|route| route.model == model.name);
+        Ok(self.catalogue.installed_for(name).find(is_served).unwrap_or(best))
+    }
+
+    /// The preset of that name, if the configuration names one instead of a model.
+    pub fn default_preset(&self) -> Option<&str> {
+        let name = self.configured_default.as_str();
+        self.catalogue.known(name).is_none().then(|| self.catalogue.preset(name)).flatten().map(|_| name)
+    }
+
     /// Refuses when the server has as much to do as it wants.
     pub fn admit(&self) -> Result<(), Problem> {
         if lock(&self.active).len() < self.limits.active_tracks {
@@ -229,7 +262,7 @@ impl Pipeline {
     pub async fn submit(self: &Arc<Self>, s: Submission) -> Result<Arc<ActiveTrack>, Problem> {
         self.admit()?;
         let name = s.model.unwrap_or_else(|| self.configured_default.clone());
-        let model = self.catalogue.resolve(&name);
+        let model = self.resolve(&name);
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
         blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;

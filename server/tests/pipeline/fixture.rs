@@ -10,6 +10,7 @@ use karaoke_models::Catalogue;
 use karaoke_queue::memory::MemoryQueue;
 use karaoke_queue::{Delivery, WorkerQueue};
 use karaoke_server::active_track::ActiveTrack;
+use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts, Pipeline, Submission};
 use karaoke_server::problem::Problem;
 use karaoke_server::store::StoreConfig;
@@ -176,6 +177,8 @@ async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem
         limits: LimitsConfig::default(),
         catalogue: Catalogue::open(&dir.join("models")).unwrap(),
         default_model: "four".into(),
+        fetches: FetchStatus::default(),
+        speeds: None,
         queue: Arc::new(queue.clone()),
     };
     Pipeline::start(parts).await

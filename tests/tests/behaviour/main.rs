@@ -3,6 +3,7 @@
 mod archive;
 mod command_line;
 mod events;
+mod fetching;
 mod identity;
 mod kinds;
 mod lifecycle;

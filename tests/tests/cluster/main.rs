@@ -5,6 +5,7 @@ mod demonstration;
 mod fairness;
 mod faults;
 mod hosts;
+mod new_models;
 mod parts;
 mod providers;
 mod queue;

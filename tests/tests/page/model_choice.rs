@@ -1,7 +1,8 @@
 //! The choice of presets and models, and the note on their licences.
 
 use crate::page::Page;
-use karaoke_tests::Settings;
+use karaoke_tests::wait::until_sync;
+use karaoke_tests::{FileServer, ServedFile, Settings};
 use std::path::Path;
 
 /// The repository's models, and the manifest of a public one whose file lies beside it.
@@ -39,5 +40,42 @@ fn presets_and_models_are_listed_and_licence_restrictions_are_shown() {
     choice.js("this.value = 'best', this.dispatchEvent(new Event('change')), this.value");
     let said = browser.js(note).as_str().expect("a note").to_owned();
     assert!(said.starts_with("Best, it is. Licence ") && said.contains("Ultimate Vocal Remover"), "{said}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_better_model_on_its_way_is_told_and_chosen_once_it_is_there() {
+    let (dir, files) = (tempfile::tempdir().expect("a folder"), FileServer::start());
+    let settings = models(dir.path());
+    let network = std::fs::read(dir.path().join("builtin.onnx")).expect("a network");
+    files.put("/late.onnx", ServedFile::File(network));
+    files.hold();
+    let late = std::fs::read_to_string(dir.path().join("builtin.toml")).expect("a manifest");
+    let late = late.replace("name = \"builtin\"", "name = \"late\"").replace("\"Built-in\"", "\"Late\"");
+    let late = late
+        .replace("builtin.onnx", "late.onnx")
+        .replace("url = \"\"", &format!("url = \"{}/late.onnx\"", files.url));
+    std::fs::write(dir.path().join("late.toml"), late).expect("a manifest");
+    let preset =
+        "[[preset]]\nname='standard'\ntitle='Standard'\ndescription='It is.'\nmodels=['late', 'builtin']\n";
+    std::fs::write(dir.path().join("presets.toml"), preset).expect("presets");
+    let page = Page::with(settings.set("models.default", "standard").set("models.fetch", "[\"standard\"]"));
+    let browser = &page.browser;
+    let choice = browser.find("combobox", "Separated with");
+    let chosen = || choice.js("this.selectedOptions[0].textContent").as_str().unwrap_or_default().to_owned();
+    let said = || {
+        browser
+            .js("document.getElementById('model-fetch').textContent")
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(chosen(), "Standard (Built-in)");
+    until_sync("the page says how much has come", || {
+        said().contains("Late is being fetched (1.").then_some(())
+    });
+    files.release();
+    until_sync("the better model is chosen", || (chosen() == "Standard (Late)").then_some(()));
+    assert_eq!(browser.js("document.getElementById('model-fetch').hidden"), true);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

@@ -1,0 +1,91 @@
+//! Fetches models beside the work of a program that serves, so that a first start serves at once with what is built in,
+//! and what sounds better comes by itself.
+
+use crate::config::Config;
+use karaoke_core::Manifest;
+use karaoke_models::Catalogue;
+use karaoke_pull::{Options, PullError, Puller};
+use karaoke_server::model_fetch::FetchStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+
+/// After a fetch that failed, it is tried again after this pause, which doubles each time.
+const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Fetches what `models.fetch` names and is not there, one after another, until it is there or the handle is dropped.
+/// What a licence asks something for is left out: nobody is there to accept it.
+///
+/// # Errors
+/// A name that no model and no preset has, or a mirror or proxy that cannot be.
+pub fn start(
+    config: &Config,
+    catalogue: &Catalogue,
+    status: FetchStatus,
+) -> anyhow::Result<AbortOnDropHandle<()>> {
+    let models = &config.models;
+    let (mirror, proxy) = (models.mirror.clone(), models.proxy.clone());
+    let puller = Puller::new(&Options { mirror, proxy, ..Options::default() })?;
+    let mut missing = Vec::new();
+    for name in &models.fetch {
+        for part in catalogue.files(catalogue.wanted(name)?) {
+            if !part.restriction.is_empty() {
+                tracing::warn!(
+                    model = part.name.as_str(),
+                    "its licence asks for something: get it with `karaoke models pull {}`",
+                    part.name
+                );
+            } else if !catalogue.is_installed(part) && !missing.contains(part) {
+                missing.push(part.clone());
+            }
+        }
+    }
+    missing.iter().for_each(|manifest| status.begin(manifest));
+    let catalogue = catalogue.clone();
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        for manifest in missing {
+            fetch(&puller, &catalogue, &manifest, &status).await;
+            status.end(&manifest.name);
+        }
+    })))
+}
+
+/// Fetches one model, however often it takes; returns early only when trying again cannot help.
+async fn fetch(puller: &Puller, catalogue: &Catalogue, manifest: &Manifest, status: &FetchStatus) {
+    let (name, mut pause) = (&manifest.name, PAUSE);
+    let origin = puller.origin(manifest).unwrap_or_default();
+    tracing::info!(model = name.as_str(), %origin, "fetching a model");
+    loop {
+        let (told, of) = (status.clone(), name.clone());
+        let progress = Arc::new(move |have, total| told.progress(&of, have, total));
+        match puller.pull(manifest, &catalogue.path(manifest), progress).await {
+            Ok(_) => {
+                tracing::info!(model = name.as_str(), "the model is there, and used from now on");
+                return;
+            }
+            Err(error) if is_final(&error) => {
+                tracing::error!(model = name.as_str(), %error, "the model cannot be fetched");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(model = name.as_str(), %error, "the model is not to be had now; tried again in {pause:?}");
+                status.wait(name, error.to_string());
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the same would come of another try.
+fn is_final(error: &PullError) -> bool {
+    matches!(
+        error,
+        PullError::Setup { .. }
+            | PullError::NoAddress { .. }
+            | PullError::Size { .. }
+            | PullError::Wrong { .. }
+            | PullError::Conversion { .. }
+    )
+}
