@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos fresh lint metrics bench clean help
+.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos fresh lint listen metrics bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,15 @@ bench: build ## Measures; see benches/README.md.
 	$(PYTHON) benches/pipeline.py overhead
 	$(PYTHON) benches/pipeline.py first-sound
 	$(PYTHON) benches/pipeline.py memory
+
+LISTEN = $(TARGET)/listen
+$(LISTEN)/.ready:
+	$(PYTHON) -m venv $(LISTEN)
+	$(LISTEN)/bin/pip install --quiet numpy soundfile
+	@touch $@
+
+listen: build $(LISTEN)/.ready ## A blind listening test of models on a folder of songs (SONGS=FOLDER MODELS="builtin builtin-spleeter").
+	$(LISTEN)/bin/python models/listen.py $(SONGS) $(foreach model,$(MODELS),--model $(model))
 
 metrics: ## Counts long files and functions, import circles, private words, public items without docs.
 	$(PYTHON) scripts/code_metrics.py

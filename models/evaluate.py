@@ -5,7 +5,9 @@ FOLDER holds the stems of one song (WAV, FLAC, Ogg, Opus ..., aligned), or a fol
 directory with sound files in it is a song, its path its name, and a table is printed for each set (the first part of the path).
 Stems whose name has a part beginning with one of --vocals are the vocals, all others the backing, but `backing`,
 `accompaniment` and `instrumental` never are vocals, and `mix` and `mixture` are passed over; --match picks the files of one song.
-With --pair VOICE BACKING instead, a voice and any backing are mixed: 40 s, the voice in the middle, 6 dB lower.
+A stem file (`.stem.mp4`) is a song as well. With --pair VOICE BACKING instead, a voice and any backing are mixed: 40 s, the voice
+in the middle, 6 dB lower. With --release MIX INSTRUMENTAL, a song that you own with its official instrumental is measured, which is
+aligned and scaled to fit. --json writes all numbers, and of each set and genre (`note.json`) the mean with 95 % bounds (bootstrap).
 
 SDR           10 log10(energy of the true stem / energy of the error), over the whole song and both channels, of vocals and
               instrumental; SI-SDR is the same after the true stem was scaled to fit, so that a wrong level costs nothing.
@@ -28,13 +30,13 @@ Needs numpy, onnxruntime, soundfile; soxr for other rates than 44.1 kHz.
 """
 
 import argparse
+import functools
 import json
 import os
-import re
 import resource
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
@@ -48,71 +50,13 @@ import soundfile  # noqa: E402
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "benches" / "parity"))
 import reference  # noqa: E402
+from songs import RATE, VOCALS, find_songs, genre, read_pair, read_release, read_stems  # noqa: E402
 
-RATE = 44_100
-ENDINGS = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".mp4", ".aif", ".aiff"}
-VOCALS = "vocal,voice,lead,bg,back"
-NEVER_VOCALS, NO_STEMS = {"backing", "accompaniment", "instrumental"}, {"mix", "mixture"}
 FRAME, HOP, PARTIALS, LIFT = 4096, 1024, 20, 3.0
 METRICS = {
     "sdr_vocals": "SDR vocals", "sdr_instrumental": "SDR instr.", "si_sdr_vocals": "SI-SDR vocals", "si_sdr_instrumental": "SI-SDR instr.",
     "voice_down": "voice down", "backing_lost": "backing lost", "voice_heard": "voice heard, %", "false_voice": "false voice",
 }  # fmt: skip
-
-
-def decode(path):
-    """Stereo float32 [2, frames] at RATE."""
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        if not shutil.which("ffmpeg"):
-            raise
-        command = ["ffmpeg", "-v", "error", "-i", path, "-ac", "2", "-ar", str(RATE), "-f", "f32le", "-"]
-        raw = subprocess.run(command, check=True, capture_output=True).stdout
-        samples, rate = np.frombuffer(raw, "<f4").reshape(-1, 2), RATE
-    if rate != RATE:
-        import soxr
-        samples = soxr.resample(samples, rate, RATE)
-    if samples.shape[1] == 1:
-        samples = np.repeat(samples, 2, 1)
-    return np.ascontiguousarray(samples[:, :2].T, np.float32)
-
-
-def stem_paths(folder, match=""):
-    paths = (p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in ENDINGS and match in p.name)
-    return sorted(p for p in paths if p.stem.lower() not in NO_STEMS)
-
-
-def find_songs(folder, match):
-    """{name: folder} of all songs at or below `folder`, and the set that each belongs to."""
-    folder = folder.resolve()
-    found = sorted(d for d in [folder, *(p for p in folder.rglob("*") if p.is_dir())] if stem_paths(d, match))
-    names = [d.relative_to(folder.parent if d == folder else folder) for d in found]
-    sets = [name.parts[0] if len(name.parts) > 1 else folder.name for name in names]
-    return list(zip(map(str, names), sets, found))
-
-
-def read_stems(folder, match="", vocal_names=VOCALS):
-    """True vocals and true backing. A song without vocals has silence for them."""
-    vocals, backing = [], []
-    for path in stem_paths(folder, match):
-        parts = re.split(r"[.\s_()\-]+", path.stem.lower())
-        vocal = any(part.startswith(name) for part in parts for name in vocal_names.split(",")) and path.stem.lower() not in NEVER_VOCALS
-        (vocals if vocal else backing).append(decode(path))
-    if not backing:
-        raise SystemExit(f"{folder}: there must be at least one stem that is not vocals")
-    if not vocals:
-        print(f"{folder}: no vocals", file=sys.stderr)
-        vocals = [np.zeros_like(backing[0])]
-    length = min(x.shape[1] for x in vocals + backing)
-    return sum(x[:, :length] for x in vocals), sum(x[:, :length] for x in backing)
-
-
-def read_pair(voice, backing, seconds=40):
-    backing = decode(backing)[:, : seconds * RATE]
-    voice = np.resize(decode(voice).mean(0), backing.shape[1])[None].repeat(2, 0)
-    level = lambda x: np.sqrt(np.square(x, dtype=np.float64).mean())
-    return (voice * (0.5 * level(backing) / level(voice))).astype(np.float32), backing
 
 
 def energy(x):
@@ -243,27 +187,86 @@ def formulas(mix):
     yield "L - R, bass", mix - with_bass, with_bass
 
 
-def open_model(path, threads=1):
-    manifest = tomllib.loads(path.read_text())
-    if manifest["kind"] != "mdx":
-        raise SystemExit(f"{path}: only models of kind mdx")
-    return manifest, reference.open_session(path.parent / manifest["file"], threads)
-
-
-def separate(mix, manifest, session):
-    """Vocals and instrumental."""
-    stems = reference.separate(mix, manifest, session)
+def two(stems, mix):
+    """Vocals and instrumental, whichever of them a model gives."""
     one = next(name for name in ("vocals", "instrumental") if name in stems)
     other = {"vocals": "instrumental", "instrumental": "vocals"}[one]
     stems.setdefault(other, mix - stems[one])
     return stems["vocals"], stems["instrumental"]
 
 
+class Graph:
+    """A model of kind `mdx`, run here through ONNX Runtime."""
+
+    def __init__(self, path, threads):
+        self.manifest = tomllib.loads(path.read_text())
+        if self.manifest["kind"] != "mdx":
+            raise SystemExit(f"{path}: only models of kind mdx; others by --installed")
+        self.name, self.path, self.threads = self.manifest["name"], path, threads
+        self.size_mb = (path.parent / self.manifest["file"]).stat().st_size / 1e6
+        self.session, self.peak_mb = None, 0.0
+
+    def measure_peak(self):
+        """In a process of its own, before anything is loaded: a new process starts with its parent's peak."""
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            self.peak_mb = process.submit(peak_memory, self.path, self.threads).result()
+
+    def separate(self, mix):
+        """Vocals and instrumental."""
+        if self.session is None:
+            self.session = reference.open_session(self.path.parent / self.manifest["file"], self.threads)
+        return two(reference.separate(mix, self.manifest, self.session), mix)
+
+
+class Installed:
+    """Any installed model, run by the program itself, as a user does; its start counts as well."""
+
+    def __init__(self, name, program):
+        self.name, self.program, self.peak_mb = name, program, 0.0
+        listed = json.loads(subprocess.run([program, "models", "list", "--json"], check=True, capture_output=True, text=True, cwd=HERE.parent).stdout)
+        known = next((model for model in listed["models"] if model["name"] == name and model["installed"]), None)
+        if known is None:
+            raise SystemExit(f"`{name}` is not installed: {program} models pull {name}")
+        self.size_mb = known["bytes"] / 1e6
+
+    def separate(self, mix):
+        """Vocals and instrumental."""
+        with tempfile.TemporaryDirectory(prefix="karaoke-evaluate-") as folder:
+            song = Path(folder) / "song.wav"
+            soundfile.write(song, mix.T, RATE, subtype="FLOAT")
+            command = [self.program, "separate", song, "-m", self.name, "-o", folder, "--bits", "float", "--quiet", "--force"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
+            paths = [Path(line) for line in process.stdout.read().splitlines()]
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                raise SystemExit(f"{' '.join(map(str, command))} failed")
+            self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1024)
+            stems = {path.stem.rsplit("(", 1)[-1].rstrip(")").lower(): soundfile.read(path, dtype="float32")[0].T for path in paths}
+        return two(stems, mix)
+
+
 def peak_memory(path, threads=1):
     """MB, of the process that this runs in."""
+    manifest = tomllib.loads(path.read_text())
     noise = np.random.default_rng(0).normal(0, 0.1, (2, 30 * RATE)).astype(np.float32)
-    separate(noise, *open_model(path, threads))
+    reference.separate(noise, manifest, reference.open_session(path.parent / manifest["file"], threads))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def confidence(values, draws=2000):
+    """Mean of the values of several songs, and between which bounds 95 % of the means of songs drawn anew lie (bootstrap)."""
+    values = np.asarray(values)
+    means = values[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))].mean(1)
+    return {"mean": float(values.mean()), "low": float(np.quantile(means, 0.025)), "high": float(np.quantile(means, 0.975)), "songs": len(values)}
+
+
+def summary(songs):
+    """By model and metric: mean and confidence."""
+    found = {}
+    for name in songs[0]["measured"]:
+        values = {key: [s["measured"][name][key] for s in songs if s["measured"][name][key] is not None] for key in METRICS}
+        found[name] = {key: confidence(v) for key, v in values.items() if v}
+    return found
 
 
 def cell(value, digits):
@@ -286,6 +289,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--pair", type=Path, nargs=2, metavar=("VOICE", "BACKING"))
+    parser.add_argument("--release", type=Path, nargs=2, metavar=("MIX", "INSTRUMENTAL"), action="append", default=[],
+                        help="a song and its official instrumental, as often as wanted")
+    parser.add_argument("--installed", action="append", default=[], metavar="NAME", help="an installed model of any kind, run by the program")
+    parser.add_argument("--program", type=Path, default=HERE.parent / "target/release/karaoke", help="(default: %(default)s)")
     parser.add_argument("--model", type=Path, action="append", default=[], help="a manifest of kind mdx, as often as wanted")
     parser.add_argument("--no-baselines", action="store_true", help="the models alone")
     parser.add_argument("--match", default="", help="only files whose name contains this")
@@ -296,38 +303,42 @@ def main():
     parser.add_argument("--json", type=Path, help="write all numbers there")
     arguments = parser.parse_args()
 
-    if bool(arguments.folder) == bool(arguments.pair):
-        parser.error("either a folder or a pair")
-    songs = [("pair", "pair", None)] if arguments.pair else find_songs(arguments.folder, arguments.match)
+    if [bool(arguments.folder), bool(arguments.pair), bool(arguments.release)].count(True) != 1:
+        parser.error("either a folder, or a pair, or releases")
+    if arguments.pair:
+        songs = [("pair", "pair", None, lambda: read_pair(*arguments.pair))]
+    elif arguments.release:
+        songs = [(pair[0].stem, "releases", None, functools.partial(read_release, *pair)) for pair in arguments.release]
+    else:
+        read = lambda place: functools.partial(read_stems, place, arguments.match, arguments.vocals)
+        songs = [(name, of_set, genre(place), read(place)) for name, of_set, place in find_songs(arguments.folder, arguments.match)]
     paths = ([] if arguments.no_baselines else [HERE / "centre.toml"]) + arguments.model
-    paths = list({path.resolve(): path for path in paths}.values())
-    if not songs or not paths:
-        parser.error("no sound files there" if paths else "nothing to measure")
-    peaks = []
-    for path in paths:  # before anything is loaded: a new process starts with its parent's peak
-        with ProcessPoolExecutor(1, get_context("spawn")) as process:
-            peaks.append(process.submit(peak_memory, path, arguments.threads).result())
-    models, taken = [(path, *open_model(path, arguments.threads)) for path in paths], set()
-    for path, manifest, _ in models:
-        if manifest["name"] in taken:  # two states of one model
-            manifest["name"] = str(path)
-        taken.add(manifest["name"])
+    models = [Graph(path, arguments.threads) for path in {path.resolve(): path for path in paths}.values()]
+    [model.measure_peak() for model in models]
+    models += [Installed(name, arguments.program) for name in arguments.installed]
+    if not songs or not models:
+        parser.error("no sound files there" if models else "nothing to measure")
+    taken = set()
+    for model in models:
+        if model.name in taken:  # two states of one model
+            model.name = str(getattr(model, "path", f"{model.name}, installed"))
+        taken.add(model.name)
     cost = {name: {"took": 0.0} for name in taken}
     results, sound = [], 0.0
-    for name, of_set, folder in songs:
-        vocals, backing = read_pair(*arguments.pair) if arguments.pair else read_stems(folder, arguments.match, arguments.vocals)
+    for name, of_set, of_genre, read in songs:
+        vocals, backing = read()
         if arguments.seconds and arguments.seconds * RATE < backing.shape[1]:
             start = int(backing.shape[1] - arguments.seconds * RATE) // 2
             vocals, backing = (x[:, start : start + int(arguments.seconds * RATE)] for x in (vocals, backing))
         mix = vocals + backing
         partials = Partials(vocals, backing, mix) if energy(vocals) > 1e-7 * energy(backing) else None
-        song = {"set": of_set, "song": name, "seconds": mix.shape[1] / RATE, "pitched_seconds": partials.seconds if partials else 0.0}
+        song = {"set": of_set, "song": name, "genre": of_genre, "seconds": mix.shape[1] / RATE, "pitched_seconds": partials.seconds if partials else 0.0}
         song["measured"] = {} if arguments.no_baselines else {n: measure(vocals, backing, mix, v, i, partials) for n, v, i in formulas(mix)}
-        for _, manifest, session in models:
+        for model in models:
             started = time.perf_counter()
-            stems = separate(mix, manifest, session)
-            cost[manifest["name"]]["took"] += time.perf_counter() - started
-            song["measured"][manifest["name"]] = measure(vocals, backing, mix, *stems, partials)
+            stems = model.separate(mix)
+            cost[model.name]["took"] += time.perf_counter() - started
+            song["measured"][model.name] = measure(vocals, backing, mix, *stems, partials)
         results, sound = [*results, song], sound + song["seconds"]
         print(f"{len(results)}/{len(songs)} {name}", file=sys.stderr)
 
@@ -341,12 +352,14 @@ def main():
             print(f"### {song['song']}\n\n" + table([(n, [m]) for n, m in song["measured"].items()], np.median))
     print(f"| {arguments.threads} thread{'s' * (arguments.threads > 1)} | times realtime | peak memory, MB | model, MB |")
     print("|---|---|---|---|")
-    for memory, (path, manifest, _) in zip(peaks, models):
-        own = cost[manifest["name"]]
-        own |= {"times_realtime": sound / own["took"], "peak_mb": memory, "size_mb": (path.parent / manifest["file"]).stat().st_size / 1e6}
-        print(f"| {manifest['name']} | {own['times_realtime']:.0f} | {own['peak_mb']:.0f} | {own['size_mb']:.2f} |")
+    for model in models:
+        own = cost[model.name]
+        own |= {"times_realtime": sound / own["took"], "peak_mb": model.peak_mb, "size_mb": model.size_mb}
+        print(f"| {model.name} | {own['times_realtime']:.0f} | {own['peak_mb']:.0f} | {model.size_mb:.2f} |")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"songs": results, "cost": cost}, indent=1) + "\n")
+        group = lambda key: {k: summary([s for s in results if s[key] == k]) for k in dict.fromkeys(s[key] for s in results) if k}
+        found = {"songs": results, "sets": group("set"), "genres": group("genre"), "cost": cost}
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

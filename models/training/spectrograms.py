@@ -61,13 +61,13 @@ def main():
     first, last = int(max(start - MARGIN, 0) * RATE), int((start + arguments.seconds + MARGIN) * RATE)
     vocals, backing = vocals[:, first:last], backing[:, first:last]
     mix = vocals + backing
-    manifest, session = evaluate.open_model(arguments.model)
-    voice, instrumental = evaluate.separate(mix, manifest, session)
+    model = evaluate.Graph(arguments.model, 1)
+    voice, instrumental = model.separate(mix)
     shown = slice(int(start * RATE) - first, int((start + arguments.seconds) * RATE) - first)
     if mix[:, shown].shape[1] < FRAME:
         parser.error("the song is over there")
 
-    name = manifest.get("title", manifest["name"])
+    name = model.manifest.get("title", model.name)
     panels = {"Mix": mix, "True vocals": vocals, f"Vocals by {name}": voice}
     panels |= {"True backing": backing, f"Instrumental by {name}": instrumental}
     pictures = {title: picture(sound[:, shown]) for title, sound in panels.items()}
