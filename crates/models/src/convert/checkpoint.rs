@@ -127,8 +127,11 @@ fn block(index: &[u8], (offset, size): (usize, usize)) -> Result<&[u8], String> 
     }
 }
 
+/// A key and its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// Keys and values of a block, in order.
-fn entries(block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn entries(block: &[u8]) -> Result<Vec<Entry>, String> {
     let damaged = || "a block of the checkpoint's index is damaged".to_owned();
     // Behind the entries: where keys stand in full, each in four bytes, and how many of them there are.
     let (before, count) = block.split_last_chunk::<4>().ok_or_else(damaged)?;
