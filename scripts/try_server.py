@@ -55,14 +55,8 @@ def until_it_answers(url: str, pid: int | None) -> None:
     raise SystemExit("the server never answered")
 
 
-def main() -> None:
-    url, pid = sys.argv[1].rstrip("/"), int(sys.argv[2]) if len(sys.argv) > 2 else None
-    began = time.monotonic()
-    until_it_answers(url, pid)
-    print(f"the server answers after {time.monotonic() - began:.0f} s")
-    page = get(url).decode()
-    assert "<title>" in page and "/js/main.js" in page, "the page is not there"
-    assert len(get(f"{url}/lib/signalsmith-stretch.mjs")) > 1000, "the library of the page is missing"
+def karaoke(url: str) -> str:
+    """Has the song separated, and checks that its stems add up to it; the model that did it."""
     given = song()
     request = urllib.request.Request(f"{url}/api/v1/tracks?name=Fresh.wav", data=given, method="POST")
     with urllib.request.urlopen(request) as answer:
@@ -77,7 +71,37 @@ def main() -> None:
     own = wave.open(io.BytesIO(given))
     sums = zip(*(struct.unpack(f"<{f.getnframes() * 2}h", f.readframes(f.getnframes())) for f in [own, *stems]), strict=True)
     assert all(a == b + c for a, b, c in sums), "the stems do not add up to the song"
-    print(f"a song of {SECONDS} s was separated with {view['model']}; its stems add up to it to the bit")
+    return view["model"]
+
+
+def until_fetched(url: str) -> float:
+    """Waits for what the server fetches beside its work; megabytes of it."""
+    megabytes, deadline = 0.0, time.monotonic() + PATIENCE_S
+    while fetching := json.loads(get(f"{url}/api/v1/models"))["fetching"]:
+        megabytes = max(megabytes, sum(fetch["total"] or 0 for fetch in fetching) / 1e6)
+        waiting = [f"{fetch['name']}: {fetch['waiting']}" for fetch in fetching if fetch["waiting"]]
+        if waiting:
+            print(f"not fetched, and tried again later: {'; '.join(waiting)}")
+            break
+        assert time.monotonic() < deadline, f"not fetched in time: {fetching}"
+        time.sleep(0.5)
+    return megabytes
+
+
+def main() -> None:
+    url, pid = sys.argv[1].rstrip("/"), int(sys.argv[2]) if len(sys.argv) > 2 else None
+    began = time.monotonic()
+    until_it_answers(url, pid)
+    passed = lambda: f"{time.monotonic() - began:.0f} s"
+    print(f"the server answers after {passed()}")
+    page = get(url).decode()
+    assert "<title>" in page and "/js/main.js" in page, "the page is not there"
+    assert len(get(f"{url}/lib/signalsmith-stretch.mjs")) > 1000, "the library of the page is missing"
+    first = karaoke(url)
+    print(f"a song of {SECONDS} s was separated with {first} after {passed()}; its stems add up to it to the bit")
+    megabytes = until_fetched(url)
+    if json.loads(get(f"{url}/api/v1/models"))["default"] != first:
+        print(f"and with {karaoke(url)} after {passed()}, {megabytes:.0f} MB later")
 
 
 if __name__ == "__main__":

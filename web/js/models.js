@@ -54,7 +54,7 @@ export function compareModels(details, offer) {
         test,
         text.speed(model.speed),
         text.size(model.bytes),
-        model.licence.split(/[:;]/)[0],
+        model.licence.split(":")[0],
       ]),
     ),
   );

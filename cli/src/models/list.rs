@@ -195,7 +195,7 @@ impl ModelLine<'_> {
             |speed| format!("{:.0} x realtime", speed.audio_seconds_per_second),
         );
         let (vocals, instrumental) = (number(quality.vocals), number(quality.instrumental));
-        let licence: String = self.licence.split([':', ';']).next().unwrap_or_default().to_owned();
+        let licence: String = self.licence.split(':').next().unwrap_or_default().to_owned();
         format!(
             "  {:<24} {vocals:>5} {instrumental:>5}  {speed:>14}  {:>9}  {licence}\n",
             self.name,
