@@ -3,7 +3,7 @@
 
   refine.py mixes --work WORK --spleeter ../spleeter.onnx --count 3000   mixes of recordings, each with Spleeter's answer
   refine.py train --work WORK --out WORK/refiner --minutes 40            trains on them; may be stopped and said again
-  refine.py export WORK/refiner/last.pt                                  writes ../refined.onnx and refined.toml
+  refine.py export WORK/refiner/last.pt                                  writes ../refined.onnx
 
 The network is the built-in one with Spleeter's masks among what it sees, and with one more answer for each channel: how much
 of Spleeter's mask counts in each bin. It begins as the mean that the ensemble of both takes (the built-in network's weights,
@@ -309,7 +309,8 @@ def train(options):
     began, before, told, losses = time.monotonic(), spent, time.monotonic(), []
     while spent < options.minutes * 60:
         rng = sound.generator("refiner batch", options.seed, step)
-        mix, voice, mask = batch_of([paths[i] for paths in [load_mixes(options.work / "refiner-mixes/train")] for i in rng.integers(len(paths), size=options.batch)])
+        paths = load_mixes(options.work / "refiner-mixes/train")  # anew each time: more may be on their way
+        mix, voice, mask = batch_of([paths[i] for i in rng.integers(len(paths), size=options.batch)])
         if rng.random() < 0.5:  # the channels change places
             mix, voice, mask = mix[:, [2, 3, 0, 1]], voice[:, [2, 3, 0, 1]], mask[:, [1, 0]]
         done = spent / (options.minutes * 60)
