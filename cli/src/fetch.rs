@@ -8,11 +8,15 @@ use karaoke_pull::{Options, PullError, Puller};
 use karaoke_server::model_fetch::FetchStatus;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 /// After a fetch that failed, it is tried again after this pause, which doubles each time.
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// Meanwhile it is looked so often whether somebody else has brought it.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Fetches what `models.fetch` names and is not there, one after another, until it is there or the handle is dropped.
 /// What a licence asks something for is left out: nobody is there to accept it.
@@ -73,9 +77,26 @@ async fn fetch(puller: &Puller, catalogue: &Catalogue, manifest: &Manifest, stat
                 status.wait(name, error.to_string());
             }
         }
-        tokio::time::sleep(pause).await;
+        if is_there_within(pause, catalogue, manifest).await {
+            tracing::info!(model = name.as_str(), "somebody else has brought the model");
+            return;
+        }
         pause = (2 * pause).min(LONGEST_PAUSE);
     }
+}
+
+/// Waits, but no longer than until somebody else has put the file in place.
+async fn is_there_within(pause: Duration, catalogue: &Catalogue, manifest: &Manifest) -> bool {
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        tokio::time::sleep(LOOK.min(pause)).await;
+        let (catalogue, manifest) = (catalogue.clone(), manifest.clone());
+        let there = spawn_blocking(move || catalogue.is_installed(&manifest)).await;
+        if there.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether the same would come of another try.

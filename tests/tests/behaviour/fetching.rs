@@ -87,4 +87,11 @@ async fn where_nothing_can_be_fetched_songs_are_taken_all_the_same() {
     assert!(why.contains("mirror"), "{why}");
     assert_eq!(model_of_a_song(&api, &song(1.0, 44_100)).await, "identity");
     assert!(program.log().contains("not to be had now"), "{}", program.log());
+    // Somebody copies it from another machine.
+    std::fs::copy(root().join("models/identity.onnx"), dir.path().join("late.onnx")).unwrap();
+    until("it is noticed", || async {
+        let offer = offer(&api).await;
+        (offer["default"] == "late" && offer["fetching"] == serde_json::json!([])).then_some(())
+    })
+    .await;
 }

@@ -40,6 +40,19 @@ fn presets_and_models_are_listed_and_licence_restrictions_are_shown() {
     choice.js("this.value = 'best', this.dispatchEvent(new Event('change')), this.value");
     let said = browser.js(note).as_str().expect("a note").to_owned();
     assert!(said.starts_with("Best, it is. Licence ") && said.contains("Ultimate Vocal Remover"), "{said}");
+    browser.js("document.querySelector('#model-table summary').click()");
+    let rows = "[...document.querySelectorAll('#model-table tbody tr')].map((row) => row.textContent)";
+    let rows = browser.js(rows);
+    let of = |title: &str| {
+        let all = rows.as_array().expect("rows").iter().filter_map(|row| row.as_str());
+        all.filter(|row| row.starts_with(title)).collect::<Vec<_>>()
+    };
+    assert!(of("Built-in")[0].contains("3.6 dB, 14.8 dB") && of("Built-in")[0].contains("2.5 MB"), "{rows}");
+    assert!(
+        of("Kim Vocal 2")[0].contains("as published") && of("Kim Vocal 2")[0].contains("none stated"),
+        "{rows}"
+    );
+    browser.picture("models-side-by-side");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
