@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What a licence asks something for is left out: nobody is there to accept it.
 ///
 /// # Errors
-/// A name that no model and no preset has, or a mirror or proxy that cannot be.
+/// A mirror or a proxy that cannot be.
 pub fn start(
     config: &Config,
     catalogue: &Catalogue,
@@ -33,7 +33,15 @@ pub fn start(
     let puller = Puller::new(&Options { mirror, proxy, ..Options::default() })?;
     let mut missing = Vec::new();
     for name in &models.fetch {
-        for part in catalogue.files(catalogue.wanted(name)?) {
+        let wanted = match catalogue.wanted(name) {
+            Ok(wanted) => wanted,
+            // A folder of somebody's own models need not know what ours does.
+            Err(error) => {
+                tracing::warn!(%error, "nothing to fetch by that name (models.fetch)");
+                continue;
+            }
+        };
+        for part in catalogue.files(wanted) {
             if !part.restriction.is_empty() {
                 tracing::warn!(
                     model = part.name.as_str(),
@@ -107,6 +115,7 @@ fn is_final(error: &PullError) -> bool {
             | PullError::NoAddress { .. }
             | PullError::Size { .. }
             | PullError::Wrong { .. }
+            | PullError::Disk { .. }
             | PullError::Conversion { .. }
     )
 }

@@ -40,7 +40,10 @@ fn the_default_model_matters_only_to_who_does_not_choose() {
 #[tokio::test]
 async fn a_server_without_its_default_model_serves_those_who_choose() {
     let dir = only_identity();
-    let program = Program::start(Settings::default().models(&dir.path().join("models")));
+    // Nor does it know what it is to fetch.
+    let settings =
+        Settings::default().models(&dir.path().join("models")).set("models.fetch", "[\"standard\"]");
+    let program = Program::start(settings);
     let api = Api::new(&program.url);
     let wav = song(0.5, 44_100).wav_16();
     let track = api.accepted("song.wav", wav.clone(), "identity").await;
