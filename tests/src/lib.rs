@@ -6,6 +6,7 @@ pub mod browser;
 pub mod cluster;
 pub mod file_server;
 pub mod hosts;
+pub mod models;
 pub mod program;
 pub mod sound;
 pub mod sse;

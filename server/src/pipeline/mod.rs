@@ -9,6 +9,7 @@ mod export;
 mod finish;
 mod in_flight;
 mod lyrics;
+mod model_choice;
 mod prepare;
 mod providers;
 mod recover;
@@ -32,8 +33,8 @@ use futures::FutureExt;
 use in_flight::InFlightChunks;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
-use karaoke_core::{Manifest, TrackId, TrackState};
-use karaoke_models::{Catalogue, ModelError};
+use karaoke_core::{TrackId, TrackState};
+use karaoke_models::Catalogue;
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -224,29 +225,6 @@ impl Pipeline {
     /// Done when the pipeline is being stopped: long blocking work looks at it.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
-    }
-
-    /// The model that those get who do not choose, at present; `None` when the configured one is not installed.
-    pub fn default_model(&self) -> Option<&Manifest> {
-        self.resolve(&self.configured_default).ok()
-    }
-
-    /// The installed model that somebody means by the name of a model or a preset. Of those that a preset could stand
-    /// for, the best that a live worker serves: one that has only come to the server's folder yet would wait.
-    fn resolve(&self, name: &str) -> Result<&Manifest, ModelError> {
-        let best = self.catalogue.resolve(name)?;
-        if best.name.as_str() == name {
-            return Ok(best);
-        }
-        let served = self.registry.capacities();
-        let is_served = |model: &&Manifest| served.keys().any(|route| route.model == model.name);
-        Ok(self.catalogue.installed_for(name).find(is_served).unwrap_or(best))
-    }
-
-    /// The preset of that name, if the configuration names one instead of a model.
-    pub fn default_preset(&self) -> Option<&str> {
-        let name = self.configured_default.as_str();
-        self.catalogue.known(name).is_none().then(|| self.catalogue.preset(name)).flatten().map(|_| name)
     }
 
     /// Refuses when the server has as much to do as it wants.

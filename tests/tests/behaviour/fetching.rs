@@ -1,5 +1,6 @@
 //! Models that are fetched while a server serves.
 
+use karaoke_tests::models::identity_and_late;
 use karaoke_tests::program::root;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
@@ -11,14 +12,7 @@ use tempfile::TempDir;
 /// A folder with `identity` installed and `late` to be had at `url`; the preset `standard` stands for the better of them.
 fn folder(url: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let ours = root().join("models");
-    for name in ["identity.toml", "identity.onnx"] {
-        std::fs::copy(ours.join(name), dir.path().join(name)).unwrap();
-    }
-    let late = std::fs::read_to_string(ours.join("identity.toml")).unwrap();
-    let late = late.replace("name = \"identity\"", "name = \"late\"").replace("identity.onnx", "late.onnx");
-    let late = late.replace("url = \"\"", &format!("url = \"{url}/late.onnx\""));
-    std::fs::write(dir.path().join("late.toml"), late).unwrap();
+    identity_and_late(dir.path(), &format!("{url}/late.onnx"));
     let preset =
         "[[preset]]\nname='standard'\ntitle='Standard'\ndescription='.'\nmodels=['late', 'identity']\n";
     std::fs::write(dir.path().join("presets.toml"), preset).unwrap();

@@ -2,6 +2,7 @@
 
 use karaoke_tests::Broker;
 use karaoke_tests::cluster::{quick, server, workers};
+use karaoke_tests::models::identity_and_late;
 use karaoke_tests::program::root;
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until_sync;
@@ -9,13 +10,7 @@ use karaoke_tests::wait::until_sync;
 #[tokio::test]
 async fn a_model_that_is_installed_later_is_served_without_a_restart_by_hand() {
     let dir = tempfile::tempdir().unwrap();
-    let ours = root().join("models");
-    for name in ["identity.toml", "identity.onnx"] {
-        std::fs::copy(ours.join(name), dir.path().join(name)).unwrap();
-    }
-    let late = std::fs::read_to_string(ours.join("identity.toml")).unwrap();
-    let late = late.replace("name = \"identity\"", "name = \"late\"").replace("identity.onnx", "late.onnx");
-    std::fs::write(dir.path().join("late.toml"), late).unwrap();
+    identity_and_late(dir.path(), "");
     let place = Broker::shared().virtual_host("new-models");
     let settings = quick().models(dir.path());
     let server = server(&settings, &place.urls);
@@ -23,7 +18,7 @@ async fn a_model_that_is_installed_later_is_served_without_a_restart_by_hand() {
     let (api, sound) = (server.api(), song(3.0, 44_100));
     let first = api.accepted("song.wav", sound.wav_float(), "identity").await;
     api.until_state(&first, "done").await;
-    std::fs::copy(ours.join("identity.onnx"), dir.path().join("late.onnx")).unwrap();
+    std::fs::copy(root().join("models/identity.onnx"), dir.path().join("late.onnx")).unwrap();
     let second = api.accepted("song.wav", sound.wav_float(), "late").await;
     api.until_state(&second, "done").await;
     let stem = api.stem(&second, "instrumental.wav?bits=float").await;
