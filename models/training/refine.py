@@ -2,12 +2,11 @@
 """Trains a network that stands on Spleeter's shoulders: it sees a mix and Spleeter's two estimates, and gives the vocals.
 
   refine.py mixes --work WORK --spleeter ../spleeter.onnx --count 3000   mixes of recordings, each with Spleeter's answer
-  refine.py train --work WORK --out WORK/refiner --minutes 40            trains on them; may be stopped and said again
+  refine.py train --work WORK --out WORK/refiner --hours 30            trains on them; may be stopped and said again
   refine.py export WORK/refiner/last.pt                                  writes ../refined.onnx
 
-The network is the built-in one with Spleeter's masks among what it sees, and with one more answer for each channel: how much
-of Spleeter's mask counts in each bin. It begins as the mean that the ensemble of both takes (the built-in network's weights,
-the new ones nothing), so that whatever is learned is better than that mean.
+The network is that of refiner.py. It begins as the mean that the ensemble of both takes, so that whatever is learned is better
+than that mean. `train` is told what train.py is told, and does the same with other material.
 
 Spleeter was trained on real songs, and is better on them than on what `backing.py` and `voices.py` compose; so these mixes are
 made of recordings alone (`sound/` of prepare.py), a third of them songs as they are. Spleeter is run over the mixes
@@ -15,23 +14,22 @@ beforehand (`--library`: ONNX Runtime with OpenVINO halves the time): it does no
 """
 
 import argparse
-import json
 import os
 import sys
-import time
 from multiprocessing import Process
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 import sound
+import torch
+from networks import FRAMES, Shape, parameters
 
 import mixing
+import train
+from refiner import BINS, SEEN, Refiner, extended, ratio
 
-BINS, SEEN, FRAMES = 2048, 1024, 256
 # RMS of a window as Spleeter is shown it: it knows songs at their loudness, and its answer depends on that.
 LEVEL = 0.1
-TOP = SEEN - SEEN // 4  # above what Spleeter sees, its mask is the mean of that from here on
 
 # ---- mixes --------------------------------------------------------------------------------------------------------------
 
@@ -46,6 +44,8 @@ class Recordings(mixing.Library):
     """The recordings of one split, without anything generated."""
 
     def refresh(self):
+        if self.split == "heldout":
+            return self.held_out()
         valid = self.split == "valid"
         place = self.work / "sound"
         listed = lambda *parts: [p for part in parts for i, p in enumerate(sorted((place / part).rglob("*.npy"))) if (i % 12 == 5) == valid]
@@ -57,6 +57,18 @@ class Recordings(mixing.Library):
             song, group = path.stem.rsplit(".", 1)
             if (song == mixing.VALIDATION_SONG) == valid:
                 self.songs.setdefault(song, {})[group] = path
+        self.sung = [where for song in self.songs for where in self.active_seconds(song)]
+        return self
+
+    def held_out(self):
+        """A song and a voice that nothing was trained or settled on, over the music that validation has."""
+        music = Recordings(self.work, "valid")
+        place = self.work / "sound/held-out"
+        self.music, self.songs = music.music, {}
+        self.recorded = {"singing": sorted((place / "utsu-iona").glob("*.npy")), "choir": [], "speech": []}
+        for path in sorted((place / "everything-is-free").glob("*.npy")):
+            song, group = path.stem.rsplit(".", 1)
+            self.songs.setdefault(song, {})[group] = path
         self.sung = [where for song in self.songs for where in self.active_seconds(song)]
         return self
 
@@ -116,11 +128,6 @@ def magnitudes(mix):
     return (np.sqrt(power[..., :SEEN]) * (LEVEL / rms)).astype(np.float32)[:, None]
 
 
-def ratio(vocals, accompaniment):
-    """Spleeter's mask of the vocals."""
-    return (vocals**2 + 0.5e-10) / (vocals**2 + accompaniment**2 + 1e-10)
-
-
 def open_spleeter(path, library):
     import onnxruntime
 
@@ -159,211 +166,113 @@ def mixes(options):
             sys.exit("a job failed")
 
 
-# ---- the network --------------------------------------------------------------------------------------------------------
-
-
-def network(shape=None, begin=None):
-    """A refiner; `begin` is a checkpoint of the built-in network."""
-    import torch
-    from networks import Plain, Refined, Separator, Shape
-    from torch import nn
-    from torch.nn import functional as F
-
-    class Refiner(Separator):
-        """See the module. `mask` is Spleeter's, [batch, 2, frames, 1024]."""
-
-        def __init__(self, shape):
-            super().__init__(shape)
-            self.gather = nn.ModuleList(nn.Conv2d(6, shape.channels[0], (1, size), (1, size)) for _, size in self.layout)
-            heads = []
-            for _, size in self.layout:
-                head = (Refined if size in shape.refined else Plain)(shape.channels[0], size, 6, shape.refine)
-                if size in shape.refined:
-                    head.refine = nn.Conv2d(shape.refine + 6, 12, 1)
-                heads.append(head)
-            self.heads = nn.ModuleList(heads)
-
-        @staticmethod
-        def extended(mask):
-            """[batch, 2, frames, bins]: above what Spleeter sees, the mean of the highest quarter of that."""
-            above = mask[..., TOP:].mean(3, keepdim=True)
-            return torch.cat([mask, above.expand(-1, -1, -1, BINS - SEEN)], 3)
-
-        def answers(self, features, mask):
-            """Everything a bin needs: the stereo mask's four numbers, and how much Spleeter counts in either channel."""
-            seen = (features - self.mean[:, None]) * self.scale[:, None]
-            seen = torch.cat([seen, 2 * mask - 1], 1).contiguous(memory_format=torch.channels_last)
-            parts = zip(self.gather, seen.split([bins for bins, _ in self.layout], 3))
-            tokens = torch.cat([layer(bins) for layer, bins in parts], 3).contiguous(memory_format=torch.channels_last)
-            body = self.body(F.relu(self.gather_norm(tokens)))
-            parts = zip(
-                self.heads,
-                body.split([bins // size for bins, size in self.layout], 3),
-                seen.split([bins for bins, _ in self.layout], 3),
-            )
-            return torch.cat([head(tokens, bins) for head, tokens, bins in parts], 3)
-
-        def blended(self, m, x, mask):
-            m = m.float()
-            own = self.apply_mask(m[:, :4], x)
-            share = torch.sigmoid(m[:, 4:] + 0.62)  # 0.65 where nothing was learned
-            share, mask = (t.repeat_interleave(2, 1) for t in (share, mask))
-            return share * mask * x + (1 - share) * own
-
-        def separate(self, x, mask):
-            mask = self.extended(mask)
-            return self.blended(self.answers(self.features(x), mask), x, mask)
-
-        def forward(self, mix, vocals, accompaniment):
-            """As the worker runs it: mix [1, 4, bins, frames], Spleeter's magnitudes [2, 1, frames, 1024]."""
-            v, a = vocals * vocals, accompaniment * accompaniment
-            mask = ((v + 0.5e-10) / (v + a + 1e-10)).transpose(0, 1)
-            return self.separate(mix.transpose(2, 3), mask).transpose(2, 3)
-
-    refiner = Refiner(Shape.named(shape) if shape else Shape())
-    if begin:
-        state = torch.load(begin, map_location="cpu", weights_only=False)
-        wanted = refiner.state_dict()
-        for name, weight in state["network"].items():
-            weight = weight.float() if weight.is_floating_point() else weight
-            place = wanted[name]
-            if place.shape == weight.shape:
-                place.copy_(weight)
-            elif name.endswith("weight") and ".spread." in name:  # a transposed convolution: answers second
-                place.zero_()
-                place[:, : weight.shape[1]].copy_(weight)
-            else:  # more inputs, more answers, or both: the new ones say nothing
-                place.zero_()
-                index = tuple(slice(0, n) for n in weight.shape)
-                if ".refine." in name:  # the bins that it saw come behind what was spread; so do the new ones
-                    index = (slice(None), slice(0, weight.shape[1]))
-                place[index].copy_(weight)
-        refiner.load_state_dict(wanted)
-    return refiner
-
-
 # ---- training -----------------------------------------------------------------------------------------------------------
 
 
-def load_mixes(folder):
-    return sorted(folder.glob("*.npz"))
+class Mixes:
+    """What `mixes` wrote of one split."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.refresh()
+
+    def refresh(self):
+        """Looks again at what there is: more may be on their way."""
+        self.paths = sorted(self.folder.glob("*.npz"))
+        if not self.paths:
+            raise SystemExit(f"nothing in {self.folder}: `refine.py mixes` comes first")
+
+    @staticmethod
+    def read(paths):
+        """Mix, voice [batch, 4, frames, bins] and Spleeter's mask [batch, 2, frames, SEEN]."""
+        parts = [np.load(path) for path in paths]
+        stack = lambda key: torch.from_numpy(np.stack([part[key] for part in parts])).float()
+        return stack("mix"), stack("voice"), stack("mask") / 255
 
 
-def batch_of(paths):
-    import torch
-
-    parts = [np.load(path) for path in paths]
-    stack = lambda key: torch.from_numpy(np.stack([part[key] for part in parts])).float()
-    return stack("mix"), stack("voice"), stack("mask") / 255
-
-
-def validate(refiner, paths):
-    import torch
-
+@torch.no_grad()
+def validate(refiner, paths, device):
+    """Mean SDR of vocals and backing in dB, and the median of false vocals in dB of the mix where there is no voice."""
     refiner.eval()
     found = {"vocals": [], "backing": [], "false": []}
-    with torch.no_grad():
-        for path in paths:
-            mix, voice, mask = batch_of([path])
-            estimate = refiner.separate(mix, mask)
-            energy = lambda x: x.square().sum().item() + 1e-9
-            if energy(voice) > 1e-6 * energy(mix):
-                error = energy(estimate - voice)
-                found["vocals"].append(10 * np.log10(energy(voice) / error))
-                found["backing"].append(10 * np.log10(energy(mix - voice) / error))
-            else:
-                found["false"].append(10 * np.log10(energy(estimate) / energy(mix)))
-    return {key: round(float((np.median if key == "false" else np.mean)(values)), 3) for key, values in found.items() if values}
+    for path in paths:
+        mix, voice, mask = (part.to(device) for part in Mixes.read([path]))
+        estimate = refiner.separate(mix, mask)
+        if voice.square().sum() > 1e-6 * mix.square().sum():
+            found["vocals"].append(train.decibels(voice, estimate - voice))
+            found["backing"].append(train.decibels(mix - voice, estimate - voice))
+        else:
+            found["false"].append(train.decibels(estimate, mix))
+    return {key: float((np.median if key == "false" else np.mean)(values)) for key, values in found.items() if values}
 
 
-def train(options):
-    import copy
+class Run(train.Run):
+    """A training run of the refiner, on mixes that were made beforehand."""
 
-    import torch
-    from train import LOSSES, optimisers
+    def build(self):
+        return Refiner(self.options.shape)
 
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    options.out.mkdir(parents=True, exist_ok=True)
-    refiner = network(begin=options.begin).to(memory_format=torch.channels_last)
-    average, step, spent = copy.deepcopy(refiner), 0, 0.0
-    options.optimiser = "muon"
-    chosen = optimisers(refiner, options)
-    if (options.out / "last.pt").exists():
-        state = torch.load(options.out / "last.pt", weights_only=False)
-        refiner.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        [optimiser.load_state_dict(kept) for (optimiser, _), kept in zip(chosen, state["optimisers"])]
-        step, spent = state["step"], state["spent"]
-    valid = load_mixes(options.work / "refiner-mixes/valid")
-    log = lambda entry: (print(json.dumps(entry), flush=True), open(options.out / "log.jsonl", "a").write(json.dumps(entry) + "\n"))
-    if not step:
-        log({"step": 0, **validate(average, valid)})
+    def begin(self):
+        state = torch.load(self.options.begin, map_location="cpu", weights_only=False)
+        for network in (self.network, self.average):
+            network.begin(state["network"])
 
-    def save():
-        state = {"network": refiner.state_dict(), "average": average.state_dict(), "optimisers": [o.state_dict() for o, _ in chosen],
-                 "step": step, "spent": spent, "shape": refiner.shape.values()}  # fmt: skip
-        torch.save(state, options.out / "last.partial")
-        (options.out / "last.partial").rename(options.out / "last.pt")
+    def material(self):
+        return Mixes(self.options.work / "refiner-mixes/train")
 
-    began, before, told, losses = time.monotonic(), spent, time.monotonic(), []
-    while spent < options.minutes * 60:
-        rng = sound.generator("refiner batch", options.seed, step)
-        paths = load_mixes(options.work / "refiner-mixes/train")  # anew each time: more may be on their way
-        mix, voice, mask = batch_of([paths[i] for i in rng.integers(len(paths), size=options.batch)])
-        if rng.random() < 0.5:  # the channels change places
-            mix, voice, mask = mix[:, [2, 3, 0, 1]], voice[:, [2, 3, 0, 1]], mask[:, [1, 0]]
-        done = spent / (options.minutes * 60)
-        share = min(1.0, (step + 1) / 40) * (1.0 if done < 0.4 else max(0.0, (1 - done) / 0.6))
-        refiner.train()
-        mask = refiner.extended(mask)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            answers = refiner.answers(refiner.features(mix), mask)
-        loss = LOSSES[options.loss](refiner.blended(answers, mix, mask), voice, mix)
-        refiner.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(refiner.parameters(), 1.0)
-        for optimiser, rate in chosen:
-            for group in optimiser.param_groups:
-                group["lr"] = rate * share
-            optimiser.step()
-        step += 1
-        losses.append(loss.item())
-        with torch.no_grad():
-            keep = min(0.995, (step + 1) / (step + 10))
-            for kept, now in zip(average.state_dict().values(), refiner.state_dict().values()):
-                kept.lerp_(now, 1 - keep) if kept.dtype.is_floating_point else kept.copy_(now)
-        spent = before + time.monotonic() - began
-        if time.monotonic() - told > options.every * 60 or spent >= options.minutes * 60:
-            told = time.monotonic()
-            log({"step": step, "minutes": round(spent / 60, 1), "loss": round(float(np.mean(losses[-100:])), 4), **validate(average, valid)})
-            save()
+    def validation(self):
+        return Mixes(self.options.work / "refiner-mixes/valid").paths
+
+    def validate(self):
+        return validate(self.average, self.mixes, self.device)
+
+    def batch(self):
+        """Every mix once before any comes again; the channels change places half of the time."""
+        chosen, size = [], self.options.batch * self.options.processes
+        for number in range(self.step * size + self.rank, (self.step + 1) * size, self.options.processes):
+            turn, place = divmod(number, len(self.library.paths))
+            chosen.append(sound.generator("refiner order", self.options.seed, turn).permutation(len(self.library.paths))[place])
+        parts = [part.to(self.device) for part in Mixes.read([self.library.paths[i] for i in chosen])]
+        if sound.generator("refiner channels", self.options.seed, self.rank, self.step).random() < 0.5:
+            parts = [part[:, order] for part, order in zip(parts, ([2, 3, 0, 1], [2, 3, 0, 1], [1, 0]))]
+        return parts
+
+    def loss(self, mix, voice, mask):
+        features, mask = self.features(mix), extended(mask)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            answers = self.network.answers(features, mask)
+        return self.judge(answers, mix, voice, mask)
+
+    def judged(self, answers, mix, voice, mask):
+        return train.LOSSES[self.options.loss](self.network.blended(answers, mix, mask), voice, mix)
 
 
 # ---- export -------------------------------------------------------------------------------------------------------------
 
 
 def export(options):
-    import torch
+    import onnxruntime
     from export import folded
 
     state = torch.load(options.checkpoint, map_location="cpu", weights_only=False)
-    refiner = network(state["shape"])
+    refiner = Refiner(Shape.named(state["shape"]))
     refiner.load_state_dict(state["average"])
     refiner.eval()
     example = (torch.randn(1, 4, BINS, FRAMES), torch.rand(2, 1, FRAMES, SEEN), torch.rand(2, 1, FRAMES, SEEN))
-    path = options.out / "refined.onnx"
+    path, names = options.out / "refined.onnx", ["mix", "vocals", "accompaniment"]
     plain = folded(refiner)
-    torch.onnx.export(plain, example, str(path), opset_version=17, input_names=["mix", "vocals", "accompaniment"], output_names=["output"], dynamo=False)
-    import onnxruntime
-
+    torch.onnx.export(plain, example, str(path), opset_version=17, input_names=names, output_names=["output"], dynamo=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.no_grad():
-        wanted = plain(*example).numpy()
-    got = session.run(None, dict(zip(["mix", "vocals", "accompaniment"], (x.numpy() for x in example))))[0]
-    print(f"{path}: {sum(p.numel() for p in refiner.parameters())} parameters, difference {np.abs(got - wanted).max() / np.abs(wanted).max():.1e}")
+        wanted = refiner(*example).numpy()
+    got = session.run(None, dict(zip(names, (x.numpy() for x in example))))[0]
+    difference = np.abs(got - wanted).max() / np.abs(wanted).max()
+    print(f"{path.name}: {parameters(refiner)} parameters, after {state['heard']:.1f} h of sound; parity {difference:.1e}")
+    if difference > 1e-4:
+        raise SystemExit("the file does not say what the network says")
     if options.keep:
-        torch.save({"shape": state["shape"], "network": {k: v.half() if v.is_floating_point() else v for k, v in state["average"].items()}}, options.keep)
+        weights = {k: v.half() if v.is_floating_point() else v for k, v in state["average"].items()}
+        torch.save({"shape": state["shape"], "network": weights, "heard": state["heard"]}, options.keep)
 
 
 def main():
@@ -378,23 +287,17 @@ def main():
     some.add_argument("--valid", type=int, default=60)
     some.add_argument("--jobs", type=int, default=2)
     some = commands.add_parser("train")
-    some.add_argument("--work", type=Path, default=Path("work"))
-    some.add_argument("--out", type=Path, required=True)
-    some.add_argument("--begin", type=Path, default=here / "weights.pt")
-    some.add_argument("--minutes", type=float, default=40, help="of training, all runs together")
-    some.add_argument("--loss", default="loud")
-    some.add_argument("--rate", type=float, default=5e-4)
-    some.add_argument("--muon-rate", type=float, default=3e-3)
-    some.add_argument("--batch", type=int, default=8)
-    some.add_argument("--threads", type=int, default=2)
-    some.add_argument("--every", type=float, default=4)
-    some.add_argument("--seed", type=int, default=1)
+    train.add_arguments(some)
+    some.set_defaults(begin=here / "weights.pt", loss="loud", rate=5e-4, muon_rate=3e-3)
     some = commands.add_parser("export")
     some.add_argument("checkpoint", type=Path)
     some.add_argument("--out", type=Path, default=here.parent)
     some.add_argument("--keep", type=Path)
     options = parser.parse_args()
-    {"mixes": mixes, "train": train, "export": export}[options.command](options)
+    if options.command == "train":
+        train.start(options, Run)
+    else:
+        {"mixes": mixes, "export": export}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import mixing
 import torch
 import train
 from networks import BINS, FRAMES, HOP, Shape, parameters
@@ -67,16 +66,15 @@ def attempt(name, options):
     torch.set_num_threads(1)
     chosen = options_of(TRIALS[name], options)
     run = train.Run(chosen, 0)
-    library = mixing.Library(options.work, "train")
-    run.advance(*run.batch(library))
+    run.advance(*run.batch())
     begun, begun_at = time.process_time(), run.heard
     losses, budget = [], options.minutes * 60
     while (spent := time.process_time() - begun) < budget:
         if run.step >= 8:
             # The planned length follows the speed, so that the rate has fallen when the time is over.
             chosen.hours = run.heard + (run.heard - begun_at) / spent * (budget - spent)
-        losses.append(run.advance(*run.batch(library)))
-    scores = train.validate(run.average, train.validation_mixes(options.work), run.device)
+        losses.append(run.advance(*run.batch()))
+    scores = run.validate()
     speed = (run.heard - begun_at) * 3600 / (time.process_time() - begun)
     return {
         "name": name, "parameters": parameters(run.network), "heard": round(run.heard, 2), "training": round(speed, 1),

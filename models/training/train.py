@@ -183,7 +183,7 @@ class Run:
         self.options, self.rank = options, rank
         self.device = torch.device(options.device)
         torch.manual_seed(options.seed)
-        self.network = Separator(options.shape).to(self.device, memory_format=torch.channels_last)
+        self.network = self.build().to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
         self.step, self.heard, self.spent = 0, 0.0, 0.0
         self.optimisers = optimisers(self.network, options)
@@ -196,6 +196,28 @@ class Run:
         # The chain of small steps from mask to loss is worth compiling; the network itself is not, on a CPU.
         self.judge = torch.compile(self.judged) if options.compile else self.judged
         self.features = torch.compile(Separator.features) if options.compile else Separator.features
+        self.library = self.material()
+        self.mixes = self.validation() if rank == 0 else []
+
+    # What another network is trained by, with other material: these five, `begin` and `judged` (see refine.py).
+
+    def build(self):
+        return Separator(self.options.shape)
+
+    def material(self):
+        return mixing.Library(self.options.work, "train")
+
+    def validation(self):
+        return validation_mixes(self.options.work)
+
+    def validate(self):
+        return validate(self.average, self.mixes, self.device)
+
+    def batch(self):
+        """Mixes and voices [batch, 4, frames, bins] of this process's next step."""
+        rng = sound.generator("train", self.options.seed, self.rank, self.step)
+        pairs = [mixing.spectra(self.library, rng) for _ in range(self.options.batch)]
+        return [torch.from_numpy(np.stack(planes)).to(self.device) for planes in zip(*pairs)]
 
     def judged(self, masks, mix, voice):
         return LOSSES[self.options.loss](self.network.vocals(masks, mix), voice, mix)
@@ -245,16 +267,11 @@ class Run:
         torch.save(state, partial)
         partial.rename(self.options.out / name)
 
-    def batch(self, library):
-        rng = sound.generator("train", self.options.seed, self.rank, self.step)
-        pairs = [mixing.spectra(library, rng) for _ in range(self.options.batch)]
-        return (torch.from_numpy(np.stack(planes)).to(self.device) for planes in zip(*pairs))
-
-    def advance(self, mix, voice):
+    def advance(self, *batch):
         """One step of all processes; returns the loss."""
         share = schedule(self.heard, self.options)
         self.network.train()
-        loss = self.loss(mix, voice)
+        loss = self.loss(*batch)
         self.network.zero_grad()
         loss.backward()
         self.share_gradients()
@@ -289,15 +306,15 @@ class Run:
                 average.copy_(now)
 
 
-def describe(run, loss, started):
+def describe(run, loss):
     entry = {"step": run.step, "heard": round(run.heard, 3), "minutes": round(run.spent / 60, 1), "loss": round(loss, 4)}
-    entry.update({k: round(v, 2) for k, v in validate(run.average, started["mixes"], run.device).items()})
+    entry.update({k: round(v, 3) for k, v in run.validate().items()})
     with open(run.options.out / "log.jsonl", "a") as log:
         log.write(json.dumps(entry) + "\n")
     print(json.dumps(entry), flush=True)
 
 
-def work(rank, options):
+def work(rank, options, kind=Run):
     """One process of the run."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(options.threads)
@@ -305,12 +322,10 @@ def work(rank, options):
         torch.distributed.init_process_group(
             "gloo", init_method=f"file://{options.out.resolve()}/meeting", rank=rank, world_size=options.processes
         )
-    run = Run(options, rank)
-    library = mixing.Library(options.work, "train")
-    context = {"mixes": validation_mixes(options.work) if rank == 0 else []}
+    run = kind(options, rank)
     losses, began, described, begun_at, heard_before = [], time.monotonic(), time.monotonic(), run.spent, run.heard
     while not plan(run, began, heard_before) and run.heard < options.hours:
-        losses.append(run.advance(*run.batch(library)))
+        losses.append(run.advance(*run.batch()))
         run.spent = begun_at + time.monotonic() - began
         # Without its parent a child would train on for ever, and write over what a later run writes.
         parent = multiprocessing.parent_process()
@@ -318,12 +333,12 @@ def work(rank, options):
             sys.exit("the run's first process is gone")
         if time.monotonic() - described > options.every * 60:
             described = time.monotonic()
-            library.refresh()
+            run.library.refresh()
             if rank == 0:
-                describe(run, float(np.mean(losses[-100:])), context)
+                describe(run, float(np.mean(losses[-100:])))
                 run.save("last.pt")
     if rank == 0:
-        describe(run, float(np.mean(losses[-100:] or [0])), context)
+        describe(run, float(np.mean(losses[-100:] or [0])))
         run.save("last.pt")
 
 
@@ -340,8 +355,8 @@ def plan(run, began, heard_before):
     return bool(plan[0])
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser):
+    """What every training run is told."""
     parser.add_argument("--work", type=Path, default=Path("work"), help="where the sound lies (default: work)")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and curve")
     parser.add_argument("--begin", type=Path, help="weights to start from, where --out holds no run yet")
@@ -362,13 +377,11 @@ def arguments():
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="torch.compile: a minute at the start, then a third faster")
-    options = parser.parse_args()
+
+
+def start(options, kind=Run):
+    """All processes of a run; returns when it is over."""
     options.shape = Shape.named(options.shape)
-    return options
-
-
-def main():
-    options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
     lock = open(options.out / "lock", "w")
     try:
@@ -377,9 +390,15 @@ def main():
         sys.exit(f"another run is writing to {options.out}: wait for it, or choose another --out")
     (options.out / "meeting").unlink(missing_ok=True)
     if options.processes == 1:
-        work(0, options)
+        work(0, options, kind)
     else:
-        torch.multiprocessing.spawn(work, (options,), options.processes)
+        torch.multiprocessing.spawn(work, (options, kind), options.processes)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    start(parser.parse_args())
 
 
 if __name__ == "__main__":
