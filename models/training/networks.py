@@ -293,7 +293,13 @@ class Separator(nn.Module):
         return self.mask_from(self.features(x))
 
     def mask_from(self, features):
-        seen = (features - self.mean[:, None]) * self.scale[:, None]
+        return self.answer(self.centred(features))
+
+    def centred(self, features):
+        return (features - self.mean[:, None]) * self.scale[:, None]
+
+    def answer(self, seen):
+        """What the heads say of every bin, [batch, answers, frames, bins], of what is seen there."""
         seen = seen.contiguous(memory_format=torch.channels_last)
         parts = zip(self.gather, seen.split([bins for bins, _ in self.layout], 3))
         tokens = torch.cat([layer(bins) for layer, bins in parts], 3).contiguous(memory_format=torch.channels_last)

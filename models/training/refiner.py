@@ -5,11 +5,9 @@ that the ensemble of both takes: the weights of the built-in network, the new on
 """
 
 import torch
-from networks import Plain, Refined, Separator, Shape
+from networks import BINS, Plain, Refined, Separator, Shape
 from torch import nn
-from torch.nn import functional as F
 
-BINS = 2048
 SEEN = 1024  # bins that Spleeter sees
 TOP = SEEN - SEEN // 4  # above what Spleeter sees, its mask is the mean of that from here on
 SHARE = 0.62  # sigmoid of it: 0.65, what Spleeter counts where nothing was learned
@@ -59,17 +57,7 @@ class Refiner(Separator):
 
     def answers(self, features, mask):
         """[batch, 6, frames, bins]: the stereo mask's four numbers, and how much Spleeter counts in either channel."""
-        seen = (features - self.mean[:, None]) * self.scale[:, None]
-        seen = torch.cat([seen, 2 * mask - 1], 1).contiguous(memory_format=torch.channels_last)
-        parts = zip(self.gather, seen.split([bins for bins, _ in self.layout], 3))
-        tokens = torch.cat([layer(bins) for layer, bins in parts], 3).contiguous(memory_format=torch.channels_last)
-        body = self.body(F.relu(self.gather_norm(tokens)))
-        parts = zip(
-            self.heads,
-            body.split([bins // size for bins, size in self.layout], 3),
-            seen.split([bins for bins, _ in self.layout], 3),
-        )
-        return torch.cat([head(tokens, bins) for head, tokens, bins in parts], 3)
+        return self.answer(torch.cat([self.centred(features), 2 * mask - 1], 1))
 
     def blended(self, answers, mix, mask):
         answers = answers.float()
