@@ -43,7 +43,7 @@ TRIALS = {
 def options_of(trial, options):
     """What `train.py` would have read from its command line."""
     return SimpleNamespace(
-        work=options.work, out=Path("/nonexistent"), hours=1e9, minutes=0, shape=Shape(**trial.get("shape", {})),
+        work=options.work, out=Path("/nonexistent"), begin=None, hours=1e9, minutes=0, shape=Shape(**trial.get("shape", {})),
         loss=trial.get("loss", "karaoke"), optimiser=trial.get("optimiser", "muon"), rate=2e-3, muon_rate=0.01, rise=0.15,
         fall=0.5, batch=4, processes=1, threads=1, device="cpu", every=1e9, seed=options.seed, compile=True,
     )
