@@ -2,7 +2,8 @@
 """Trains a network that stands on Spleeter's shoulders: it sees a mix and Spleeter's two estimates, and gives the vocals.
 
   refine.py mixes --work WORK --spleeter ../spleeter.onnx --count 3000   mixes of recordings, each with Spleeter's answer
-  refine.py train --work WORK --out WORK/refiner --hours 30            trains on them; may be stopped and said again
+  refine.py compare --work WORK                                          SDR of what it begins with, of each split
+  refine.py train --work WORK --out WORK/refiner --hours 30              trains on them; may be stopped and said again
   refine.py export WORK/refiner/last.pt                                  writes ../refined.onnx
 
 The network is that of refiner.py. It begins as the mean that the ensemble of both takes, so that whatever is learned is better
@@ -44,31 +45,19 @@ class Recordings(mixing.Library):
     """The recordings of one split, without anything generated."""
 
     def refresh(self):
-        if self.split == "heldout":
-            return self.held_out()
-        valid = self.split == "valid"
-        place = self.work / "sound"
-        listed = lambda *parts: [p for part in parts for i, p in enumerate(sorted((place / part).rglob("*.npy"))) if (i % 12 == 5) == valid]
+        """`heldout`: a song and a voice that no network here was trained on, over the music that validation has."""
+        place, held_out = self.work / "sound", self.split == "heldout"
+        valid = self.split != "train"
+        listed = lambda part: [p for i, p in enumerate(sorted((place / part).rglob("*.npy"))) if (i % 12 == 5) == valid]
         self.recorded = {"singing": listed("singing"), "choir": listed("stems"), "speech": listed("speech")}
-        music = listed("instrumental")
-        self.music = [p for p in music for _ in range(3 if any(h in p.stem.lower() for h in mixing.HARD) else 1)]
+        if held_out:
+            self.recorded = {"singing": sorted((place / "held-out/utsu-iona").glob("*.npy")), "choir": [], "speech": []}
+        self.music = [p for p in listed("instrumental") for _ in range(3 if any(h in p.stem.lower() for h in mixing.HARD) else 1)]
         self.songs = {}
-        for path in sorted((place / "everything-is-free").glob("*.npy")):
+        for path in sorted((place / ("held-out" if held_out else "") / "everything-is-free").glob("*.npy")):
             song, group = path.stem.rsplit(".", 1)
-            if (song == mixing.VALIDATION_SONG) == valid:
+            if held_out or (song == mixing.VALIDATION_SONG) == valid:
                 self.songs.setdefault(song, {})[group] = path
-        self.sung = [where for song in self.songs for where in self.active_seconds(song)]
-        return self
-
-    def held_out(self):
-        """A song and a voice that nothing was trained or settled on, over the music that validation has."""
-        music = Recordings(self.work, "valid")
-        place = self.work / "sound/held-out"
-        self.music, self.songs = music.music, {}
-        self.recorded = {"singing": sorted((place / "utsu-iona").glob("*.npy")), "choir": [], "speech": []}
-        for path in sorted((place / "everything-is-free").glob("*.npy")):
-            song, group = path.stem.rsplit(".", 1)
-            self.songs.setdefault(song, {})[group] = path
         self.sung = [where for song in self.songs for where in self.active_seconds(song)]
         return self
 
@@ -158,7 +147,7 @@ def write_mixes(options, split, first, last, step):
 
 
 def mixes(options):
-    for split, count in (("valid", options.valid), ("train", options.count)):
+    for split, count in (("heldout", options.held_out), ("valid", options.valid), ("train", options.count)):
         jobs = [Process(target=write_mixes, args=(options, split, i, count, options.jobs)) for i in range(options.jobs)]
         [job.start() for job in jobs]
         [job.join() for job in jobs]
@@ -190,20 +179,55 @@ class Mixes:
         return stack("mix"), stack("voice"), stack("mask") / 255
 
 
+class Scores:
+    """Mean SDR of vocals and backing in dB, and the median of false vocals in dB of the mix where there is no voice."""
+
+    def __init__(self):
+        self.found = {"vocals": [], "backing": [], "false": []}
+
+    def add(self, estimate, mix, voice):
+        present = lambda part: part.square().sum() > 1e-6 * mix.square().sum()
+        if not present(voice):
+            self.found["false"].append(train.decibels(estimate, mix))
+            return
+        self.found["vocals"].append(train.decibels(voice, estimate - voice))
+        if present(mix - voice):
+            self.found["backing"].append(train.decibels(mix - voice, estimate - voice))
+
+    def values(self):
+        return {key: float((np.median if key == "false" else np.mean)(values)) for key, values in self.found.items() if values}
+
+
 @torch.no_grad()
 def validate(refiner, paths, device):
-    """Mean SDR of vocals and backing in dB, and the median of false vocals in dB of the mix where there is no voice."""
     refiner.eval()
-    found = {"vocals": [], "backing": [], "false": []}
+    scores = Scores()
     for path in paths:
         mix, voice, mask = (part.to(device) for part in Mixes.read([path]))
-        estimate = refiner.separate(mix, mask)
-        if voice.square().sum() > 1e-6 * mix.square().sum():
-            found["vocals"].append(train.decibels(voice, estimate - voice))
-            found["backing"].append(train.decibels(mix - voice, estimate - voice))
-        else:
-            found["false"].append(train.decibels(estimate, mix))
-    return {key: float((np.median if key == "false" else np.mean)(values)) for key, values in found.items() if values}
+        scores.add(refiner.separate(mix, mask), mix, voice)
+    return scores.values()
+
+
+@torch.no_grad()
+def compare(options):
+    """What the refiner begins with: the built-in network, Spleeter, and means of both, on mixes of every split."""
+    refiner = Refiner()
+    refiner.begin(torch.load(options.begin, map_location="cpu", weights_only=False)["network"])
+    refiner.eval()
+    print("| split | estimate | mixes with a voice | SDR vocals | SDR backing | false vocals |\n|---|---|---|---|---|---|")
+    for split in ("train", "valid", "heldout"):
+        scores = {name: Scores() for name in ("built-in", "Spleeter", *(f"{share} Spleeter" for share in options.share))}
+        for path in Mixes(options.work / "refiner-mixes" / split).paths[: options.most]:
+            mix, voice, mask = Mixes.read([path])
+            mask = extended(mask)
+            own = refiner.apply_mask(refiner.answers(refiner.features(mix), mask)[:, :4], mix)
+            theirs = mask.repeat_interleave(2, 1) * mix
+            for score, share in zip(scores.values(), (0, 1, *options.share)):
+                score.add(share * theirs + (1 - share) * own, mix, voice)
+        for name, score in scores.items():
+            values = score.values()
+            numbers = " | ".join(f"{values[key]:.2f}" if key in values else "" for key in ("vocals", "backing", "false"))
+            print(f"| {split} | {name} | {len(score.found['vocals'])} | {numbers} |", flush=True)
 
 
 class Run(train.Run):
@@ -227,7 +251,7 @@ class Run(train.Run):
         return validate(self.average, self.mixes, self.device)
 
     def batch(self):
-        """Every mix once before any comes again; the channels change places half of the time."""
+        """Every mix once before any comes again, unless more are made meanwhile; half of the time the channels change places."""
         chosen, size = [], self.options.batch * self.options.processes
         for number in range(self.step * size + self.rank, (self.step + 1) * size, self.options.processes):
             turn, place = divmod(number, len(self.library.paths))
@@ -284,8 +308,14 @@ def main():
     some.add_argument("--spleeter", type=Path, default=here.parent / "spleeter.onnx")
     some.add_argument("--library", choices=["cpu", "openvino"], default="cpu")
     some.add_argument("--count", type=int, default=3000, help="mixes of 5.9 s (default: 3000; 9 MB each)")
-    some.add_argument("--valid", type=int, default=60)
+    some.add_argument("--valid", type=int, default=72)
+    some.add_argument("--held-out", type=int, default=60)
     some.add_argument("--jobs", type=int, default=2)
+    some = commands.add_parser("compare")
+    some.add_argument("--work", type=Path, default=Path("work"))
+    some.add_argument("--begin", type=Path, default=here / "weights.pt")
+    some.add_argument("--share", type=float, nargs="+", default=[0.5, 0.65, 0.75])
+    some.add_argument("--most", type=int, default=72, help="mixes of a split")
     some = commands.add_parser("train")
     train.add_arguments(some)
     some.set_defaults(begin=here / "weights.pt", loss="loud", rate=5e-4, muon_rate=3e-3)
@@ -297,7 +327,7 @@ def main():
     if options.command == "train":
         train.start(options, Run)
     else:
-        {"mixes": mixes, "export": export}[options.command](options)
+        {"mixes": mixes, "compare": compare, "export": export}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ class Run:
         self.library = self.material()
         self.mixes = self.validation() if rank == 0 else []
 
-    # What another network is trained by, with other material: these five, `begin` and `judged` (see refine.py).
+    # What a run of another network, on other material, says otherwise (refine.py): from here to `begin`.
 
     def build(self):
         return Separator(self.options.shape)
