@@ -1,119 +1,139 @@
 #!/usr/bin/env python3
-"""Writes an MDX-Net with random weights: the size, cost and interface of the public models, no licence.
+"""Writes an MDX-Net with random weights: the size, cost, interface and graph of the public models, no licence.
 
-The network is TFC-TDF v2: per block three 3x3 convolutions and a bottleneck over frequency, five
-blocks down, one at the bottom, five up, 48 more channels a level; batch normalisation is folded
-into the convolutions. Two things differ from a trained file, so that random weights pass a signal
-on at about its level: skip connections are added instead of multiplied, and every second channel
-starts out as the negative of the one before it (then ReLU loses no sign). For tests and benches only.
+The network is TFC-TDF v2: per block three 3x3 convolutions and a bottleneck over frequency, five blocks down, one at the
+bottom, five up, 48 more channels a level, a batch norm after everything. The file is what PyTorch's older exporter makes of
+it, as the public files are: the batch is free, norms stand apart from products and from convolutions upwards, and equal
+weights are written once and shared through `Identity`. Two things differ from a trained file, so that random weights pass a
+signal on at about its level: skip connections are added instead of multiplied, and every second channel starts out as the
+negative of the one before it (then ReLU loses no sign). For tests and benches only. Needs torch and onnx.
 """
 
 import argparse
 import hashlib
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import torch
+from torch import nn
 
 KERNEL, CONVOLUTIONS, BOTTLENECK = 3, 3, 8
 DIM_T = 256
 
 
-class Net:
-    """Adds layers with seeded random weights to an ONNX graph."""
+class Weights:
+    """Seeded random weights."""
 
     def __init__(self, seed, mirrored=0.7):
         self.random = np.random.default_rng(seed)
         self.mirrored = mirrored
-        self.nodes, self.weights = [], []
 
-    def tensor(self, array):
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.asarray(array, np.float32), name))
-        return name
+    def normal(self, *shape):
+        return self.random.standard_normal(shape)
 
-    def node(self, operator, *inputs, name=None, **attributes):
-        name = name or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], f"node_{len(self.nodes)}", **attributes))
-        return name
+    def bias(self, channels):
+        return 0.01 * self.normal(channels)
 
-    def random_weights(self, outputs, inputs, taps, first=False):
+    def layer(self, outputs, inputs, taps, first=False):
         """[outputs, inputs, taps] that keep the mean square of a signal that has been through a ReLU."""
-        normal = lambda *shape: self.random.standard_normal(shape)
         if first:
-            half = normal(outputs // 2, inputs, taps)
+            half = self.normal(outputs // 2, inputs, taps)
             whole = np.stack([half, -half], 1).reshape(outputs, inputs, taps)
             return whole * np.sqrt(2 / (inputs * taps))
-        half = normal(outputs // 2, inputs // 2, taps)
+        half = self.normal(outputs // 2, inputs // 2, taps)
         mirrored = np.stack([np.stack([half, -half], 2), np.stack([-half, half], 2)], 1).reshape(outputs, inputs, taps)
-        weights = self.mirrored * mirrored + np.sqrt(1 - self.mirrored**2) * normal(outputs, inputs, taps)
+        weights = self.mirrored * mirrored + np.sqrt(1 - self.mirrored**2) * self.normal(outputs, inputs, taps)
         gain = 2 / (inputs * taps * (1 + self.mirrored**2))
         return weights * np.sqrt(gain)
 
-    def bias(self, channels):
-        return self.tensor(0.01 * self.random.standard_normal(channels))
 
-    def convolution(self, x, inputs, outputs, kernel, stride=1, first=False):
-        weights = self.random_weights(outputs, inputs, kernel * kernel, first)
-        weights = self.tensor(weights.reshape(outputs, inputs, kernel, kernel))
-        pad = (kernel - 1) // 2 if stride == 1 else 0
-        y = self.node(
-            "Conv", x, weights, self.bias(outputs), kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[pad] * 4
-        )
-        return self.node("Relu", y)
-
-    def upwards(self, x, inputs, outputs):
-        weights = self.random_weights(outputs, inputs, 4) * 2  # each output is reached by one tap of four
-        weights = self.tensor(weights.reshape(outputs, inputs, 2, 2).transpose(1, 0, 2, 3))
-        y = self.node("ConvTranspose", x, weights, self.bias(outputs), kernel_shape=[2, 2], strides=[2, 2])
-        return self.node("Relu", y)
-
-    def over_frequency(self, x, channels, inputs, outputs):
-        weights = self.random.standard_normal((inputs, outputs)) * np.sqrt(2 / inputs)
-        y = self.node("MatMul", x, self.tensor(weights))
-        ones, zeros = np.ones(channels), np.zeros(channels)
-        gain = self.tensor(1 + 0.1 * self.random.standard_normal(channels))
-        y = self.node("BatchNormalization", y, gain, self.bias(channels), self.tensor(zeros), self.tensor(ones))
-        return self.node("Relu", y)
-
-    def block(self, x, channels, bins):
-        for _ in range(CONVOLUTIONS):
-            x = self.convolution(x, channels, channels, KERNEL)
-        narrow = self.over_frequency(x, channels, bins, bins // BOTTLENECK)
-        return self.node("Add", x, self.over_frequency(narrow, channels, bins // BOTTLENECK, bins))
+def fill(parameter, values):
+    parameter.data = torch.tensor(np.asarray(values), dtype=torch.float32).reshape(parameter.shape)
 
 
-def make(dim_f, growth=48, levels=5, seed=0, scale=1.0):
-    """The model, and its number of parameters."""
-    net = Net(seed)
-    x = net.node("Transpose", "input", perm=[0, 1, 3, 2])
-    x = net.convolution(x, 4, growth, 1, first=True)
-    channels, bins, skips = growth, dim_f, []
-    for _ in range(levels):
-        x = net.block(x, channels, bins)
-        skips.append(x)
-        x = net.convolution(x, channels, channels + growth, 2, stride=2)
-        channels, bins = channels + growth, bins // 2
-    x = net.block(x, channels, bins)
-    for skip in reversed(skips):
-        x = net.upwards(x, channels, channels - growth)
-        channels, bins = channels - growth, bins * 2
-        x = net.node("Add", x, skip)
-        x = net.block(x, channels, bins)
-    # The last layer sees differences of mirrored channels only, so a common offset does not come out.
-    half = net.random.standard_normal((4, channels // 2, 1)) * scale / np.sqrt(channels)
-    last = np.stack([half, -half], 2).reshape(4, channels, 1, 1)
-    x = net.node("Conv", x, net.tensor(last), kernel_shape=[1, 1])
-    net.node("Transpose", x, perm=[0, 1, 3, 2], name="output")
+class Convolution(nn.Sequential):
+    def __init__(self, weights, inputs, outputs, kernel, stride=1, first=False):
+        padding = (kernel - 1) // 2 if stride == 1 else 0
+        super().__init__(nn.Conv2d(inputs, outputs, kernel, stride, padding), nn.BatchNorm2d(outputs), nn.ReLU())
+        fill(self[0].weight, weights.layer(outputs, inputs, kernel * kernel, first))
+        fill(self[0].bias, weights.bias(outputs))
 
-    shape = ["batch", 4, dim_f, DIM_T]
-    info = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    graph = helper.make_graph(net.nodes, "random_mdx", [info("input")], [info("output")], net.weights)
-    opset = [helper.make_opsetid("", 17)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8, producer_name="karaoke")
-    onnx.checker.check_model(model)
-    return model, sum(int(np.prod(w.dims)) for w in net.weights)
+
+class Upwards(nn.Sequential):
+    def __init__(self, weights, inputs, outputs):
+        super().__init__(nn.ConvTranspose2d(inputs, outputs, 2, 2), nn.BatchNorm2d(outputs), nn.ReLU())
+        # Each output is reached by one tap of four.
+        layer = weights.layer(outputs, inputs, 4) * 2
+        fill(self[0].weight, layer.reshape(outputs, inputs, 2, 2).transpose(1, 0, 2, 3))
+        fill(self[0].bias, weights.bias(outputs))
+
+
+class OverFrequency(nn.Sequential):
+    def __init__(self, weights, channels, inputs, outputs):
+        super().__init__(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm2d(channels), nn.ReLU())
+        fill(self[0].weight, weights.normal(outputs, inputs) * np.sqrt(2 / inputs))
+        fill(self[1].weight, 1 + 0.1 * weights.normal(channels))
+        fill(self[1].bias, weights.bias(channels))
+
+
+class Block(nn.Module):
+    def __init__(self, weights, channels, bins):
+        super().__init__()
+        layers = [Convolution(weights, channels, channels, KERNEL) for _ in range(CONVOLUTIONS)]
+        self.convolutions = nn.Sequential(*layers)
+        narrow = bins // BOTTLENECK
+        self.bottleneck = nn.Sequential(OverFrequency(weights, channels, bins, narrow), OverFrequency(weights, channels, narrow, bins))
+
+    def forward(self, x):
+        x = self.convolutions(x)
+        return x + self.bottleneck(x)
+
+
+class Network(nn.Module):
+    def __init__(self, dim_f, growth=48, levels=5, seed=0, scale=1.0):
+        super().__init__()
+        weights = Weights(seed)
+        self.first = Convolution(weights, 4, growth, 1, first=True)
+        self.before, self.down, self.up, self.after = (nn.ModuleList() for _ in range(4))
+        channels, bins = growth, dim_f
+        for _ in range(levels):
+            self.before.append(Block(weights, channels, bins))
+            self.down.append(Convolution(weights, channels, channels + growth, 2, stride=2))
+            channels, bins = channels + growth, bins // 2
+        self.bottom = Block(weights, channels, bins)
+        for _ in range(levels):
+            self.up.append(Upwards(weights, channels, channels - growth))
+            channels, bins = channels - growth, bins * 2
+            self.after.append(Block(weights, channels, bins))
+        # The last layer sees differences of mirrored channels only, so a common offset does not come out.
+        half = weights.normal(4, channels // 2, 1) * scale / np.sqrt(channels)
+        self.last = nn.Conv2d(channels, 4, 1, bias=False)
+        fill(self.last.weight, np.stack([half, -half], 2))
+
+    def forward(self, x):
+        x, skips = self.first(x.transpose(2, 3)), []
+        for block, down in zip(self.before, self.down):
+            x = block(x)
+            skips.append(x)
+            x = down(x)
+        x = self.bottom(x)
+        for up, block in zip(self.up, self.after):
+            x = block(up(x) + skips.pop())
+        return self.last(x).transpose(2, 3)
+
+
+def make(dim_f, **numbers):
+    """The file, and its number of parameters."""
+    network = Network(dim_f, **numbers).eval()
+    batch, out = {0: "batch"}, io.BytesIO()
+    with warnings.catch_warnings():
+        # Of the older exporter; the public files are by it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(network, (torch.zeros(1, 4, dim_f, DIM_T),), out, input_names=["input"], output_names=["output"],
+                          dynamic_axes={"input": batch, "output": batch}, opset_version=17, dynamo=False)
+    return out.getvalue(), sum(p.numel() for p in network.parameters())
 
 
 MANIFEST = """\
@@ -156,8 +176,7 @@ def main():
     dim_f = arguments.dim_f or (256 if arguments.tiny else 2048)
     n_fft = arguments.n_fft or (4096 if arguments.tiny else 6144)
     size = {"growth": 4, "levels": 2} if arguments.tiny else {}
-    model, parameters = make(dim_f, seed=arguments.seed, scale=arguments.scale, **size)
-    data = model.SerializeToString(deterministic=True)
+    data, parameters = make(dim_f, seed=arguments.seed, scale=arguments.scale, **size)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_bytes(data)
     if arguments.manifest:

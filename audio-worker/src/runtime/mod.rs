@@ -1,7 +1,8 @@
 //! ONNX Runtime, loaded once, its execution provider, and its networks: the only module that uses `ort`.
 
 mod error;
-mod graph;
+#[cfg(test)]
+mod graph_tests;
 mod loader;
 mod network;
 mod session;

@@ -1,8 +1,8 @@
 //! ONNX Runtime's sessions: how they are opened for each execution provider, and what their tensors must be.
 
-use super::{RuntimeError, graph};
+use super::RuntimeError;
 use crate::provider::Provider;
-use karaoke_models::Weights;
+use karaoke_models::{Weights, graph};
 use ort::environment::Environment;
 use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider};
 use ort::memory::Allocator;
@@ -24,8 +24,8 @@ pub(super) struct Setting<'a> {
     pub(super) threads: usize,
     /// Folder for compiled networks; none keeps none.
     pub(super) cache: Option<&'a Path>,
-    /// Whether the network takes one tensor of four dimensions, the first of which is 1.
-    pub(super) planes: bool,
+    /// What the network is to take, in any order.
+    pub(super) inputs: &'a [&'a [usize]],
 }
 
 /// Networks with more bytes are opened as they are: to change one, it is held in memory twice.
@@ -40,8 +40,7 @@ pub(super) fn open(
     let refused =
         |e: ort::Error| RuntimeError::Model { path: weights.path().to_owned(), reason: e.to_string() };
     let mut builder = builder(environment, setting).map_err(refused)?;
-    let openvino = matches!(setting.provider, Provider::OpenVino { .. });
-    let changed = (openvino && setting.planes).then(|| changed(weights)).flatten();
+    let changed = changed(weights, setting);
     let session = match (changed, weights) {
         (Some(bytes), _) => builder.commit_from_memory(&bytes),
         (None, Weights::File(path)) => builder.commit_from_file(path),
@@ -50,25 +49,28 @@ pub(super) fn open(
     session.map_err(refused)
 }
 
-/// The network as OpenVINO is to see it, where that is another.
-fn changed(weights: &Weights) -> Option<Vec<u8>> {
+/// The network as the provider is to see it, where that is another.
+fn changed(weights: &Weights, setting: Setting<'_>) -> Option<Vec<u8>> {
+    let openvino = matches!(setting.provider, Provider::OpenVino { .. });
+    let flat_products = openvino && matches!(setting.inputs, [[1, _, _, _]]);
+    let prepared = |bytes: &[u8]| graph::prepared(bytes, setting.inputs, flat_products);
     match weights {
         // What cannot be read is refused when it is opened.
         Weights::File(path) => {
             let small = std::fs::metadata(path).ok()?.len() <= CHANGED_UP_TO;
-            small.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| graph::reshaped(&bytes))
+            small.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| prepared(&bytes))
         }
-        Weights::Packed { bytes, .. } => graph::reshaped(bytes),
+        Weights::Packed { bytes, .. } => prepared(bytes),
     }
 }
 
 /// Whether `provider` opens the network in `bytes`.
 pub(super) fn probe(environment: &Environment, provider: Provider, bytes: &[u8]) -> ort::Result<()> {
-    let setting = Setting { provider, threads: 1, cache: None, planes: false };
+    let setting = Setting { provider, threads: 1, cache: None, inputs: &[] };
     builder(environment, setting)?.commit_from_memory(bytes).map(drop)
 }
 
-fn builder(environment: &Environment, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
+pub(super) fn builder(environment: &Environment, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
     let Setting { provider, threads, cache, .. } = setting;
     // Nodes that another provider leaves over run on the caller's thread.
     let own = if provider == Provider::Cpu { threads.max(1) } else { 1 };

@@ -37,8 +37,9 @@ pub(super) struct Resources {
     pub(super) cache: Option<PathBuf>,
 }
 
-/// A network on a provider. One archive may hold several, so its bytes count.
-type Key = (PathBuf, u32, Provider);
+/// A network on a provider, opened for inputs of those shapes. One archive may hold several, so its bytes count; two models
+/// may show one file windows of different lengths.
+type Key = (PathBuf, u32, Provider, Vec<Vec<usize>>);
 
 /// The sessions of one network.
 pub(super) struct ModelSessions {
@@ -80,8 +81,9 @@ impl SessionPool {
     ) -> Result<(SharedSession, Arc<ModelSessions>), RuntimeError> {
         // Held while a session is opened: one model is loaded at a time, which also bounds the memory.
         let mut models = lock(&self.models);
-        let key =
-            (weights.path().to_owned(), checksum(weights), self.runtime.provider_of(signature.model.exact));
+        let inputs = signature.inputs.iter().map(|shape| shape.to_vec()).collect();
+        let provider = self.runtime.provider_of(signature.model.exact);
+        let key = (weights.path().to_owned(), checksum(weights), provider, inputs);
         let sessions_of = match models.get(&key).and_then(Weak::upgrade) {
             Some(sessions_of) => sessions_of,
             None => Arc::new(self.sessions_of(weights, signature)?),
@@ -220,8 +222,7 @@ impl SessionPool {
         provider: Provider,
         threads: usize,
     ) -> Result<SharedSession, RuntimeError> {
-        let planes = matches!(signature.inputs, [[1, _, _, _]]);
-        let setting = Setting { provider, threads, cache: None, planes };
+        let setting = Setting { provider, threads, cache: None, inputs: signature.inputs };
         let compiled = self.resources.compiled(provider);
         let session = match &compiled {
             None => session::open(self.runtime.environment(), weights, setting),

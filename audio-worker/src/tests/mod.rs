@@ -17,12 +17,12 @@ use karaoke_models::Catalogue;
 use std::path::{Path, PathBuf};
 
 /// The workspace's root.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The library that `make runtime` fetched, wherever the test binary lies.
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     let fetched = root().join(".runtime/onnxruntime");
     let named = std::env::var_os("ORT_DYLIB_PATH").is_some() || !fetched.is_dir();
     let loaded = Runtime::load(if named { None } else { Some(&fetched) }, Wanted::Cpu);
@@ -35,7 +35,7 @@ fn catalogue() -> Catalogue {
 }
 
 /// White noise of a seed, between −1 and 1.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         // xorshift64

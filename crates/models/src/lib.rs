@@ -7,6 +7,7 @@ mod convert;
 pub mod digest;
 mod ensemble;
 mod error;
+pub mod graph;
 pub mod inspect;
 mod preset_lookup;
 mod presets;

@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub(crate) use read::{Fields, Malformed, Value};
-pub(crate) use write::{put_bytes, put_varint};
+pub(crate) use write::{put_bytes, put_value, put_varint};

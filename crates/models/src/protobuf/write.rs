@@ -2,9 +2,13 @@
 //!
 //! <https://protobuf.dev/programming-guides/encoding/>
 
-/// `VARINT` and `LEN`, the wire types of numbers and of what has a length.
+use super::Value;
+
+/// Wire types: of integers, doubles, what has a length, floats.
 const VARINT: u64 = 0;
+const FIXED64: u64 = 1;
 const LEN: u64 = 2;
+const FIXED32: u64 = 5;
 
 /// Appends an integer field.
 pub(crate) fn put_varint(out: &mut Vec<u8>, number: u64, value: u64) {
@@ -19,6 +23,22 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends a field as it was read.
+pub(crate) fn put_value(out: &mut Vec<u8>, number: u64, value: Value<'_>) {
+    match value {
+        Value::Varint(value) => put_varint(out, number, value),
+        Value::Bytes(bytes) => put_bytes(out, number, bytes),
+        Value::Fixed32(bits) => {
+            varint(out, number << 3 | FIXED32);
+            out.extend_from_slice(&bits.to_le_bytes());
+        }
+        Value::Fixed64(bits) => {
+            varint(out, number << 3 | FIXED64);
+            out.extend_from_slice(&bits.to_le_bytes());
+        }
+    }
+}
+
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -29,7 +49,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fields, Value};
+    use super::super::Fields;
     use super::*;
 
     #[test]
@@ -44,5 +64,18 @@ mod tests {
             fields,
             [(1, Value::Varint(150)), (2, Value::Bytes(b"testing")), (200, Value::Varint(u64::MAX))]
         );
+    }
+
+    #[test]
+    fn every_kind_of_field_is_copied() {
+        let fields = [
+            (1, Value::Varint(7)),
+            (2, Value::Bytes(b"x")),
+            (3, Value::Fixed32(1.5f32.to_bits())),
+            (4, Value::Fixed64(9)),
+        ];
+        let mut out = Vec::new();
+        fields.iter().for_each(|(number, value)| put_value(&mut out, *number, *value));
+        assert_eq!(Fields::of(&out).map(Result::unwrap).collect::<Vec<_>>(), fields);
     }
 }
