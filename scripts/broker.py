@@ -103,6 +103,7 @@ def serve(broker, options):
         "queues": lambda _: broker.queues(),
         "status": lambda _: broker.status(),
         "log": lambda _: broker.log_tail(),
+        "sync": lambda _: broker.sync(),
         "vhost": broker.add_virtual_host,
     }
     try:

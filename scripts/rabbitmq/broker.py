@@ -257,6 +257,15 @@ class Broker:
             {"virtual_host": v, "name": name, **info, "arguments": dict(info["arguments"])} for v, name, info in rows
         ]
 
+    def sync(self):
+        """Has it write to disk which queues there are.
+
+        A receipt promises that of a message, not of the queue that the message is in: RabbitMQ 3.10 writes a new
+        queue to its database's log and, when that log is just being put into place, not to disk at once. Killed
+        within that moment, it comes back without the queue.
+        """
+        self.evaluate("begin ok = mnesia:sync_log(), true end")
+
     def add_virtual_host(self, name):
         """Makes a virtual host with the same permissions as the first one."""
         path = self.dir / "virtual_host.json"

@@ -95,6 +95,11 @@ impl Broker {
         self.ask("kill");
     }
 
+    /// Has it write to disk which queues there are, which it may do a moment after it has said that they are there.
+    pub fn sync(&self) {
+        self.ask("sync");
+    }
+
     /// Starts it again, at the same place and with what was on disk.
     pub fn restart(&self) {
         self.ask("start");

@@ -30,6 +30,7 @@ fn persistent_messages_with_a_receipt_survive_a_kill() {
     }
     before.ask("SEND", &with(&[]), b"transient").unwrap();
     assert_eq!(broker.queues(), queue(3, 0, 0));
+    broker.sync();
 
     broker.kill();
     assert!(before.receive().is_none(), "the connection breaks at once");
