@@ -11,8 +11,13 @@ use std::time::Duration;
 pub struct WorkerConfig {
     /// Workers, each with its own model sessions; 0: as many as the machine has cores, divided by `threads`.
     pub workers: usize,
-    /// Threads of each worker's session; 0: found out for each model in one process, one in a pool.
+    /// Threads of each worker's session; 0: found out for each model, for all workers of a process together.
     pub threads: usize,
+    /// Processes that a pool's healthy workers are divided among, at most one a worker: those of a process share
+    /// model sessions and crash together. Workers with a fault always have one each.
+    pub processes: usize,
+    /// Whether the default model is opened at the start, before its first job.
+    pub preload: bool,
     /// What runs the networks.
     pub provider: Wanted,
     /// Folder for compiled networks and for what was found out about this machine; empty: `karaoke` in the
@@ -36,6 +41,8 @@ impl Default for WorkerConfig {
         Self {
             workers: 0,
             threads: 0,
+            processes: 1,
+            preload: true,
             provider: Wanted::Auto,
             cache: PathBuf::new(),
             onnxruntime: PathBuf::new(),
@@ -72,6 +79,9 @@ impl WorkerConfig {
         }
         if self.threads > 1024 {
             return bad("threads", "must be at most 1024");
+        }
+        if !(1..=1024).contains(&self.processes) {
+            return bad("processes", "must lie between 1 and 1024");
         }
         if !is_name(&self.id) {
             return bad("id", "must be 1 to 64 letters, digits, '-', '_' or '.'");
@@ -144,6 +154,7 @@ mod tests {
         let bad = [
             WorkerConfig { workers: 1025, ..Default::default() },
             WorkerConfig { threads: 1025, ..Default::default() },
+            WorkerConfig { processes: 0, ..Default::default() },
             WorkerConfig { id: "a b".into(), ..Default::default() },
             WorkerConfig { loaded_models: 0, ..Default::default() },
             WorkerConfig { retry_pause_ms: 60_001, ..Default::default() },

@@ -11,14 +11,14 @@ pub(crate) fn resident() -> u64 {
     kilobytes(&status, "VmRSS:").unwrap_or(0)
 }
 
-/// How many sessions fit when the first takes `each` bytes, that one included; at least 1.
-pub(crate) fn fit(each: u64) -> usize {
+/// How many sessions of `each` bytes there can be when so many are `open`; at least 1.
+pub(crate) fn fit(each: u64, open: usize) -> usize {
     let (Some(free), true) = (available(), each > 0) else { return usize::MAX };
-    1 + (free as f64 * SHARE / each as f64) as usize
+    (open + (free as f64 * SHARE / each as f64) as usize).max(1)
 }
 
 /// Bytes that are free for this process: the machine's, and no more than its control group's.
-fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let machine = kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
     let group = Path::new("/sys/fs/cgroup");
     let number = |name: &str| std::fs::read_to_string(group.join(name)).ok()?.trim().parse::<u64>().ok();
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn at_least_one_session_fits() {
-        assert_eq!(fit(u64::MAX), 1);
-        assert_eq!(fit(0), usize::MAX);
-        assert!(fit(1 << 20) > 1);
+        assert_eq!((fit(u64::MAX, 0), fit(u64::MAX, 1), fit(u64::MAX, 2)), (1, 1, 2));
+        assert_eq!(fit(0, 1), usize::MAX);
+        assert!(fit(1 << 20, 0) > 1);
     }
 }

@@ -8,14 +8,15 @@ use crate::fault_injection::{
 use crate::inference_thread::InferenceThread;
 use crate::installed::{Served, follow, installed};
 use crate::runtime::{Loader, Runtime};
-use crate::sessions::{Open, Sessions, opener};
-use crate::worker::{RunResult, Worker};
+use crate::sessions::{ModelFile, Open, Sessions, opener};
+use crate::worker::{Preload, RunResult, Worker};
 use crate::worker_status::{Identity, WorkerInfo, WorkerStatus};
 use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -46,6 +47,18 @@ pub struct PoolOptions {
     pub provider_why: String,
     /// Models that run by another one.
     pub providers: BTreeMap<ModelName, String>,
+    /// Model or preset that is opened before its first job comes; none: each when it is needed.
+    pub preload: Option<String>,
+}
+
+/// A worker of a process that a pool has started: its name, what goes wrong with it, and its own connection.
+pub struct Member {
+    /// Its name and run.
+    pub identity: Identity,
+    /// What goes wrong with it on purpose.
+    pub fault: Option<Fault>,
+    /// Where it takes jobs.
+    pub queue: Arc<dyn WorkerQueue>,
 }
 
 /// The workers cannot start.
@@ -73,6 +86,16 @@ impl PoolOptions {
         (1..=all).map(|number| self.simulation.fault_of(number, healthy)).collect()
     }
 
+    /// Which workers, counted from 0, share a process of a pool: the healthy ones are divided among
+    /// `worker.processes`, those with a fault have one each.
+    pub fn processes(&self) -> Vec<Range<usize>> {
+        let faults = self.faults();
+        let healthy = faults.iter().take_while(|fault| fault.is_none()).count();
+        let groups = self.worker.processes.min(healthy);
+        let shared = (0..groups).map(|group| group * healthy / groups..(group + 1) * healthy / groups);
+        shared.chain((healthy..faults.len()).map(|worker| worker..worker + 1)).collect()
+    }
+
     /// Where workers with these models take their jobs.
     pub fn routes(&self, models: &[ModelName]) -> Vec<Route> {
         let provider = |model: &ModelName| self.providers.get(model).unwrap_or(&self.provider);
@@ -93,7 +116,7 @@ impl Pool {
     /// Starts the workers, which take jobs for every installed model of `catalogue` from `queue`, and for those that are
     /// installed later.
     ///
-    /// Must be called in a tokio runtime. Models are loaded when their first job comes.
+    /// Must be called in a tokio runtime. Models are loaded when their first job comes, the one to preload at once.
     pub fn start(
         options: &PoolOptions,
         catalogue: Arc<Catalogue>,
@@ -104,36 +127,42 @@ impl Pool {
         let workers = options.faults().len();
         let loader = Loader::shared(runtime, workers, cores(), config.threads, config.cache_folder());
         let (sender, models) = watch::channel(models);
-        let pool = Self::start_with(options, models, queue, &|factory| {
+        let preload = preload(options, &catalogue);
+        let pool = Self::start_with(options, models, queue, preload, &|factory| {
             opener(loader.at(factory), catalogue.clone())
         })?;
         tokio::spawn(follow(catalogue, sender));
         Ok(pool)
     }
 
-    /// Starts one worker that has this process for itself: when it has a fault, the process has it.
-    pub fn start_alone(
+    /// Starts the workers of one process of a pool, on `cores` of the machine's cores. When it is a single one and
+    /// has a fault, the process has it.
+    pub fn start_members(
         options: &PoolOptions,
-        identity: Identity,
-        fault: Option<Fault>,
+        members: Vec<Member>,
+        cores: usize,
         catalogue: Arc<Catalogue>,
-        queue: Arc<dyn WorkerQueue>,
         runtime: Runtime,
     ) -> Result<Self, StartError> {
         options.check()?;
-        let (models, threads) = (some_installed(&catalogue)?, options.sizes().threads);
-        let loader = Loader::shared(runtime, 1, threads, threads, options.worker.cache_folder());
-        let stop = CancellationToken::new();
-        let open = opener(loader, catalogue);
+        let (config, count) = (&options.worker, members.len());
+        let scope = if count == 1 { FaultScope::Process } else { FaultScope::Task };
+        let loader = Loader::shared(runtime, count, cores, config.threads, config.cache_folder());
         // What is installed later needs another subscription, and with it another process.
-        let models = watch::channel(models).1;
-        let factory =
-            WorkerFactory { options: options.clone(), fault, models, queue, open, stop: stop.clone() };
-        let worker = factory.worker(identity, FaultScope::Process)?;
-        let (mut workers, announced) = (JoinSet::new(), vec![worker.status.announced().clone()]);
-        workers.spawn(async move {
-            worker.run().await;
-        });
+        let models = watch::channel(some_installed(&catalogue)?).1;
+        let (stop, preload) = (CancellationToken::new(), preload(options, &catalogue));
+        let (mut workers, mut announced) = (JoinSet::new(), Vec::new());
+        for (index, Member { identity, fault, queue }) in members.into_iter().enumerate() {
+            let open = opener(loader.at(index), catalogue.clone());
+            let (options, models, preload) = (options.clone(), models.clone(), preload.clone());
+            let stop = stop.clone();
+            let worker = WorkerFactory { options, fault, models, queue, open, preload, stop };
+            let worker = worker.worker(identity, scope)?;
+            announced.push(worker.status.announced().clone());
+            workers.spawn(async move {
+                worker.run().await;
+            });
+        }
         Ok(Self { stop, workers, announced })
     }
 
@@ -142,6 +171,7 @@ impl Pool {
         options: &PoolOptions,
         models: Served,
         queue: Arc<dyn WorkerQueue>,
+        preload: Preload,
         open: &dyn Fn(usize) -> Open,
     ) -> Result<Self, StartError> {
         options.check()?;
@@ -150,8 +180,9 @@ impl Pool {
         for (index, fault) in options.faults().into_iter().enumerate() {
             let (options, models, queue, open) =
                 (options.clone(), models.clone(), queue.clone(), open(index));
+            let preload = preload.clone();
             let name = format!("{}{}", options.worker.id, index + 1);
-            let factory = WorkerFactory { options, fault, models, queue, open, stop: stop.clone() };
+            let factory = WorkerFactory { options, fault, models, queue, open, preload, stop: stop.clone() };
             let first = factory.worker(Identity::new(name.as_str()), FaultScope::Task)?;
             announced.push(first.status.announced().clone());
             workers.spawn(factory.keep_running(name.into(), first));
@@ -203,6 +234,19 @@ fn some_installed(catalogue: &Catalogue) -> Result<Arc<[ModelName]>, StartError>
     if models.is_empty() { Err(StartError::NoModel) } else { Ok(models) }
 }
 
+/// What is to be opened before its first job comes: asked again whenever other models are installed.
+fn preload(options: &PoolOptions, catalogue: &Arc<Catalogue>) -> Preload {
+    let (name, catalogue) = (options.preload.clone(), catalogue.clone());
+    Arc::new(move || {
+        // Who asks for what is missing is told so; here nobody asks.
+        let manifest = catalogue.resolve(name.as_deref()?).ok()?;
+        catalogue
+            .installed()
+            .any(|installed| installed.name == manifest.name)
+            .then(|| ModelFile::of(manifest))
+    })
+}
+
 /// A worker's place in the pool: whoever works there, run after run, has the same name and the same fault.
 struct WorkerFactory {
     options: PoolOptions,
@@ -210,6 +254,7 @@ struct WorkerFactory {
     models: Served,
     queue: Arc<dyn WorkerQueue>,
     open: Open,
+    preload: Preload,
     stop: CancellationToken,
 }
 
@@ -239,6 +284,7 @@ impl WorkerFactory {
             status: Arc::new(WorkerStatus::new(info)),
             pause: config.retry_pause(),
             injector,
+            preload: self.preload.clone(),
             reply_faults: ReplyFaults::new(simulation),
             stop: self.stop.clone(),
         })

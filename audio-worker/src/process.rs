@@ -56,6 +56,14 @@ pub fn terminate(pid: u32) -> io::Result<()> {
     Ok(kill_process(pid, Signal::TERM)?)
 }
 
+/// Whether a signal says that the process which it ended did something wrong itself; another was sent from outside,
+/// by somebody who ends it or by a system that is out of memory.
+pub fn is_own_fault(signal: i32) -> bool {
+    [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::ABORT]
+        .iter()
+        .any(|own| own.as_raw() == signal)
+}
+
 /// Whether a process is frozen, so that it cannot even hear a SIGTERM. Unknown counts as no.
 pub fn is_frozen(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| state(&stat) == Some('T'))

@@ -2,24 +2,43 @@
 
 use crate::kinds::{self, SeparateError, Separator};
 use crate::runtime::Loader;
-use karaoke_core::ModelName;
 use karaoke_core::wire::Job;
+use karaoke_core::{Manifest, ModelName};
 use karaoke_models::Catalogue;
 use karaoke_stages::Stage;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Loads the model that a job asks for.
-pub(crate) type Open = Arc<dyn Fn(&Job) -> Result<Box<dyn Separator>, SeparateError> + Send + Sync>;
+/// A model and the files that its manifest means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelFile {
+    pub(crate) name: ModelName,
+    pub(crate) sha256: String,
+}
 
-/// Loads models of `catalogue`; refuses a job that was made for another file than the manifest means.
+/// Loads a model.
+pub(crate) type Open = Arc<dyn Fn(&ModelFile) -> Result<Box<dyn Separator>, SeparateError> + Send + Sync>;
+
+impl ModelFile {
+    /// The one that `job` asks for.
+    pub(crate) fn of_job(job: &Job) -> Self {
+        Self { name: job.model.clone(), sha256: job.model_sha256.clone() }
+    }
+
+    /// The one that is installed here.
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self { name: manifest.name.clone(), sha256: manifest.identity().to_owned() }
+    }
+}
+
+/// Loads models of `catalogue`; refuses one that was asked for with other files than the manifest means.
 pub(crate) fn opener(loader: Loader, catalogue: Arc<Catalogue>) -> Open {
-    Arc::new(move |job| {
-        let manifest = catalogue.get(&job.model)?;
-        if !manifest.identity().eq_ignore_ascii_case(&job.model_sha256) {
+    Arc::new(move |file| {
+        let manifest = catalogue.get(&file.name)?;
+        if !manifest.identity().eq_ignore_ascii_case(&file.sha256) {
             return Err(SeparateError::OtherModel {
-                model: job.model.clone(),
-                want: job.model_sha256.clone(),
+                model: file.name.clone(),
+                want: file.sha256.clone(),
                 have: manifest.identity().to_owned(),
             });
         }
@@ -36,8 +55,7 @@ pub(crate) struct Sessions {
 }
 
 struct Loaded {
-    model: ModelName,
-    sha256: String,
+    file: ModelFile,
     separator: Box<dyn Separator>,
 }
 
@@ -47,12 +65,11 @@ impl Sessions {
         Self { open, capacity: capacity.max(1), loaded: Vec::new() }
     }
 
-    /// The model that `job` asks for, loaded now when it was not.
-    pub(crate) fn of_job(&mut self, job: &Job) -> Result<&mut dyn Separator, SeparateError> {
-        let is_it = |l: &Loaded| l.model == job.model && l.sha256 == job.model_sha256;
-        let last = match self.loaded.iter().position(is_it) {
+    /// A model, loaded now when it was not.
+    pub(crate) fn of(&mut self, file: &ModelFile) -> Result<&mut dyn Separator, SeparateError> {
+        let last = match self.loaded.iter().position(|loaded| loaded.file == *file) {
             Some(at) => self.loaded.remove(at),
-            None => self.load(job)?,
+            None => self.load(file)?,
         };
         let at = self.loaded.len();
         self.loaded.push(last);
@@ -64,14 +81,14 @@ impl Sessions {
         self.loaded.clear();
     }
 
-    fn load(&mut self, job: &Job) -> Result<Loaded, SeparateError> {
+    fn load(&mut self, file: &ModelFile) -> Result<Loaded, SeparateError> {
         // The surplus goes first: two large models may not fit into memory together.
         let surplus = (self.loaded.len() + 1).saturating_sub(self.capacity);
         self.loaded.drain(..surplus);
         let began = Instant::now();
-        let separator = Stage::Load.of(|| (self.open)(job))?;
-        tracing::info!(model = job.model.as_str(), seconds = began.elapsed().as_secs_f64(), "model loaded");
-        Ok(Loaded { model: job.model.clone(), sha256: job.model_sha256.clone(), separator })
+        let separator = Stage::Load.of(|| (self.open)(file))?;
+        tracing::info!(model = file.name.as_str(), seconds = began.elapsed().as_secs_f64(), "model loaded");
+        Ok(Loaded { file: file.clone(), separator })
     }
 }
 
@@ -85,17 +102,17 @@ mod tests {
     fn the_model_unused_for_longest_is_dropped() {
         let opened = Arc::new(Mutex::new(Vec::new()));
         let log = opened.clone();
-        let open: Open = Arc::new(move |job| {
-            log.lock().unwrap().push(job.model.clone());
+        let open: Open = Arc::new(move |file| {
+            log.lock().unwrap().push(file.name.clone());
             Ok(Box::new(Fake))
         });
         let mut sessions = Sessions::new(open, 2);
         for model in ["a", "b", "a", "c", "a", "b"] {
-            sessions.of_job(&job(model, 0)).unwrap();
+            sessions.of(&ModelFile::of_job(&job(model, 0))).unwrap();
         }
         assert_eq!(*opened.lock().unwrap(), ["a", "b", "c", "b"]);
         sessions.clear();
-        sessions.of_job(&job("a", 0)).unwrap();
+        sessions.of(&ModelFile::of_job(&job("a", 0))).unwrap();
         assert_eq!(opened.lock().unwrap().len(), 5);
     }
 }

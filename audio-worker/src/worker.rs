@@ -7,6 +7,7 @@ use crate::fault_injection::{Fault, FaultInjector, ReplyFaults};
 use crate::inference_thread::InferenceThread;
 use crate::installed::Served;
 use crate::result_publisher::{ReplySender, ResultPublisher};
+use crate::sessions::ModelFile;
 use crate::worker_status::WorkerStatus;
 use karaoke_core::presence::WorkerState;
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
@@ -14,6 +15,7 @@ use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Where a worker takes the jobs of these models.
 pub(crate) type RoutesOf = Arc<dyn Fn(&[ModelName]) -> Vec<Route> + Send + Sync>;
 
+/// The model to open before its first job comes, if there is one.
+pub(crate) type Preload = Arc<dyn Fn() -> Option<ModelFile> + Send + Sync>;
+
 /// One worker in one run.
 pub(crate) struct Worker {
     /// The models that it takes jobs for, and where it takes them.
@@ -37,6 +42,7 @@ pub(crate) struct Worker {
     pub(crate) pause: Duration,
     pub(crate) injector: Option<Arc<FaultInjector>>,
     pub(crate) reply_faults: ReplyFaults,
+    pub(crate) preload: Preload,
     pub(crate) stop: CancellationToken,
 }
 
@@ -94,10 +100,13 @@ impl Worker {
         let mut backoff = FailureBackoff::new(self.pause, self.queue.refusals(self.name()));
         let mut models = self.models.clone();
         let mut routes = (self.routes)(&models.borrow_and_update());
+        let mut loaded_ahead = None;
+        self.load_ahead(&mut loaded_ahead).await;
         loop {
             if models.has_changed().unwrap_or(false) {
                 routes = (self.routes)(&models.borrow_and_update());
                 self.status.announce_soon();
+                self.load_ahead(&mut loaded_ahead).await;
             }
             if let Some(pause) = backoff.on_refusals(self.queue.refusals(self.name())) {
                 self.status.count_failure();
@@ -170,6 +179,17 @@ impl Worker {
                 publisher.send(delivery, reply).await;
                 JobResult::Nothing
             }
+        }
+    }
+
+    /// Begins to load the default model, unless that is the one that was loaded ahead already.
+    async fn load_ahead(&self, already: &mut Option<ModelFile>) {
+        let preload = self.preload.clone();
+        // It looks which files are there.
+        let wanted = spawn_blocking(move || preload()).await.unwrap_or(None);
+        if wanted.is_some() && wanted != *already {
+            already.clone_from(&wanted);
+            wanted.into_iter().for_each(|file| self.thread.load(file));
         }
     }
 

@@ -63,6 +63,7 @@ fn start_workers(catalogue: &Catalogue, queue: &MemoryQueue) -> Result<Pool> {
         provider: runtime.arithmetic(false),
         provider_why: runtime.why().to_owned(),
         providers: exact.map(|model| (model.name.clone(), runtime.arithmetic(true))).collect(),
+        preload: None,
     };
     Ok(Pool::start(&options, Arc::new(catalogue.clone()), Arc::new(queue.clone()), runtime)?)
 }

@@ -1,4 +1,5 @@
-//! `karaoke worker`: a pool of worker processes, each with its own connection to the broker.
+//! `karaoke worker`: a pool of workers, each with its own connection to the broker, in processes that the pool
+//! keeps alive.
 
 use crate::config::Config;
 use crate::fetch;
@@ -21,7 +22,7 @@ pub struct Arguments {
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 }
-/// Runs a pool of worker processes until stopped.
+/// Runs a pool of workers until stopped.
 pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
     crate::log::start();
     if let Some(workers) = arguments.workers {
@@ -41,6 +42,7 @@ pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>
     let settings = PoolSettings {
         id: claim.name.clone(),
         faults: options.faults(),
+        processes: options.processes(),
         simulation: config.simulation,
         broker: config.broker,
         program: std::env::current_exe()?,
@@ -59,6 +61,7 @@ pub fn options(config: &Config, catalogue: &Catalogue, runtime: Option<&Runtime>
         provider: String::new(),
         provider_why: String::new(),
         providers: BTreeMap::new(),
+        preload: config.worker.preload.then(|| config.models.default.clone()),
     };
     if !config.simulation.provider.is_empty() {
         options.provider.clone_from(&config.simulation.provider);

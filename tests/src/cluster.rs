@@ -16,6 +16,8 @@ pub fn quick() -> Settings {
         .set("broker.presence_s", 0.3)
         .set("broker.reconnect_s", 0.5)
         .set("dispatch.lease_s", 4)
+        // What is killed is one worker.
+        .set("worker.processes", 64)
         .set("chunking.windows_per_chunk", 1)
         .set("simulation.window_seconds", 0.4)
 }

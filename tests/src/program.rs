@@ -100,6 +100,8 @@ pub fn command(settings: &Settings) -> Command {
         // What a developer has fetched must not change what is tested.
         .env("KARAOKE__MODELS__DEFAULT", "builtin")
         .env("KARAOKE__MODELS__FETCH", "[]")
+        // Most tests never use the default model.
+        .env("KARAOKE__WORKER__PRELOAD", "false")
         .env("ORT_DYLIB_PATH", root().join(".runtime/onnxruntime"))
         .env("RUST_LOG", "info,karaoke_server=debug,karaoke_worker=debug")
         .envs(&settings.env);

@@ -13,9 +13,9 @@ pub(crate) fn slowed(open: Open, config: &SimulationConfig, injector: Option<Arc
     if least.is_zero() && injector.is_none() {
         return open;
     }
-    Arc::new(move |job| {
-        let injector = injector.clone().filter(|s| s.acts_on(&job.model));
-        let model = open(job)?;
+    Arc::new(move |file| {
+        let injector = injector.clone().filter(|s| s.acts_on(&file.name));
+        let model = open(file)?;
         Ok(Box::new(Slow { model, least, injector }))
     })
 }

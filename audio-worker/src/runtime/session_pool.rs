@@ -1,5 +1,6 @@
 //! Where the workers of a process share sessions: as many of each network as its layout has.
 
+use super::compiled::CompiledNetwork;
 use super::network::Network;
 use super::session::{self, Setting, SharedSession};
 use super::tuning::{self, Bounds, SessionLayout, Trial};
@@ -113,7 +114,7 @@ impl SessionPool {
         let key = self.key(signature, provider);
         let known = file.as_ref().and_then(|file| tuning::recall(file, &key));
         if let Some(known) = known.filter(|known| self.resources.allows(known.layout)) {
-            return Ok(sessions_of(known.layout, Vec::new()));
+            return Ok(sessions_of(self.capped(known), Vec::new()));
         }
         let (trial, sessions) = self.tune(weights, signature, provider)?;
         if let Some(Err(error)) = file.as_ref().map(|file| tuning::remember(file, &key, trial)) {
@@ -121,6 +122,16 @@ impl SessionPool {
         }
         self.remember_speed(signature.model, provider, trial.seconds);
         Ok(sessions_of(trial.layout, sessions.into_iter().map(Some).collect()))
+    }
+
+    /// The layout that was found out earlier, with no more sessions than memory is free for now.
+    fn capped(&self, known: Trial) -> SessionLayout {
+        let fit = memory::fit(known.session_bytes, 0);
+        if known.layout.sessions <= fit {
+            return known.layout;
+        }
+        log_capped(fit, known.layout.sessions, known.session_bytes);
+        SessionLayout { sessions: fit, threads: (self.resources.cores / fit).max(1) }
     }
 
     /// Keeps how fast the model is here, for `karaoke models list`.
@@ -151,6 +162,7 @@ impl SessionPool {
         let Resources { cores, workers, .. } = self.resources;
         let mut bounds = Bounds { cores, workers, fit: workers.max(1), load_s: 0.0 };
         let (mut trials, mut winners): (Vec<Trial>, Vec<SharedSession>) = (Vec::new(), Vec::new());
+        let mut session_bytes = 0;
         while let Some(layout) = tuning::next(&trials, bounds) {
             let before = memory::resident();
             let (sessions, load, seconds) = match self.run_trial(weights, signature, provider, layout) {
@@ -162,14 +174,19 @@ impl SessionPool {
                     break;
                 }
             };
-            trials.push(Trial { layout, seconds });
-            if trials.len() == 1 {
+            if trials.is_empty() {
                 bounds.load_s = load.as_secs_f64();
-                bounds.fit = memory::fit(memory::resident().saturating_sub(before));
+                session_bytes = memory::resident().saturating_sub(before);
+                bounds.fit = memory::fit(session_bytes, 1);
             }
+            trials.push(Trial { layout, seconds, session_bytes });
             if tuning::best(&trials) == trials.last().copied() {
                 winners = sessions;
             }
+        }
+        let most = workers.min(cores);
+        if bounds.fit < most && trials.last().is_some_and(|last| last.layout.sessions == bounds.fit) {
+            log_capped(bounds.fit, most, session_bytes);
         }
         let best =
             tuning::best(&trials).ok_or_else(|| RuntimeError::Run("no layout was tried".to_owned()))?;
@@ -223,24 +240,53 @@ impl SessionPool {
         threads: usize,
     ) -> Result<SharedSession, RuntimeError> {
         let setting = Setting { provider, threads, cache: None, inputs: signature.inputs };
-        let compiled = self.resources.compiled(provider);
-        let session = match &compiled {
-            None => session::open(self.runtime.environment(), weights, setting),
-            Some(folder) => {
-                let cached = session::open(
-                    self.runtime.environment(),
-                    weights,
-                    Setting { cache: Some(folder), ..setting },
-                );
-                cached.or_else(|error| {
-                    let plain = session::open(self.runtime.environment(), weights, setting)?;
-                    let folder = folder.display();
-                    tracing::warn!(%folder, %error, "a model was compiled without the cache, which cannot be used");
-                    Ok(plain)
-                })
-            }
+        let open = |cache: Option<&Path>| {
+            session::open(self.runtime.environment(), weights, Setting { cache, ..setting })
         };
-        Ok(Arc::new(Mutex::new(session?)))
+        let session = match self.compiled(weights, signature, provider, threads) {
+            None => open(None)?,
+            Some(compiled) => match open(Some(compiled.folder())) {
+                Ok(session) => {
+                    if let Err(error) = compiled.keep() {
+                        tracing::warn!(%error, "a compiled model cannot be kept");
+                    }
+                    session
+                }
+                Err(error) => {
+                    let plain = open(None)?;
+                    let folder = compiled.folder().display();
+                    tracing::warn!(%folder, %error, "a model was compiled without the cache, which cannot be used");
+                    plain
+                }
+            },
+        };
+        Ok(Arc::new(Mutex::new(session)))
+    }
+
+    /// The folder for a network that `provider` compiles, if it keeps any and the folder can be written.
+    fn compiled(
+        &self,
+        weights: &Weights,
+        signature: Signature<'_>,
+        provider: Provider,
+        threads: usize,
+    ) -> Option<CompiledNetwork> {
+        let Provider::OpenVino { .. } = provider else { return None };
+        let file = weights.path().file_name().unwrap_or_default().to_string_lossy();
+        let Signature { model, inputs, .. } = signature;
+        let network = format!(
+            "{} {provider} {threads} threads {} {file} {} {inputs:?}",
+            self.runtime.version(),
+            model.identity,
+            checksum(weights)
+        );
+        let name = format!("{:08x}", crc32fast::hash(network.as_bytes()));
+        let folder = self.resources.cache.as_ref()?.join("compiled").join(name);
+        let taken = CompiledNetwork::take(&folder);
+        if let Err(error) = &taken {
+            tracing::warn!(folder = %folder.display(), %error, "compiled models cannot be kept: set worker.cache");
+        }
+        taken.ok()
     }
 }
 
@@ -249,17 +295,16 @@ impl Resources {
     fn allows(&self, layout: SessionLayout) -> bool {
         layout.sessions <= self.workers && layout.threads <= self.cores
     }
+}
 
-    /// The folder for networks compiled by `provider`, if that keeps any and the folder can be written.
-    fn compiled(&self, provider: Provider) -> Option<PathBuf> {
-        let Provider::OpenVino { .. } = provider else { return None };
-        let folder = self.cache.as_ref()?.join("compiled");
-        let writable = std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
-        if let Err(error) = &writable {
-            tracing::warn!(folder = %folder.display(), %error, "compiled models cannot be kept: set worker.cache");
-        }
-        writable.is_ok().then_some(folder)
-    }
+/// Says that memory, not the processor, bounds the sessions.
+fn log_capped(sessions: usize, instead_of: usize, session_bytes: u64) {
+    let (each_mb, free_mb) = (session_bytes >> 20, memory::available().unwrap_or(0) >> 20);
+    tracing::info!(
+        sessions,
+        instead_of,
+        "so many sessions of a model fit into memory: each takes {each_mb} MB, {free_mb} MB are free"
+    );
 }
 
 /// Seconds a window when all sessions are at work, after one window each to warm up.

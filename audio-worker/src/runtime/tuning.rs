@@ -31,6 +31,9 @@ pub(super) struct Trial {
     pub(super) layout: SessionLayout,
     /// Seconds a window with all sessions at work.
     pub(super) seconds: f64,
+    /// Bytes of memory that a session takes; 0: unknown.
+    #[serde(default)]
+    pub(super) session_bytes: u64,
 }
 
 /// What bounds the layouts.
@@ -105,7 +108,7 @@ mod tests {
     fn tried(bounds: Bounds, seconds: impl Fn(usize) -> f64) -> (Vec<usize>, SessionLayout) {
         let mut trials = Vec::new();
         while let Some(layout) = next(&trials, bounds) {
-            trials.push(Trial { layout, seconds: seconds(layout.sessions) });
+            trials.push(Trial { layout, seconds: seconds(layout.sessions), session_bytes: 0 });
         }
         (trials.iter().map(|t| t.layout.sessions).collect(), best(&trials).unwrap().layout)
     }
@@ -140,7 +143,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("new/sessions.json");
         assert_eq!(recall(&file, "a"), None);
-        let trial = Trial { layout: SessionLayout { sessions: 2, threads: 1 }, seconds: 0.25 };
+        let trial =
+            Trial { layout: SessionLayout { sessions: 2, threads: 1 }, seconds: 0.25, session_bytes: 7 };
         remember(&file, "a", trial).unwrap();
         remember(&file, "b", Trial { seconds: 1.0, ..trial }).unwrap();
         assert_eq!(recall(&file, "a"), Some(trial));

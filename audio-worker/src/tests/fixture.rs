@@ -31,6 +31,7 @@ pub(crate) fn options() -> PoolOptions {
         provider: "cpu".into(),
         provider_why: "a test".into(),
         providers: Default::default(),
+        preload: None,
     }
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn fakes(
     let count = AtomicUsize::new(0);
     let open: Open = Arc::new(move |_| Ok(open(count.fetch_add(1, SeqCst))?));
     let models = watch::channel(Arc::from(["fake".into()])).1;
-    Pool::start_with(&options, models, Arc::new(queue.clone()), &|_| open.clone()).unwrap()
+    Pool::start_with(&options, models, Arc::new(queue.clone()), Arc::new(|| None), &|_| open.clone()).unwrap()
 }
 
 /// A place where loading a model waits until the test lets it go on.

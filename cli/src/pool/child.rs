@@ -1,5 +1,6 @@
-//! One worker process, as its pool sees it: started, listened to, asked to leave, gone.
+//! A process of workers, as its pool sees it: started, listened to, asked to leave, gone.
 
+use super::name::RunName;
 use super::policy::Death;
 use super::{PoolSettings, Stop};
 use karaoke_worker::{Fault, Identity, process};
@@ -10,9 +11,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
 
-/// What a worker process says on its standard output when its worker is up.
+/// What a worker process says on its standard output when its workers are up.
 pub const UP: &str = "up";
-/// What it says when its worker has taken its leave.
+/// What it says when its workers have taken their leave.
 pub const LEFT: &str = "left";
 
 /// How often a process that was asked to leave is looked at: a frozen one will never hear it.
@@ -29,13 +30,21 @@ pub struct WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// Starts the process of a worker.
-    pub fn start(settings: &PoolSettings, identity: &Identity, fault: Option<Fault>) -> io::Result<Self> {
+    /// Starts the process of some workers, on `cores` of the machine's cores.
+    pub fn start(
+        settings: &PoolSettings,
+        identities: &[Identity],
+        fault: Option<Fault>,
+        cores: usize,
+    ) -> io::Result<Self> {
         let mut command = Command::new(&settings.program);
         if let Some(file) = &settings.file {
             command.arg("--config").arg(file);
         }
-        command.args(["worker-process", "--name", &identity.name, "--life", &identity.life.to_string()]);
+        command.args(["worker-process", "--cores", &cores.to_string()]);
+        for identity in identities {
+            command.args(["--worker", &RunName(identity.clone()).to_string()]);
+        }
         if let Some(fault) = fault {
             command.args(["--fault", &fault.to_string()]);
         }
@@ -46,13 +55,13 @@ impl WorkerProcess {
         Ok(Self { pid: child.id().unwrap_or(0), born: Instant::now(), said, _tie: child.stdin.take(), child })
     }
 
-    /// Waits until it has died, passes on that it has to, and tells `up` when it is up.
-    pub async fn until_death(mut self, stop: &Stop, up: &CancellationToken) -> Death {
+    /// Waits until it has died, passes on that it has to, and cancels `ups` when its workers are up.
+    pub async fn until_death(mut self, stop: &Stop, ups: &[CancellationToken]) -> Death {
         let mut death = Death::default();
         let (mut asked, mut insisted) = (false, false);
         let status = loop {
             tokio::select! {
-                line = next(&mut self.said) => self.hear(line, &mut death, up),
+                line = next(&mut self.said) => self.hear(line, &mut death, ups),
                 status = self.child.wait() => break status,
                 () = stop.ask.cancelled(), if !asked => {
                     asked = true;
@@ -73,7 +82,7 @@ impl WorkerProcess {
         // Its last words may still be on their way.
         while self.said.is_some() {
             let line = next(&mut self.said).await;
-            self.hear(line, &mut death, up);
+            self.hear(line, &mut death, ups);
         }
         death.lived = self.born.elapsed();
         match status {
@@ -85,11 +94,11 @@ impl WorkerProcess {
         }
     }
 
-    fn hear(&mut self, line: Option<String>, death: &mut Death, up: &CancellationToken) {
+    fn hear(&mut self, line: Option<String>, death: &mut Death, ups: &[CancellationToken]) {
         match line.as_deref() {
             Some(UP) => {
                 death.was_up = true;
-                up.cancel();
+                ups.iter().for_each(CancellationToken::cancel);
             }
             Some(LEFT) => death.has_left = true,
             Some(_) => {}

@@ -1,4 +1,4 @@
-//! Keeps worker processes alive: starts them, starts again those that die, and takes leave with them.
+//! Keeps processes of workers alive: starts them, starts again those that die, and takes leave with them.
 
 mod child;
 pub mod name;
@@ -9,11 +9,14 @@ mod settings;
 use crate::console::print_line;
 use anyhow::{Context, bail};
 use child::WorkerProcess;
+use futures::future::try_join_all;
 use karaoke_queue::WorkerQueue;
 use karaoke_queue::rabbit::RabbitWorker;
+use karaoke_worker::config::cores;
 use karaoke_worker::{Backoff, Fault, Identity, crash_announcement};
 use policy::{Death, Next, Record};
 pub use settings::{PoolSettings, Stop};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,18 +50,24 @@ impl Pool {
     /// Runs the workers until a signal comes.
     pub async fn run(self) -> anyhow::Result<()> {
         let pool = Arc::new(self);
-        let id = &pool.settings.id;
-        let mut workers = JoinSet::new();
-        let mut ups = Vec::new();
-        for (index, fault) in pool.settings.faults.iter().enumerate() {
-            let (name, up) = (format!("{id}.{}", index + 1), CancellationToken::new());
-            ups.push(up.clone());
-            workers.spawn(pool.clone().keep(name, *fault, up));
+        let PoolSettings { id, faults, processes, .. } = &pool.settings;
+        let ups: Vec<_> = faults.iter().map(|_| CancellationToken::new()).collect();
+        let mut groups = JoinSet::new();
+        for workers in processes {
+            groups.spawn(pool.clone().keep(workers.clone(), ups[workers.clone()].to_vec()));
         }
-        let ready = tokio::spawn(tell_when_ready(pool.clone(), ups));
+        let ready = tokio::spawn(tell_when_ready(pool.clone(), ups.clone()));
         let mut hopeless = false;
-        while let Some(worker) = workers.join_next().await {
-            hopeless |= matches!(worker, Ok(Next::GiveUp));
+        while let Some(ended) = groups.join_next().await {
+            let Ok(ended) = ended else { continue };
+            hopeless |= ended.next == Next::GiveUp;
+            if ended.next == Next::Split {
+                let Range { start, end } = ended.workers;
+                let middle = start.midpoint(end);
+                for half in [start..middle, middle..end] {
+                    groups.spawn(pool.clone().keep(half.clone(), ups[half].to_vec()));
+                }
+            }
         }
         if !pool.stop.ask.is_cancelled() {
             tracing::warn!(
@@ -79,66 +88,99 @@ impl Pool {
         Ok(())
     }
 
-    /// Keeps one worker alive, run after run; returns when there is to be no further one.
-    async fn keep(self: Arc<Self>, name: String, fault: Option<Fault>, up: CancellationToken) -> Next {
-        let mut backoff = Backoff::default();
+    /// Keeps a process of workers alive, run after run; returns when there is to be no further one.
+    async fn keep(self: Arc<Self>, workers: Range<usize>, ups: Vec<CancellationToken>) -> Ended {
+        let (mut backoff, who) = (Backoff::default(), self.names(&workers).join(" "));
+        let ended = |next| Ended { workers: workers.clone(), next };
         loop {
-            let death = self.one_life(&name, fault, &up).await;
+            let death = self.one_life(&workers, &ups).await;
             if self.stop.ask.is_cancelled() {
-                return Next::StayDead;
+                return ended(Next::StayDead);
             }
             if death.makes_room() {
-                tracing::info!(worker = name, "starting it again, for the models that are installed now");
+                tracing::info!(workers = who, "starting again, for the models that are installed now");
                 continue;
             }
-            match self.next(&death, fault) {
+            match self.next(&death, &workers) {
                 Next::Restart => {}
                 Next::StayDead => {
-                    tracing::warn!(worker = name, "crashed (simulated) and stays dead: {}", death.note());
-                    return Next::StayDead;
+                    tracing::warn!(workers = who, "crashed (simulated) and stays dead: {}", death.note());
+                    return ended(Next::StayDead);
                 }
                 Next::GiveUp => {
                     self.stop.ask.cancel();
-                    return Next::GiveUp;
+                    return ended(Next::GiveUp);
+                }
+                Next::Split => {
+                    let (note, count) = (death.note(), workers.len());
+                    tracing::warn!(
+                        workers = who,
+                        "{note}; the {count} workers of this process are divided between two"
+                    );
+                    return ended(Next::Split);
                 }
             }
             let pause = backoff.after(death.lived);
-            tracing::warn!(worker = name, "{}; starting it again in {pause:?}", death.note());
+            tracing::warn!(workers = who, "{}; starting again in {pause:?}", death.note());
             let _ = timeout(pause, self.stop.ask.cancelled()).await;
         }
     }
 
-    async fn one_life(&self, name: &str, fault: Option<Fault>, up: &CancellationToken) -> Death {
-        let identity = Identity::new(name);
-        let process = match WorkerProcess::start(&self.settings, &identity, fault) {
+    async fn one_life(&self, workers: &Range<usize>, ups: &[CancellationToken]) -> Death {
+        let names = self.names(workers);
+        let runs: Vec<_> = names.iter().map(|name| Identity::new(name.as_str())).collect();
+        let (fault, cores) = (self.fault(workers), self.cores(workers.len()));
+        let process = match WorkerProcess::start(&self.settings, &runs, fault, cores) {
             Ok(process) => process,
             Err(error) => {
-                tracing::error!(worker = name, %error, "cannot start a worker process");
+                tracing::error!(?names, %error, "cannot start a worker process");
                 return Death::default();
             }
         };
         let pid = process.pid;
-        tracing::debug!(worker = name, pid, "started");
-        let death = process.until_death(&self.stop, up).await;
+        tracing::debug!(?names, pid, "started");
+        let death = process.until_death(&self.stop, ups).await;
         if death.needs_crash_announcement() {
-            let said = crash_announcement(&identity, pid, death.note(), death.lived);
-            match timeout(ANNOUNCE_TIMEOUT, self.announcer.announce(said)).await {
-                Ok(Ok(())) => {}
-                _ => tracing::debug!(worker = name, "its death could not be announced"),
+            let announce =
+                |run| self.announcer.announce(crash_announcement(run, pid, death.note(), death.lived));
+            match timeout(ANNOUNCE_TIMEOUT, try_join_all(runs.iter().map(announce))).await {
+                Ok(Ok(_)) => {}
+                _ => tracing::debug!(?names, "their death could not be announced"),
             }
         }
         death
     }
 
-    fn next(&self, death: &Death, fault: Option<Fault>) -> Next {
+    fn next(&self, death: &Death, workers: &Range<usize>) -> Next {
         let simulation = &self.settings.simulation;
-        let own_doing = simulation.is_own_doing(fault, death.lived, death.signal);
-        self.record().next(death, own_doing && !simulation.restart_crashed)
+        let own_doing = simulation.is_own_doing(self.fault(workers), death.lived, death.signal);
+        self.record().next(death, workers.len(), own_doing && !simulation.restart_crashed)
+    }
+
+    fn names(&self, workers: &Range<usize>) -> Vec<String> {
+        workers.clone().map(|index| format!("{}.{}", self.settings.id, index + 1)).collect()
+    }
+
+    /// What goes wrong with these workers on purpose: who has a fault shares a process with nobody.
+    fn fault(&self, workers: &Range<usize>) -> Option<Fault> {
+        self.settings.faults[workers.start]
+    }
+
+    /// The share of the machine's cores for so many of the pool's workers, at least one.
+    fn cores(&self, workers: usize) -> usize {
+        let all = self.settings.faults.len().max(1);
+        ((cores() * workers + all / 2) / all).max(1)
     }
 
     fn record(&self) -> std::sync::MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How the processes of some workers ended, one after the other.
+struct Ended {
+    workers: Range<usize>,
+    next: Next,
 }
 
 /// Says once, in a line that scripts wait for, that every worker has come up.

@@ -1,9 +1,11 @@
 //! What a pool is called: names are unique, short and readable.
 
 use karaoke_worker::config::is_name;
-use karaoke_worker::process;
+use karaoke_worker::{Identity, process};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
+use std::str::FromStr;
 
 /// Pools of one machine that can have names without being given one.
 const MOST: usize = 999;
@@ -12,6 +14,26 @@ const MOST: usize = 999;
 pub struct Claim {
     pub name: String,
     _lock: Option<File>,
+}
+
+/// A worker's name and the number of its run, as `NAME/NUMBER`: no name holds a `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunName(pub Identity);
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0.name.as_str(), self.0.life)
+    }
+}
+
+impl FromStr for RunName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, life) = text.split_once('/').ok_or("a run is NAME/NUMBER")?;
+        let life = life.parse().map_err(|_| "the number of a run has digits only")?;
+        Ok(Self(Identity { name: parse(name)?.into(), life }))
+    }
 }
 
 /// Reads a name from the command line.
@@ -54,6 +76,13 @@ mod tests {
         assert_eq!(parse("anna-w1"), Ok("anna-w1".to_owned()));
         assert!(parse("").is_err() && parse("a b").is_err() && parse("a/b").is_err());
         assert_eq!(claim(Some("anna".into()), "w").name, "anna");
+    }
+
+    #[test]
+    fn runs_are_written_and_read_alike() {
+        let run = RunName(Identity { name: "anna-w1.3".into(), life: 7 });
+        assert_eq!(run.to_string().parse(), Ok(run));
+        assert!("anna".parse::<RunName>().is_err() && "anna/x".parse::<RunName>().is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a pool does when one of its worker processes has died. Decides only.
 
+use karaoke_worker::process::is_own_fault;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ impl Death {
         self.has_left && self.code == Some(0)
     }
 
+    /// It was up and did something wrong.
+    fn is_own_fault(&self) -> bool {
+        self.was_up && self.signal.is_some_and(is_own_fault)
+    }
+
     /// Servers know it and have not been told that it is gone.
     pub fn needs_crash_announcement(&self) -> bool {
         self.was_up && !self.has_left
@@ -59,6 +65,9 @@ impl Death {
 pub enum Next {
     /// Another one takes its place after a pause.
     Restart,
+    /// Two take its place, each with half of its workers: a chunk that no process survives must not take the same
+    /// others with it each time.
+    Split,
     /// It crashed on purpose and is to stay dead.
     StayDead,
     /// No worker of this pool can start.
@@ -73,13 +82,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// What is to happen after `death`; `simulated`: it was on purpose and is not to be made good.
-    pub fn next(&mut self, death: &Death, simulated: bool) -> Next {
+    /// What is to happen after the `death` of a process of so many workers; `simulated`: it was on purpose and is
+    /// not to be made good.
+    pub fn next(&mut self, death: &Death, workers: usize, simulated: bool) -> Next {
         self.any_was_up |= death.was_up;
         self.misstarts += u32::from(death.is_misstart());
         match self.misstarts >= MISSTARTS && !self.any_was_up {
             true => Next::GiveUp,
             false if simulated => Next::StayDead,
+            false if workers > 1 && death.is_own_fault() => Next::Split,
             false => Next::Restart,
         }
     }
@@ -105,22 +116,32 @@ mod tests {
     #[test]
     fn who_is_killed_is_replaced_unless_it_was_on_purpose() {
         let mut record = Record::default();
-        assert_eq!(record.next(&killed(), false), Next::Restart);
-        assert_eq!(record.next(&killed(), true), Next::StayDead);
+        assert_eq!(record.next(&killed(), 1, false), Next::Restart);
+        assert_eq!(record.next(&killed(), 1, true), Next::StayDead);
     }
 
     #[test]
     fn a_pool_that_never_came_up_gives_up_and_another_does_not() {
         let mut record = Record::default();
-        let next: Vec<_> = (0..3).map(|_| record.next(&misstart(), false)).collect();
+        let next: Vec<_> = (0..3).map(|_| record.next(&misstart(), 1, false)).collect();
         assert_eq!(next, [Next::Restart, Next::Restart, Next::GiveUp]);
         let mut record = Record::default();
         record.up();
-        assert!((0..9).all(|_| record.next(&misstart(), false) == Next::Restart));
+        assert!((0..9).all(|_| record.next(&misstart(), 1, false) == Next::Restart));
         // A crash before it was up says nothing about the configuration.
         let mut record = Record::default();
         let early = Death { signal: Some(11), ..Default::default() };
-        assert!((0..9).all(|_| record.next(&early, false) == Next::Restart));
+        assert!((0..9).all(|_| record.next(&early, 2, false) == Next::Restart));
+    }
+
+    #[test]
+    fn who_shared_a_process_that_did_something_wrong_is_parted() {
+        let mut record = Record::default();
+        let wrong = Death { signal: Some(11), was_up: true, ..Default::default() };
+        assert_eq!(record.next(&wrong, 3, false), Next::Split);
+        assert_eq!(record.next(&wrong, 1, false), Next::Restart);
+        // The system was out of memory, say: two processes would need more.
+        assert_eq!(record.next(&killed(), 3, false), Next::Restart);
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! `karaoke worker-process`: one worker of a pool, with this process and a connection for itself.
+//! `karaoke worker-process`: workers of a pool that share this process and its model sessions, each with a
+//! connection of its own.
 
 use super::child::{LEFT, UP};
+use super::name::RunName;
 use crate::config::Config;
 use crate::signals;
 use crate::worker::options;
 use anyhow::{Context, ensure};
+use futures::future::{join_all, try_join_all};
 use karaoke_models::Catalogue;
 use karaoke_queue::rabbit::RabbitWorker;
-use karaoke_worker::{Fault, Identity, Pool, Runtime, installed, until_changed};
+use karaoke_worker::{Fault, Member, Pool, Runtime, installed, until_changed};
 use std::io::{self, Write};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -15,35 +18,45 @@ use tokio_util::sync::CancellationToken;
 /// `karaoke worker-process`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The worker's name.
-    #[arg(long, value_parser = super::name::parse)]
-    name: String,
-    /// The number of its run.
-    #[arg(long)]
-    life: u64,
-    /// What goes wrong with it on purpose.
+    /// A worker, and the number of its run.
+    #[arg(long = "worker", required = true, value_name = "NAME/NUMBER")]
+    workers: Vec<RunName>,
+    /// What goes wrong with them on purpose.
     #[arg(long)]
     fault: Option<Fault>,
+    /// How many of the machine's cores are for them.
+    #[arg(long)]
+    cores: usize,
 }
-/// Runs one worker until it is asked to stop, there are no more jobs, or other models are installed: a connection
+
+/// Runs the workers until they are asked to stop, there are no more jobs, or other models are installed: a connection
 /// subscribes to its routes once.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     crate::log::start();
     let stop = told_to_leave()?;
-    let Arguments { name, life, fault } = arguments;
+    let Arguments { workers, fault, cores } = arguments;
     let catalogue = Catalogue::open(&config.models.dir)?;
     let runtime = Runtime::load(Some(&config.worker.onnxruntime), config.worker.provider)?;
     let options = options(&config, &catalogue, Some(&runtime));
     let models = installed(&catalogue);
     let routes = options.routes(&models);
+    let connections = try_join_all(
+        workers.iter().map(|RunName(run)| RabbitWorker::connect(&config.broker, &run.name, &routes)),
+    );
     let connected = tokio::select! {
-        connected = RabbitWorker::connect(&config.broker, &name, &routes) => connected,
+        connected = connections => connected,
         () = stop.cancelled() => return Ok(()),
     };
-    let queue = Arc::new(connected.context("broker")?);
-    let (identity, catalogue) = (Identity { name: name.into(), life }, Arc::new(catalogue));
-    let mut pool = Pool::start_alone(&options, identity, fault, catalogue.clone(), queue.clone(), runtime)
-        .context("the worker cannot start")?;
+    let queues: Vec<_> = connected.context("broker")?.into_iter().map(Arc::new).collect();
+    let member = |(RunName(identity), queue): (RunName, &Arc<RabbitWorker>)| Member {
+        identity,
+        fault,
+        queue: queue.clone(),
+    };
+    let members = workers.into_iter().zip(&queues).map(member).collect();
+    let catalogue = Arc::new(catalogue);
+    let mut pool = Pool::start_members(&options, members, cores, catalogue.clone(), runtime)
+        .context("the workers cannot start")?;
     tokio::select! {
         () = pool.announced() => say(UP),
         () = stop.cancelled() => {}
@@ -57,7 +70,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         }
     };
     pool.stop().await;
-    queue.leave().await;
+    join_all(queues.iter().map(|queue| queue.leave())).await;
     say(LEFT);
     ensure!(!has_ended, "there will be no more jobs");
     Ok(())

@@ -2,6 +2,7 @@
 
 use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_worker::{Fault, SimulationConfig};
+use std::ops::Range;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,8 @@ pub struct PoolSettings {
     pub id: String,
     /// The fault of each worker.
     pub faults: Vec<Option<Fault>>,
+    /// Which of them, counted from 0, share a process.
+    pub processes: Vec<Range<usize>>,
     pub simulation: SimulationConfig,
     pub broker: BrokerConfig,
     /// This program.

@@ -84,6 +84,8 @@ pub async fn run(mut arguments: Arguments, mut config: Config) -> anyhow::Result
     let stems = stems(model, &arguments.stem)?;
     // What a preset stands for is settled here, for all songs.
     arguments.model = Some(model.name.to_string());
+    // Loaded while the first song is decoded.
+    config.models.default = model.name.to_string();
     let store = scratch::make(&arguments.output)?;
     config.store.dir = store.path().to_owned();
     config.limits.active_tracks = AT_ONCE + 1;

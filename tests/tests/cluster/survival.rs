@@ -64,6 +64,45 @@ async fn a_killed_worker_loses_nothing_and_is_started_again() {
 }
 
 #[tokio::test]
+async fn workers_of_one_process_share_it_until_it_does_something_wrong() {
+    let place = Broker::shared().virtual_host("shared-process");
+    let server = server(&quick(), &place.urls);
+    let settings = quick().set("worker.processes", 1);
+    let pool = workers(&settings, &place.urls, "pool", 3);
+    let api = server.api();
+    let pids = || async {
+        let alive = machines(&api).await.into_iter().filter(|w| w["health"] == "alive");
+        alive.map(|w| pid(&w)).collect::<Vec<_>>()
+    };
+    let all = until("all are known", || async { Some(pids().await).filter(|pids| pids.len() == 3) }).await;
+    assert!(all.iter().all(|pid| *pid == all[0]), "{all:?}");
+
+    let track = api.accepted("song.wav", a_song().wav_16(), "centre").await;
+    busy(&api, "pool", &track).await;
+    // As when the out-of-memory killer comes: more processes would not help.
+    signal(all[0], "KILL");
+    let again = until("all are back", || async {
+        Some(pids().await).filter(|pids| pids.len() == 3 && !pids.contains(&all[0]))
+    })
+    .await;
+    assert!(again.iter().all(|pid| *pid == again[0]), "{again:?}");
+
+    busy(&api, "pool", &track).await;
+    // As when a chunk is more than the code can bear.
+    signal(again[0], "ABRT");
+    let parted = until("they are back, in two processes", || async {
+        Some(pids().await).filter(|pids| pids.len() == 3 && !pids.contains(&again[0]))
+    })
+    .await;
+    let count = |p: u32| parted.iter().filter(|pid| **pid == p).count();
+    assert!(parted.iter().map(|pid| count(*pid)).max() == Some(2), "{parted:?}");
+    api.until_state(&track, "done").await;
+    assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await);
+    assert!(sum(&api, "lost").await >= 2, "{:?}", machines(&api).await);
+    assert!(pool.leave().success());
+}
+
+#[tokio::test]
 async fn a_frozen_worker_is_missed_and_does_no_harm_when_it_wakes() {
     let place = Broker::shared().virtual_host("frozen-worker");
     let server = server(&quick(), &place.urls);
