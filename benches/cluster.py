@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measures a server and workers around RabbitMQ on this machine: what the broker costs, scaling, failover, capacity.
+"""Measures a server and workers around RabbitMQ on this machine: what the broker costs, scaling, failover, capacity, memory.
 
   efficiency  two workers through RabbitMQ against the same two in one process, in turns
   scaling     1 to 32 workers that only wait: how near the song's time comes to the ideal
   failover    a worker, the broker, the server are killed or frozen: how long until work goes on
   capacity    how much audio one server and one broker move when nobody computes
+  memory      what a pool of workers with a large model takes, in one process and in one each
 
 Needs `make build` and RabbitMQ (`make broker` installs it; a broker of the bench's own is started). Other work on
 the machine makes the figures worse: every table says how much of the machine others took meanwhile.
@@ -22,7 +23,7 @@ import time
 
 import pipeline
 import harness
-from machine import CORES, Meter, Table, load, mean_and_worst, percent, sync_ms
+from machine import CORES, Meter, Table, load, mean_and_worst, peak_mb, percent, proportional_mb, sync_ms
 from pipeline import ROOT
 from harness import RATE, STEPS, Broker, Cluster, Folder, Server
 from history import WorkerEvents, until
@@ -165,7 +166,7 @@ def failover(bench):
 
 def stage(bench, settings, broker=None):
     settings = {"chunking.windows_per_chunk": 1, "simulation.window_seconds": 1, "models.default": "identity",
-                **settings}
+                "worker.processes": WORKERS, **settings}
     cluster = Cluster(bench, WORKERS, settings, broker=broker)
     cluster.warm_up(WORKERS, "identity")
     return cluster
@@ -317,6 +318,22 @@ def capacity(bench):
                       percent(meter.ours), percent(meter.others), percent(meter.iowait))
 
 
+def memory(bench):
+    """A pool with a large model, its workers in one process and in one each: memory of the whole pool, now (what
+    processes share counted once) and the sum of the peaks, after every worker has done three windows; and the time."""
+    bench.settings["models.dir"] = pipeline.random_models(bench.work)
+    settings = {"chunking.windows_per_chunk": 1, "models.default": "mdx2048", "worker.cache": bench.work / "cache"}
+    table = Table("workers", "processes", "memory MB", "peaks MB", "song s")
+    most = bench.arguments.workers
+    for workers, processes in ((1, 1), (most, 1), (most, most)):
+        cluster = Cluster(bench, workers, {**settings, "worker.processes": processes})
+        track = cluster.server.upload(bench.song(3 * most, "mdx2048"), "mdx2048").wait()
+        pids = cluster.processes()["workers"]
+        table.row(workers, processes, f"{sum(proportional_mb(pid) for pid in pids):.0f}",
+                  f"{sum(peak_mb(pid) for pid in pids):.0f}", f"{track.makespan:.1f}")
+        cluster.stop()
+
+
 # ---- command line ---------------------------------------------------------------------------------------------
 
 
@@ -325,7 +342,7 @@ def parse():
     parser.add_argument("--log", type=pathlib.Path, help="where the programs' logs go (discarded unless one fails)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     made = {}
-    for command in (efficiency, scaling, failover, capacity):
+    for command in (efficiency, scaling, failover, capacity, memory):
         made[command] = commands.add_parser(command.__name__, description=command.__doc__,
                                             help=command.__doc__.split(":")[0].split(".")[0].replace("\n", " "))
         made[command].add_argument("--quick", action="store_true", help="a short run, to see that it works")
@@ -341,6 +358,8 @@ def parse():
     made[failover].add_argument("--runs", type=int, default=5,
                                 help="runs of a worker's kill; half as many of what takes longer (5)")
     made[failover].add_argument("--only", nargs="+", choices=["kill", "freeze", "broker", "server"])
+    made[memory].add_argument("--workers", type=int, default=8, help="workers of the large pool (8)")
+    made[memory].add_argument("--provider", default="auto", help="as in worker.provider (auto)")
     made[capacity].add_argument("--tracks", type=int, default=4, help="songs at once (4)")
     made[capacity].add_argument("--seconds", type=int, default=600, help="length of each (600)")
     made[capacity].add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="(1 2 4)")

@@ -17,7 +17,8 @@ from history import PATIENCE, Track, until
 
 RATE = 44_100
 # Frames from one window to the next, and silence before the first, with the models' own overlap.
-STEPS = {"identity": (49_152, 0), "centre": (195_840, 2048), "mdx2048": (195_840, 3072)}
+STEPS = {"identity": (49_152, 0), "mdx2048": (195_840, 3072),
+         **dict.fromkeys(("centre", "builtin", "spleeter"), (195_840, 2048))}
 
 
 class Broker:
@@ -142,8 +143,8 @@ class Cluster:
         self.server.upload(self.bench.song(2 * workers, model), model).wait()
 
     def processes(self):
-        return {"server": [self.server.pid], "broker": [self.broker.pid()],
-                "workers": [self.pool.pid] + [w["pid"] for w in self.server.workers()]}
+        workers = {self.pool.pid, *(w["pid"] for w in self.server.workers())}
+        return {"server": [self.server.pid], "broker": [self.broker.pid()], "workers": sorted(workers)}
 
     def restart_server(self):
         """Starts a killed server again, at the same port and with the same store."""

@@ -27,6 +27,15 @@ def peak_mb(pid):
         return 0.0
 
 
+def proportional_mb(pid):
+    """Memory of a process now, in MB, of which what others share counts in parts; 0 when it is gone."""
+    try:
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return int(rollup.split("\nPss:")[1].split()[0]) / 1024
+
+
 def machine():
     """CPU seconds of the whole machine since its start: busy, and waiting for the disk."""
     user, nice, system, _, iowait, irq, softirq, steal = (

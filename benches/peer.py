@@ -95,7 +95,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", action="append", choices=SIZES, help="default: both")
     parser.add_argument("--provider", action="append", help="worker.provider of ours (default: auto and cpu)")
-    parser.add_argument("--cold", action="store_true", help="nothing found out before, nothing compiled")
+    parser.add_argument("--cold", action="store_true", help="nothing found out before")
     arguments = parser.parse_args()
     arguments.provider = arguments.provider or ["auto", "cpu"]
     arguments.karaoke = arguments.karaoke.absolute()

@@ -28,7 +28,6 @@ from machine import peak_mb
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KARAOKE = TARGET / "release" / "karaoke"
-STEP = 195_840  # frames between windows of 256 FFTs with hop 1024 and overlap 0.25
 
 
 def song(path, seconds, rate=44_100):
@@ -69,10 +68,9 @@ def random_models(work):
 
 def overhead(arguments, work):
     """Whole program against bare inferences on the sessions, threads, provider and precision that it uses itself: what
-    was found out about the machine and compiled networks are in one cache for both, filled before the first round."""
+    was found out about the machine is in one cache for both, filled before the first round."""
     models = random_models(work) if arguments.model == "mdx2048" else ROOT / "models"
     clip = song(work / "song.wav", arguments.seconds)
-    windows = math.ceil((arguments.seconds * 44_100 + 3072) / STEP)
     workers = arguments.sessions or len(os.sched_getaffinity(0))
     subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "karaoke-worker", "--example", "bare_windows"],
                    cwd=ROOT, check=True)
@@ -80,15 +78,15 @@ def overhead(arguments, work):
         cache = work / f"cache-{provider}"
         settings = {**environment(models, work, provider), "KARAOKE__MODELS__DEFAULT": arguments.model,
                     "KARAOKE__WORKER__WORKERS": str(workers), "KARAOKE__WORKER__CACHE": str(cache)}
-        bare = [TARGET / "release" / "examples" / "bare_windows", models, arguments.model, str(windows), str(workers),
+        bare = [TARGET / "release" / "examples" / "bare_windows", models, arguments.model, str(arguments.seconds), str(workers),
                 provider, cache]
-        whole = [KARAOKE.resolve(), "separate", clip, "-o", work / "out", "--quiet", "--bits", "16"]
+        whole = [KARAOKE.resolve(), "separate", clip, "-o", work / "out", "--quiet", "--force", "--bits", "16"]
         # The program itself finds out how the model runs best, with a song of two windows.
         first = [*whole[:2], song(work / "first.wav", 9), *whole[3:]]
         subprocess.run(first, env=settings, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         ratios = [round_of(number, bare, whole, settings, arguments.seconds) for number in range(arguments.rounds)]
         division = next(iter(json.loads((cache / "sessions.json").read_text()).values()))["division"]
-        print(f"{arguments.model}, {provider}, {arguments.seconds} s, {windows} windows, {workers} workers on "
+        print(f"{arguments.model}, {provider}, {arguments.seconds} s, {ratios[0][2]:.0f} windows, {workers} workers on "
               f"{division['sessions']} sessions of {division['threads']} threads: median ratio "
               f"{statistics.median(r[0] for r in ratios):.3f}, of CPU time {statistics.median(r[1] for r in ratios):.3f}",
               flush=True)
@@ -108,7 +106,7 @@ def round_of(number, bare, whole, settings, seconds):
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
     after = timed()
-    ratios = [2 * mine / (a + b) for mine, a, b in zip((wall, cpu), before, after)]
+    ratios = [2 * mine / (a + b) for mine, a, b in zip((wall, cpu), before, after)] + [before[2]]
     print(f"round {number + 1}: bare {before[0]:.2f} and {after[0]:.2f} s, whole {wall:.2f} s, ratio {ratios[0]:.3f}; "
           f"CPU bare {before[1]:.2f} and {after[1]:.2f} s, whole {cpu:.2f} s, ratio {ratios[1]:.3f}; "
           f"{seconds / wall:.1f} x realtime", flush=True)

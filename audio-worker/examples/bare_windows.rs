@@ -1,12 +1,12 @@
-//! Runs the bare network of a model so many times, by as many workers and on the sessions, threads and provider that
-//! the program itself would use, and prints the seconds that took, by the clock and of the processors: what every
-//! pipeline around it is measured against.
+//! Runs the bare network of a model once for every window of a song, by as many workers and on the sessions, threads
+//! and provider that the program itself would use, and prints the seconds that took, by the clock and of the
+//! processors, and the number of windows: what every pipeline around it is measured against.
 //!
-//! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL WINDOWS WORKERS [PROVIDER [CACHE]]`
+//! `cargo run --release -p karaoke-worker --example bare_windows -- MODELS_DIR MODEL SECONDS WORKERS [PROVIDER [CACHE]]`
 //!
-//! PROVIDER is as in `worker.provider`. How the cores are divided, and compiled networks, are read from the folder
-//! CACHE and kept there, as the program does with `worker.cache`.
+//! PROVIDER is as in `worker.provider`. How the cores are divided is read from the folder CACHE and kept there, as the program does with `worker.cache`.
 
+use karaoke_core::{Frames, WindowPlan};
 use karaoke_models::Catalogue;
 use karaoke_worker::config::cores;
 use karaoke_worker::process::cpu_seconds;
@@ -18,10 +18,12 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut args = std::env::args().skip(1);
-    let mut next = || args.next().ok_or("bare_windows MODELS_DIR MODEL WINDOWS WORKERS [PROVIDER [CACHE]]");
+    let mut next = || args.next().ok_or("bare_windows MODELS_DIR MODEL SECONDS WORKERS [PROVIDER [CACHE]]");
     let catalogue = Catalogue::open(&PathBuf::from(next()?))?;
     let manifest = catalogue.get(&next()?)?.clone();
-    let (windows, workers): (usize, usize) = (next()?.parse()?, next()?.parse()?);
+    let (seconds, workers): (f64, usize) = (next()?.parse()?, next()?.parse()?);
+    let frames = Frames::new((seconds * f64::from(manifest.sample_rate.get())) as u64);
+    let windows = WindowPlan::new(manifest.windowing(manifest.overlap), frames).count() as usize;
     let provider = next().map_or(Ok(Wanted::Auto), |name| serde_json::from_value(name.into()))?;
     let config = WorkerConfig { cache: next().unwrap_or_default().into(), ..WorkerConfig::default() };
     let runtime = Runtime::load(None, provider)?;
@@ -48,6 +50,6 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         // The scope waits for the threads; the clocks are read again behind it.
         (Instant::now(), cpu_seconds())
     });
-    println!("{:.4} {:.4}", began.elapsed().as_secs_f64(), cpu_seconds() - used);
+    println!("{:.4} {:.4} {windows}", began.elapsed().as_secs_f64(), cpu_seconds() - used);
     Ok(())
 }

@@ -20,8 +20,7 @@ pub struct WorkerConfig {
     pub preload: bool,
     /// What runs the networks.
     pub provider: Wanted,
-    /// Folder for compiled networks and for what was found out about this machine; empty: `karaoke` in the
-    /// user's cache folder.
+    /// Folder for what was found out about this machine; empty: `karaoke` in the user's cache folder.
     pub cache: PathBuf,
     /// ONNX Runtime's shared library, or the folder it lies in; empty: `ORT_DYLIB_PATH`, then
     /// `.runtime/onnxruntime`, then the system's.

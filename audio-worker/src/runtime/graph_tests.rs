@@ -14,7 +14,7 @@ const SHAPE: &[usize] = &[1, 4, 24, 16];
 fn plain(bytes: &[u8]) -> Vec<f32> {
     let runtime = runtime();
     // Inputs that no network has: its dimensions stay as they are.
-    let setting = Setting { provider: Provider::Cpu, threads: 1, cache: None, inputs: &[] };
+    let setting = Setting { provider: Provider::Cpu, threads: 1, inputs: &[] };
     let builder = session::builder(runtime.environment(), setting);
     run(builder.and_then(|mut builder| builder.commit_from_memory(bytes)).unwrap())
 }
@@ -48,7 +48,7 @@ fn changed_networks_give_what_the_files_give() {
             let error = difference(&plain(&changed), &expected);
             assert!(error < 1e-5, "{name}, flat products {flat_products}: {error}");
         }
-        let setting = Setting { provider: Provider::Cpu, threads: 1, cache: None, inputs: &[SHAPE] };
+        let setting = Setting { provider: Provider::Cpu, threads: 1, inputs: &[SHAPE] };
         let opened =
             session::open(runtime.environment(), &Weights::File(folder.join(name)), setting).unwrap();
         let error = difference(&run(opened), &expected);

@@ -31,8 +31,8 @@ impl Loader {
     /// For `workers` workers of one process, which share `cores` cores and, of networks that are as fast with
     /// all cores on one window, one session.
     ///
-    /// With `threads` above 0, every worker has a session of its own on so many threads. What is found out,
-    /// and compiled networks, are kept in the folder `cache`.
+    /// With `threads` above 0, every worker has a session of its own on so many threads. What is found out is kept in
+    /// the folder `cache`.
     pub fn shared(
         runtime: Runtime,
         workers: usize,
@@ -41,6 +41,10 @@ impl Loader {
         cache: Option<PathBuf>,
     ) -> Self {
         let (workers, cores) = (workers.max(1), cores.max(1));
+        if let Some(cache) = &cache {
+            // Earlier versions kept networks there that nobody could read; some had 700 MB.
+            let _ = std::fs::remove_dir_all(cache.join("compiled"));
+        }
         let layout = (threads > 0).then_some(SessionLayout { sessions: workers, threads });
         Self::in_pool(runtime, Resources { cores, workers, layout, cache })
     }

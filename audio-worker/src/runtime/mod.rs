@@ -1,6 +1,5 @@
 //! ONNX Runtime, loaded once, its execution provider, and its networks: the only module that uses `ort`.
 
-mod compiled;
 mod error;
 #[cfg(test)]
 mod graph_tests;

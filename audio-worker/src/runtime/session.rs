@@ -8,7 +8,6 @@ use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider};
 use ort::memory::Allocator;
 use ort::session::builder::SessionBuilder;
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 pub(super) use ort::session::{IoBinding, Session};
@@ -22,8 +21,6 @@ pub(super) struct Setting<'a> {
     pub(super) provider: Provider,
     /// Threads, the caller's included; at least 1.
     pub(super) threads: usize,
-    /// Folder for compiled networks; none keeps none.
-    pub(super) cache: Option<&'a Path>,
     /// What the network is to take, in any order.
     pub(super) inputs: &'a [&'a [usize]],
 }
@@ -66,12 +63,12 @@ fn changed(weights: &Weights, setting: Setting<'_>) -> Option<Vec<u8>> {
 
 /// Whether `provider` opens the network in `bytes`.
 pub(super) fn probe(environment: &Environment, provider: Provider, bytes: &[u8]) -> ort::Result<()> {
-    let setting = Setting { provider, threads: 1, cache: None, inputs: &[] };
+    let setting = Setting { provider, threads: 1, inputs: &[] };
     builder(environment, setting)?.commit_from_memory(bytes).map(drop)
 }
 
 pub(super) fn builder(environment: &Environment, setting: Setting<'_>) -> ort::Result<SessionBuilder> {
-    let Setting { provider, threads, cache, .. } = setting;
+    let Setting { provider, threads, .. } = setting;
     // Nodes that another provider leaves over run on the caller's thread.
     let own = if provider == Provider::Cpu { threads.max(1) } else { 1 };
     let builder = Session::builder(environment)?
@@ -86,12 +83,11 @@ pub(super) fn builder(environment: &Environment, setting: Setting<'_>) -> ort::R
     Ok(match provider {
         Provider::Cpu => builder,
         Provider::OpenVino { bf16 } => {
-            let mut openvino = ep::OpenVINO::default()
+            // No `cache_dir`: what OpenVINO writes there (50 MB and more a network) the wheel's OpenVINO cannot
+            // read again, for want of its IR frontend; it compiles anew each time, and writes again.
+            let openvino = ep::OpenVINO::default()
                 .with_device_type("CPU")
                 .with_arbitrary_config("load_config", openvino_config(bf16, threads));
-            if let Some(cache) = cache {
-                openvino = openvino.with_cache_dir(cache.display());
-            }
             builder.with_execution_providers([openvino.build().error_on_failure()])?
         }
         Provider::Cuda => {

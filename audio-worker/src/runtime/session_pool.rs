@@ -1,6 +1,5 @@
 //! Where the workers of a process share sessions: as many of each network as its layout has.
 
-use super::compiled::CompiledNetwork;
 use super::network::Network;
 use super::session::{self, Setting, SharedSession};
 use super::tuning::{self, Bounds, SessionLayout, Trial};
@@ -34,7 +33,7 @@ pub(super) struct Resources {
     pub(super) workers: usize,
     /// The layout of every network; none: found out for each.
     pub(super) layout: Option<SessionLayout>,
-    /// Folder for what was found out and for compiled networks; none: nothing is kept.
+    /// Folder for what was found out; none: nothing is kept.
     pub(super) cache: Option<PathBuf>,
 }
 
@@ -230,8 +229,6 @@ impl SessionPool {
         Ok(session)
     }
 
-    /// A session. A cache that cannot be used (its folder cannot be written, the disk is full) costs time at the
-    /// next start, never the model.
     fn open(
         &self,
         weights: &Weights,
@@ -239,54 +236,9 @@ impl SessionPool {
         provider: Provider,
         threads: usize,
     ) -> Result<SharedSession, RuntimeError> {
-        let setting = Setting { provider, threads, cache: None, inputs: signature.inputs };
-        let open = |cache: Option<&Path>| {
-            session::open(self.runtime.environment(), weights, Setting { cache, ..setting })
-        };
-        let session = match self.compiled(weights, signature, provider, threads) {
-            None => open(None)?,
-            Some(compiled) => match open(Some(compiled.folder())) {
-                Ok(session) => {
-                    if let Err(error) = compiled.keep() {
-                        tracing::warn!(%error, "a compiled model cannot be kept");
-                    }
-                    session
-                }
-                Err(error) => {
-                    let plain = open(None)?;
-                    let folder = compiled.folder().display();
-                    tracing::warn!(%folder, %error, "a model was compiled without the cache, which cannot be used");
-                    plain
-                }
-            },
-        };
+        let setting = Setting { provider, threads, inputs: signature.inputs };
+        let session = session::open(self.runtime.environment(), weights, setting)?;
         Ok(Arc::new(Mutex::new(session)))
-    }
-
-    /// The folder for a network that `provider` compiles, if it keeps any and the folder can be written.
-    fn compiled(
-        &self,
-        weights: &Weights,
-        signature: Signature<'_>,
-        provider: Provider,
-        threads: usize,
-    ) -> Option<CompiledNetwork> {
-        let Provider::OpenVino { .. } = provider else { return None };
-        let file = weights.path().file_name().unwrap_or_default().to_string_lossy();
-        let Signature { model, inputs, .. } = signature;
-        let network = format!(
-            "{} {provider} {threads} threads {} {file} {} {inputs:?}",
-            self.runtime.version(),
-            model.identity,
-            checksum(weights)
-        );
-        let name = format!("{:08x}", crc32fast::hash(network.as_bytes()));
-        let folder = self.resources.cache.as_ref()?.join("compiled").join(name);
-        let taken = CompiledNetwork::take(&folder);
-        if let Err(error) = &taken {
-            tracing::warn!(folder = %folder.display(), %error, "compiled models cannot be kept: set worker.cache");
-        }
-        taken.ok()
     }
 }
 

@@ -48,8 +48,11 @@ pub fn interleave(left: &[f32], right: &[f32], out: &mut [f32]) {
 
 /// Samples as little-endian bytes.
 pub fn to_le_bytes(samples: &[f32]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(samples.len() * 4);
-    bytes.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
+    // Not `extend`, which the compiler makes bytes one by one of.
+    let mut bytes = vec![0; samples.len() * 4];
+    for (b, s) in bytes.as_chunks_mut().0.iter_mut().zip(samples) {
+        *b = s.to_le_bytes();
+    }
     bytes
 }
 

@@ -5,7 +5,9 @@ use crate::weights::{Weights, unpack};
 use crate::{Availability, ModelError, digest, ensemble, refined};
 use karaoke_core::{Manifest, ModelName};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The models of one folder.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub struct Catalogue {
     manifests: BTreeMap<ModelName, Manifest>,
     pub(crate) presets: Vec<Preset>,
     broken: Vec<Broken>,
+    checked: Arc<digest::Checked>,
 }
 
 /// A file of the folder that had to be left out.
@@ -68,7 +71,7 @@ impl Catalogue {
             broken.push(Broken::new(&dir.join(presets::FILE), &error));
             Vec::new()
         });
-        Ok(Self { dir: dir.to_owned(), manifests, presets, broken })
+        Ok(Self { dir: dir.to_owned(), manifests, presets, broken, checked: Arc::default() })
     }
 
     /// Files of the folder that are wrong or cannot be read, and why.
@@ -154,13 +157,13 @@ impl Catalogue {
 
     /// Hashes a model's files and refuses them when they are not the ones its manifest means.
     pub fn verify(&self, manifest: &Manifest) -> Result<(), ModelError> {
-        self.files(manifest).into_iter().try_for_each(|part| self.verify_file(part))
+        self.files(manifest).into_iter().try_for_each(|part| self.verify_file(part, &digest::compare))
     }
 
     /// The same of one file.
-    fn verify_file(&self, part: &Manifest) -> Result<(), ModelError> {
+    fn verify_file(&self, part: &Manifest, compare: Compare<'_>) -> Result<(), ModelError> {
         let (name, path) = (part.name.clone(), self.path(part));
-        match digest::compare(&path, part) {
+        match compare(&path, part) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(digest::Mismatch { digest, got, want })) => {
                 Err(ModelError::Hash { name, path, digest, got, want })
@@ -175,7 +178,7 @@ impl Catalogue {
         if manifest.ensemble.is_some() {
             return Ok(Vec::new());
         }
-        self.verify_file(manifest)?;
+        self.verify_file(manifest, &|path, part| self.checked.compare(path, part))?;
         let path = self.path(manifest);
         if manifest.networks.is_empty() {
             return Ok(vec![Weights::File(path)]);
@@ -186,6 +189,9 @@ impl Catalogue {
         })
     }
 }
+
+/// How a file is compared with its manifest.
+type Compare<'c> = &'c dyn Fn(&Path, &Manifest) -> io::Result<Result<(), digest::Mismatch>>;
 
 /// The manifests of a folder, sorted, so that an error is the same each time.
 fn manifest_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {

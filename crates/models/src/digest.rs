@@ -3,9 +3,12 @@
 use karaoke_core::Manifest;
 use md5::Md5;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes at the end of a file that UVR's id is taken of; of a shorter file, all.
 const UVR_TAIL: u64 = 10_240_000;
@@ -30,6 +33,33 @@ pub fn compare(path: &Path, manifest: &Manifest) -> io::Result<Result<(), Mismat
     };
     let want = want.to_ascii_lowercase();
     Ok(if got == want { Ok(()) } else { Err(Mismatch { digest, got, want }) })
+}
+
+/// Files that were found to be the ones their manifests mean, for as long as they stay as they are: the workers of a
+/// process open a model each.
+#[derive(Debug, Default)]
+pub struct Checked(Mutex<HashSet<(PathBuf, String, Stamp)>>);
+
+/// What changes when a file does: its number, length, and seconds and nanoseconds of its last change.
+type Stamp = (u64, u64, i64, i64);
+
+impl Checked {
+    /// [`compare`], unless that was done and the file is as it was.
+    pub fn compare(&self, path: &Path, manifest: &Manifest) -> io::Result<Result<(), Mismatch>> {
+        let found = std::fs::metadata(path)?;
+        let stamp = (found.ino(), found.len(), found.ctime(), found.ctime_nsec());
+        let key = (path.to_owned(), manifest.identity().to_owned(), stamp);
+        // Held while a file is read: who comes second waits for what the first finds.
+        let mut checked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.contains(&key) {
+            return Ok(Ok(()));
+        }
+        let compared = compare(path, manifest)?;
+        if compared.is_ok() {
+            checked.insert(key);
+        }
+        Ok(compared)
+    }
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.

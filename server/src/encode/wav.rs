@@ -131,9 +131,21 @@ fn chunk(out: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) {
 /// Appends interleaved samples as the bytes that stand in the data chunk.
 pub fn samples_to_bytes(samples: &[f32], format: Format, out: &mut Vec<u8>) {
     match format {
-        Format::Wav16 => out.extend(samples.iter().flat_map(|s| (quantise(*s, 16) as i16).to_le_bytes())),
-        Format::Wav24 => samples.iter().for_each(|s| out.extend(&quantise(*s, 24).to_le_bytes()[..3])),
-        _ => out.extend(samples.iter().flat_map(|s| s.to_le_bytes())),
+        Format::Wav16 => append(samples, out, |s| (quantise(s, 16) as i16).to_le_bytes()),
+        Format::Wav24 => append(samples, out, |s| {
+            let [low, middle, high, _] = quantise(s, 24).to_le_bytes();
+            [low, middle, high]
+        }),
+        _ => append(samples, out, f32::to_le_bytes),
+    }
+}
+
+/// Appends the bytes of samples: as many places at once, since the compiler makes single bytes of an `extend`.
+fn append<const N: usize>(samples: &[f32], out: &mut Vec<u8>, bytes: impl Fn(f32) -> [u8; N]) {
+    let begin = out.len();
+    out.resize(begin + samples.len() * N, 0);
+    for (place, sample) in out[begin..].as_chunks_mut().0.iter_mut().zip(samples) {
+        *place = bytes(*sample);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Interleaved stereo f32 little-endian frames on disk: a random-access reader and a buffered writer.
 
 use super::resample::FrameSource;
-use karaoke_core::audio::{FRAME_BYTES, read_le_bytes};
+use karaoke_core::audio::{FRAME_BYTES, read_le_bytes, to_le_bytes};
 use karaoke_stages::Stage;
 use std::{
     fs::File,
@@ -64,9 +64,7 @@ impl FrameWriter {
     /// Appends interleaved frames.
     pub fn write(&mut self, frames: &[f32]) -> io::Result<()> {
         let _stage = Stage::Store.enter();
-        for sample in frames {
-            self.out.write_all(&sample.to_le_bytes())?;
-        }
+        self.out.write_all(&to_le_bytes(frames))?;
         self.frames += (frames.len() / 2) as u64;
         Ok(())
     }

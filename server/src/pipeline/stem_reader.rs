@@ -9,7 +9,7 @@ use crate::ingest::{FrameSource, Resampled};
 use crate::layers::LayerSource;
 use crate::problem::Problem;
 use karaoke_core::audio::{add, subtract};
-use karaoke_core::quantise::{ExactSum, sample};
+use karaoke_core::quantise::ExactSum;
 use karaoke_core::{Manifest, TrackId};
 use karaoke_stages::Stage;
 use std::io;
@@ -104,7 +104,7 @@ impl Pipeline {
             };
             let parts = manifest.parts().map(|part| (Some(part) != rest).then(|| open(part)).transpose());
             let parts = parts.collect::<io::Result<_>>()?;
-            return Ok(Box::new(ExactStem::new(mix()?, parts, exact, chosen, bits)));
+            return Ok(Box::new(ExactStem::new(mix()?, parts, exact, chosen)));
         }
         // What is left of the mix: the rest itself, or a sum in which it is.
         let others = |of: &[&str]| {
@@ -284,7 +284,7 @@ struct ExactStem {
     exact: ExactSum,
     /// Which of the integers are read, added up.
     chosen: Vec<usize>,
-    bits: u32,
+    mixed: Vec<f32>,
     blocks: Vec<Vec<f32>>,
 }
 
@@ -294,30 +294,24 @@ impl ExactStem {
         parts: Vec<Option<Box<dyn FrameSource + Send>>>,
         exact: ExactSum,
         chosen: Vec<usize>,
-        bits: u32,
     ) -> Self {
         let blocks = vec![Vec::new(); parts.len()];
-        Self { mix, parts, exact, chosen, bits, blocks }
+        Self { mix, parts, exact, chosen, mixed: Vec::new(), blocks }
     }
 }
 
 impl FrameSource for ExactStem {
     fn read(&mut self, start: i64, out: &mut [f32]) -> io::Result<()> {
         let _stage = Stage::Blend.enter();
-        self.mix.read(start, out)?;
+        self.mixed.resize(out.len(), 0.0);
+        self.mix.read(start, &mut self.mixed)?;
         for (part, block) in self.parts.iter_mut().zip(&mut self.blocks) {
             block.resize(out.len(), 0.0);
             if let Some(part) = part {
                 part.read(start, block)?;
             }
         }
-        let mut parts = vec![0.0; self.parts.len()];
-        let mut integers = vec![0; parts.len() + 1];
-        for (at, mix) in out.iter_mut().enumerate() {
-            parts.iter_mut().zip(&self.blocks).for_each(|(part, block)| *part = block[at]);
-            self.exact.split(*mix, &parts, &mut integers);
-            *mix = sample(self.chosen.iter().map(|chosen| integers[*chosen]).sum(), self.bits);
-        }
+        self.exact.split_block(&self.mixed, &self.blocks, &self.chosen, out);
         Ok(())
     }
 }

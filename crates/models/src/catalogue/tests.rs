@@ -100,7 +100,7 @@ fn an_archive_gives_a_network_a_stem() {
     let mut writer = zip::ZipWriter::new(std::fs::File::create(dir.path().join("x.zip")).unwrap());
     for name in ["other.onnx", "vocals.onnx"] {
         writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::Write::write_all(&mut writer, name.as_bytes()).unwrap();
+        io::Write::write_all(&mut writer, name.as_bytes()).unwrap();
     }
     writer.finish().unwrap();
     let digest = sha(&crate::sha256(&dir.path().join("x.zip")).unwrap());
