@@ -3,6 +3,7 @@
 
   overhead     wall time of `karaoke separate` against the bare sum of its window inferences, in turns
   first-sound  from the end of an upload to the first playable second
+  start        from the start of the server to the first playable second, with nothing found out before and with all
   memory       peak of the server for a short and a long file
 
 Needs `make build`; `overhead --model mdx2048` also makes an environment with numpy and onnx.
@@ -114,8 +115,8 @@ def round_of(number, bare, whole, settings, seconds):
 
 
 class Server:
-    def __init__(self, settings):
-        self.process = subprocess.Popen([KARAOKE.resolve(), "up", "--port", "0"], cwd=ROOT,
+    def __init__(self, settings, stderr=None):
+        self.process = subprocess.Popen([KARAOKE.resolve(), "up", "--port", "0"], cwd=ROOT, stderr=stderr,
                                         env={**settings, "RUST_LOG": "warn"}, stdout=subprocess.PIPE, text=True)
         address = self.process.stdout.readline().split()[3]
         self.connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=7200)
@@ -166,6 +167,32 @@ def first_sound(arguments, work):
     print(f"{arguments.model}, {clip.name}, {arguments.seconds} s: first sound, median {statistics.median(times):.2f} s")
 
 
+def start(arguments, work):
+    """A song handed in as soon as the server answers, and one handed in when the default model has been loaded."""
+    models = random_models(work) if arguments.model == "mdx2048" else ROOT / "models"
+    clip = song(work / "song.wav", arguments.seconds)
+    settings = {**environment(models, work, arguments.provider), "KARAOKE__MODELS__DEFAULT": arguments.model,
+                "KARAOKE__MODELS__FETCH": "[]"}
+    for number in range(arguments.rounds):
+        for cache in ("empty", "full"):
+            settings["KARAOKE__WORKER__CACHE"] = str(work / f"cache{number}")
+            for idle in (0, arguments.idle):
+                if cache == "empty" and idle:
+                    settings["KARAOKE__WORKER__CACHE"] = str(work / f"cache{number}-idle")
+                # What the last one left unfinished is not this one's.
+                settings["KARAOKE__STORE__DIR"] = tempfile.mkdtemp(dir=work)
+                began = time.monotonic()
+                server = Server(settings, stderr=subprocess.DEVNULL)
+                answers = time.monotonic() - began
+                time.sleep(idle)
+                track = server.upload(clip, arguments.model)
+                server.get(track, "/stems/instrumental.wav", {"Range": f"bytes=0-{44 + 44_100 * 4 - 1}"})
+                now = time.monotonic()
+                print(f"{arguments.model}, cache {cache}, idle for {idle} s: answers after {answers:.2f} s, first second "
+                      f"{now - began - idle:.2f} s after the start, {now - server.sent:.2f} s after the upload", flush=True)
+                server.stop()
+
+
 def memory(arguments, work):
     peaks = []
     for seconds in (arguments.short, arguments.long):
@@ -205,6 +232,13 @@ def main():
     three.add_argument("--long", type=int, default=10_800)
     three.add_argument("--rate", type=int, default=44_100)
     three.set_defaults(run=memory)
+    four = commands.add_parser("start")
+    four.set_defaults(run=start)
+    four.add_argument("--model", default="builtin")
+    four.add_argument("--provider", default="auto")
+    four.add_argument("--seconds", type=int, default=180)
+    four.add_argument("--rounds", type=int, default=1)
+    four.add_argument("--idle", type=float, default=8)
     arguments = parser.parse_args()
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TARGET, prefix="bench-") as work:

@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, job};
 use crate::kinds::SeparateError;
-use crate::sessions::Open;
+use crate::sessions::{ModelFile, Open};
 use crate::{Pool, PoolOptions, SimulationConfig, WorkerConfig};
 use karaoke_core::presence::Presence;
 use karaoke_core::wire::{Job, Outcome, Reply};
@@ -35,7 +35,7 @@ pub(crate) fn options() -> PoolOptions {
     }
 }
 
-/// Workers whose `n`-th loading of a model does what `open` says.
+/// Workers whose `n`-th loading of a model does what `open` says; the model to preload is the one of [`job`]'s jobs.
 pub(crate) fn fakes(
     queue: &(impl WorkerQueue + Clone + 'static),
     options: PoolOptions,
@@ -44,7 +44,9 @@ pub(crate) fn fakes(
     let count = AtomicUsize::new(0);
     let open: Open = Arc::new(move |_| Ok(open(count.fetch_add(1, SeqCst))?));
     let models = watch::channel(Arc::from(["fake".into()])).1;
-    Pool::start_with(&options, models, Arc::new(queue.clone()), Arc::new(|| None), &|_| open.clone()).unwrap()
+    let first = options.preload.as_deref().map(|name| ModelFile::of_job(&job(name, 0)));
+    let preload = Arc::new(move || first.clone());
+    Pool::start_with(&options, models, Arc::new(queue.clone()), preload, &|_| open.clone()).unwrap()
 }
 
 /// A place where loading a model waits until the test lets it go on.

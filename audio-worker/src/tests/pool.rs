@@ -4,7 +4,7 @@ use super::fake::{Fake, job};
 use super::fixture::{Gate, fakes, options, queue, reply, said};
 use super::{bits, catalogue, noise, runtime};
 use crate::runtime::RuntimeError;
-use crate::{Pool, PoolOptions, WorkerConfig};
+use crate::{Pool, PoolOptions, SimulationConfig, WorkerConfig};
 use bytes::Bytes;
 use karaoke_core::TrackId;
 use karaoke_core::audio::{from_le_bytes, to_le_bytes};
@@ -179,4 +179,45 @@ async fn without_a_model_there_is_nothing_to_start() {
     let empty = karaoke_models::Catalogue::open(dir.path()).unwrap();
     let refused = Pool::start(&options(), Arc::new(empty), Arc::new(queue()), runtime()).err().unwrap();
     assert!(refused.to_string().contains("no model is installed"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_default_model_is_loaded_before_a_job_comes_and_no_second_time() {
+    let (gate, pass) = Gate::new();
+    let queue = queue();
+    let pool = fakes(&queue, PoolOptions { preload: Some("fake".into()), ..options() }, move |n| {
+        assert_eq!(n, 0, "it was loaded again");
+        pass();
+        Ok(Box::new(Fake))
+    });
+    // Nobody has asked for anything yet.
+    gate.reached().await;
+    queue.publish(job("fake", 0)).await.unwrap();
+    gate.open();
+    assert!(matches!(reply(&queue).await.outcome, Outcome::Separated(_)));
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_default_model_that_cannot_be_loaded_fails_the_jobs_that_need_it_and_nothing_before() {
+    let queue = queue();
+    let options = PoolOptions { preload: Some("fake".into()), ..options() };
+    let pool = fakes(&queue, options, |_| Err(RuntimeError::NotFound.into()));
+    queue.publish(job("fake", 0)).await.unwrap();
+    assert!(failure(reply(&queue).await).contains("ONNX Runtime"));
+    pool.stop().await;
+}
+
+#[test]
+fn healthy_workers_are_divided_among_processes_and_the_others_have_one_each() {
+    let processes = |workers_healthy, workers_unhealthy, processes| {
+        let simulation = SimulationConfig { workers_healthy, workers_unhealthy, ..Default::default() };
+        let worker = WorkerConfig { processes, ..Default::default() };
+        PoolOptions { simulation, worker, ..options() }.processes()
+    };
+    assert_eq!(processes(3, 0, 1), [0..3]);
+    assert_eq!(processes(3, 0, 2), [0..1, 1..3]);
+    assert_eq!(processes(2, 0, 9), [0..1, 1..2]);
+    assert_eq!(processes(3, 2, 1), [0..3, 3..4, 4..5]);
+    assert_eq!(processes(0, 2, 1), [0..1, 1..2]);
 }
