@@ -45,7 +45,7 @@ def ours(arguments, models, clip, output, provider, cache):
     settings = {k: v for k, v in os.environ.items() if k != "ORT_DYLIB_PATH"}
     settings.update(KARAOKE__MODELS__DIR=str(models), KARAOKE__MODELS__DEFAULT="random", KARAOKE__MODELS__FETCH="[]",
                     KARAOKE__WORKER__PROVIDER=provider, KARAOKE__WORKER__CACHE=str(cache))
-    command = [arguments.karaoke, "separate", clip, "-o", output, "-m", "random", "--bits", "float", "--quiet"]
+    command = [arguments.karaoke, "separate", clip, "-o", output, "-m", "random", "--bits", "float", "--quiet", "--force"]
     return measured(command, settings)
 
 

@@ -61,7 +61,7 @@ def random_models(work):
     python = TARGET / "bench-venv" / "bin" / "python"
     if not python.exists():
         venv.create(python.parent.parent, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "onnx"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "onnx", "onnxruntime"], check=True)
     models = work / "models"
     subprocess.run([python, ROOT / "models" / "random_mdx.py", "--out", models / "mdx2048.onnx", "--manifest"], check=True)
     return models
