@@ -37,6 +37,7 @@ async fn main() -> Result<()> {
         chunking: Default::default(),
         dispatch: Default::default(),
         limits: Default::default(),
+        billing: Default::default(),
         catalogue,
         default_model: models.default,
         fetches: FetchStatus::default(),

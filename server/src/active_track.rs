@@ -29,6 +29,7 @@ pub struct ActiveTrack {
     inner: Mutex<Inner>,
     aborted: AtomicBool,
     failing: AtomicBool,
+    begun: AtomicBool,
 }
 
 /// What decoding and planning found.
@@ -102,6 +103,7 @@ impl ActiveTrack {
             audio: OnceLock::new(),
             aborted: AtomicBool::new(record.state.is_terminal()),
             failing: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 record,
                 chunks: Vec::new(),
@@ -157,6 +159,11 @@ impl ActiveTrack {
     /// It begins to fail, or no longer does. Says whether it had not begun before.
     pub fn set_failing(&self, failing: bool) -> bool {
         self.failing.swap(failing, Ordering::Relaxed) != failing
+    }
+
+    /// Whether a worker had begun with a chunk in this run of the server before this was asked.
+    pub fn has_begun(&self) -> bool {
+        self.begun.swap(true, Ordering::Relaxed)
     }
 
     /// Changes the row as last known, and publishes an event.

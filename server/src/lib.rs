@@ -15,6 +15,7 @@ mod layers;
 pub mod model_fetch;
 pub mod pipeline;
 pub mod problem;
+pub mod receipt;
 pub mod store;
 pub mod uploads;
 pub mod view;

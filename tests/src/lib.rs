@@ -13,7 +13,7 @@ pub mod sse;
 pub mod wait;
 pub mod workers;
 
-pub use api::Api;
+pub use api::{Api, Track};
 pub use broker::{Broker, Queue, VirtualHost};
 pub use browser::{Browser, Line, Node, Theme, Transfer};
 pub use file_server::{FileServer, ServedFile};

@@ -29,6 +29,12 @@ impl Settings {
         self
     }
 
+    /// Sets a variable that is no setting.
+    pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.env.insert(name.to_owned(), value.to_string());
+        self
+    }
+
     /// Puts the store on a disk of its own with so many megabytes.
     pub fn disk_mb(mut self, mb: u32) -> Self {
         self.disk_mb = Some(mb);

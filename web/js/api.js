@@ -48,6 +48,8 @@ const at = (id) => `/tracks/${encodeURIComponent(id)}`;
 export const models = () => request("/models");
 /** A song as it is now; `{ id, passcode }` is its key. */
 export const track = ({ id, passcode }) => request(at(id), { passcode });
+
+export const receipt = ({ id, passcode }) => request(`${at(id)}/receipt`, { passcode });
 /** Cancels a song; resolves to the song. */
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 /** Deletes a song and everything kept of it. */

@@ -4,6 +4,8 @@ const SHAPE = /^#song=([a-z0-9]{1,40})\.([A-Za-z0-9-]{8,64})$/;
 
 export const linkTo = ({ id, passcode }) => `${location.origin}/#song=${id}.${passcode}`;
 
+export const receiptOf = ({ id, passcode }) => `/receipt.html#song=${id}.${passcode}`;
+
 /** `{ id, passcode }`, or null for a malformed fragment. */
 export function keyIn(hash) {
   const [, id, passcode] = hash.match(SHAPE) ?? [];

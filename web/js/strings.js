@@ -59,6 +59,13 @@ export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
 /** A fraction in whole percent. */
 export const share = (fraction) => `${Math.round(fraction * 100)} %`;
 
+/** An amount of money in a currency of ISO 4217; small rates keep the digits that they need. */
+export const money = (amount, currency) =>
+  new Intl.NumberFormat(undefined, { style: "currency", currency, maximumFractionDigits: 4 }).format(amount);
+
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const decimals = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+
 export const text = {
   brand: "Karaoke",
   skip: "Skip to your songs",
@@ -348,6 +355,40 @@ export const text = {
     gone: "The song behind this link is gone, or the link is wrong.",
     offline: "The song behind this link could not be reached. Open the link again when you are connected.",
     taken: (title) => `${title} was added to your songs.`,
+  },
+
+  receipt: {
+    link: "Receipt",
+    linkOf: (title) => `Receipt of ${title}`,
+    of: (song) => `Receipt: ${song}`,
+    print: "Print",
+    broken: "This address is not complete. Open the receipt from the song.",
+    received: (date) => dateAndTime.format(date),
+    seconds: (s) => `${s.toFixed(s < 100 ? 2 : 1)} s`,
+    quantity: (n, unit) => `${decimals.format(n)} ${unit === "minute" ? "min" : "s"}`,
+    failure: ({ outcome, worker, why, seconds }) => {
+      const what = { lost: "lost", returned: "handed back", refused: "refused", spare: "came second" }[outcome] ?? outcome;
+      return `${worker}: ${what}${seconds ? ` after ${seconds.toFixed(1)} s` : ""} (${why})`;
+    },
+    times: {
+      title: "Time",
+      queue: "Waiting for a decoder",
+      decode: "Decoding and splitting",
+      separate: "Separating",
+      worker: "of that, until the first worker began",
+      merge: "Merging",
+      total: "From the upload to the end",
+    },
+    price: {
+      title: "Price", what: "What", quantity: "Quantity", rate: "Each", amount: "Amount",
+      audio: "Sound", compute: "Computing", total: "Total",
+    },
+    workers: {
+      title: "Computing", worker: "Worker", chunks: "Chunks", failed: "Failed", seconds: "Seconds",
+      total: "All workers", wasted: "In vain, on attempts that brought nothing",
+    },
+    bytes: { title: "Network", up: "Uploaded", down: "Stems sent" },
+    chunks: { title: "Chunks", place: "Place", attempts: "Attempts", failures: "What failed" },
   },
 
   problem: {

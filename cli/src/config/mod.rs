@@ -12,6 +12,7 @@ use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_server::http::HttpConfig;
 use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
+use karaoke_server::receipt::BillingConfig;
 use karaoke_server::store::StoreConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
 use renamed::{Warnings, WithNewNames};
@@ -29,6 +30,7 @@ pub struct Config {
     pub chunking: ChunkingConfig,
     pub dispatch: DispatchConfig,
     pub limits: LimitsConfig,
+    pub billing: BillingConfig,
     pub broker: BrokerConfig,
     pub worker: WorkerConfig,
     pub simulation: SimulationConfig,
@@ -71,6 +73,7 @@ impl Config {
             chunking: self.chunking,
             dispatch: self.dispatch,
             limits: self.limits,
+            billing: self.billing,
             catalogue,
             default_model: self.models.default,
             fetches,
@@ -83,6 +86,7 @@ impl Config {
         self.worker.check()?;
         self.simulation.check()?;
         self.broker.check()?;
+        self.billing.check()?;
         self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
         let overlap = self.chunking.overlap;
         ensure!((0.0..0.99).contains(&overlap), "chunking.overlap must be at least 0 and below 0.99");
@@ -166,6 +170,7 @@ mod tests {
             ("[simulation]\nfault = \"sleep\"", "fault"),
             ("[simulation]\ndrop_replies = 2.0", "drop_replies"),
             ("[limits]\ndecoders = 0", "decoders"),
+            ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),
             ("not toml", "c.toml"),

@@ -175,7 +175,9 @@ impl Out {
             .large_file(bytes >= u64::from(u32::MAX));
         self.zip.start_file(&*entry.name, options).map_err(|e| Problem::internal(&e))?;
         while let Some(block) = blocks.next().await {
-            self.zip.write_all(&block?).map_err(|e| Problem::internal(&e))?;
+            let block = block?;
+            app.pipeline.count_sent(&entry.track.id, block.len() as u64);
+            self.zip.write_all(&block).map_err(|e| Problem::internal(&e))?;
             pass_on(&self.sink, &self.send).await?;
         }
         Ok(())

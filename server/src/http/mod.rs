@@ -54,6 +54,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/peaks", get(peaks::peaks))
         .route("/tracks/{id}/lyrics", get(lyrics::show).put(lyrics::replace).delete(lyrics::delete))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
+        .route("/tracks/{id}/receipt", get(tracks::receipt))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .route("/events", post(events::many))
         .route("/archive", post(archive::ask))

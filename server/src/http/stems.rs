@@ -13,7 +13,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::TryStreamExt;
 use futures::stream::{self, Stream};
+use karaoke_core::TrackId;
 use karaoke_core::manifest::MULTITRACK;
 use karaoke_stages::Stage;
 use serde::Deserialize;
@@ -59,6 +61,7 @@ pub(super) async fn stem(
             }
         }
     };
+    response = response.map(|body| counted(&app, &id, body));
     let out = response.headers_mut();
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
@@ -70,6 +73,14 @@ pub(super) async fn stem(
         out.insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
     }
     Ok(response)
+}
+
+/// The same bytes, of which those that leave are counted for the track's receipt.
+fn counted(app: &App, id: &TrackId, body: Body) -> Body {
+    let (pipeline, id) = (app.pipeline.clone(), id.clone());
+    Body::from_stream(
+        body.into_data_stream().inspect_ok(move |bytes| pipeline.count_sent(&id, bytes.len() as u64)),
+    )
 }
 
 /// All stems that add up to the song, for one WAV with all of them side by side: what a mixing desk wants.

@@ -41,6 +41,15 @@ pub(super) async fn chunks(owned: Owned) -> Response {
     no_store(Json(json!({ "chunks": owned.track.chunk_views() })).into_response())
 }
 
+pub(super) async fn receipt(State(app): State<App>, owned: Owned) -> Result<Response, Problem> {
+    let receipt = app.pipeline.receipt(&owned.track).await?;
+    let mut response = no_store(Json(receipt).into_response());
+    if let Some(cookie) = owned.cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
 pub(super) async fn cancel(State(app): State<App>, owned: Owned) -> Result<Response, Problem> {
     app.pipeline.cancel(&owned.track.id).await?;
     let track = app.pipeline.find(&owned.track.id).await?.ok_or_else(Problem::no_such_track)?;

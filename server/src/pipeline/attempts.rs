@@ -3,6 +3,7 @@
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
+use crate::store::AttemptOutcome::{self, Lost, Refused, Returned};
 use crate::view::{ChunkState, Health, WorkerEvent};
 use karaoke_core::in_flight::{InFlightChunk, is_poison};
 use karaoke_core::presence::{HeldChunk, Notice};
@@ -37,6 +38,7 @@ impl Pipeline {
         }
         tracing::debug!(track = %track.id, %chunk, worker = worker.as_str(), attempt = reply.attempt, "chunk begun");
         let before = track.chunk(chunk).and_then(|c| c.failed.last().cloned());
+        self.first_chunk_begun(track).await;
         let text = match before.filter(|before| before != worker) {
             Some(before) => format!("{worker} has taken chunk {chunk} over from {before}."),
             None => format!("{worker} has begun with chunk {chunk}."),
@@ -73,7 +75,8 @@ impl Pipeline {
             Some((track, chunk)),
             format!("Chunk {chunk} goes back: {worker} is lost."),
         );
-        self.record_failure(track, chunk, worker, "it died, or was cut off").await;
+        let attempt = track.chunk(chunk).map_or(1, |c| c.attempts.max(1));
+        self.record_failure(track, chunk, (worker, attempt, None), Lost, "it died, or was cut off").await;
     }
 
     /// Adds a chunk that a previous run of the server had sent: its job may still be with a worker.
@@ -109,7 +112,7 @@ impl Pipeline {
         tracing::warn!(track = %track.id, %chunk, worker = worker.as_str(), reason = why, "chunk handed back");
         let text = format!("{worker} handed chunk {chunk} back: {why}.");
         self.record_event("returned", Some(worker), Some((track, chunk)), text);
-        self.record_failure(track, chunk, worker, why).await;
+        self.record_failure(track, chunk, (worker, reply.attempt, Some(reply.seconds)), Returned, why).await;
     }
 
     /// A reply that cannot be used: counted, and the chunk is asked for again.
@@ -143,7 +146,8 @@ impl Pipeline {
             f.release(worker);
             f.attempt() == reply.attempt
         });
-        self.record_failure(track, chunk, worker, &format!("its reply was corrupt ({why})")).await;
+        let why = format!("its reply was corrupt ({why})");
+        self.record_failure(track, chunk, (worker, reply.attempt, Some(reply.seconds)), Refused, &why).await;
         if track.is_aborted() || track.chunk(chunk).is_none_or(|c| c.state == ChunkState::Done) {
             return;
         }
@@ -163,14 +167,17 @@ impl Pipeline {
         }
     }
 
-    /// A worker's failure counts against the chunk, which is given up when it has failed too often.
+    /// A worker's failure counts against the chunk, which is given up when it has failed too often. `attempt` is whose,
+    /// which one, and how long it took where that is known.
     pub(super) async fn record_failure(
         &self,
         track: &ActiveTrack,
         chunk: ChunkIndex,
-        worker: &WorkerId,
+        attempt: (&WorkerId, u32, Option<f64>),
+        outcome: AttemptOutcome,
         why: &str,
     ) {
+        let worker = attempt.0;
         let failed = track.update_chunk(chunk, |c| {
             // What another copy has done meanwhile is safe, whoever fails at it now.
             (c.state != ChunkState::Done).then(|| {
@@ -179,6 +186,7 @@ impl Pipeline {
             })
         });
         let Some(failed) = failed.flatten() else { return };
+        self.attempt_brought_nothing(track, chunk, attempt, outcome, why).await;
         let others = track.route().is_some_and(|route| self.registry.has_others(&route, worker));
         if is_poison(&failed, self.dispatch.max_attempts, others) {
             let times = failed.len();

@@ -5,6 +5,7 @@ use crate::active_track::ActiveTrack;
 use crate::concurrency::lock;
 use crate::layers::{self, LayerError};
 use crate::problem::Problem;
+use crate::store::AttemptOutcome;
 use crate::view::ChunkState;
 use karaoke_core::ChunkIndex;
 use karaoke_core::TrackState;
@@ -99,6 +100,11 @@ impl Pipeline {
             None => return Ok(()),
             Some(chunk) if chunk.state == ChunkState::Done => {
                 self.registry.free(&reply.worker, (&track.id, reply.chunk), false);
+                if chunk.worker.as_ref() != Some(&reply.worker) {
+                    let attempt = (&reply.worker, reply.attempt, Some(reply.seconds));
+                    let why = "another copy was done first";
+                    self.attempt_brought_nothing(track, reply.chunk, attempt, AttemptOutcome::Spare, why).await;
+                }
                 return Ok(());
             }
             Some(_) => {}

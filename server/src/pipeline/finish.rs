@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use karaoke_core::TrackState;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Frames written at a time.
 const BLOCK: usize = 1 << 16;
@@ -43,18 +44,20 @@ impl Pipeline {
 
     async fn try_finish(self: &Arc<Self>, track: &Arc<ActiveTrack>) -> Result<(), Problem> {
         lock(&self.schedule).remove(&track.id);
+        let began = Instant::now();
         let (me, owned) = (self.clone(), track.clone());
         let work = move || owned.manifest.stems.iter().try_for_each(|stem| me.write_stem(&owned, stem));
         crate::concurrency::blocking(work).await.map_err(|e| Problem::disk(&e))?;
         if !self.store.set_state(&track.id, TrackState::Done, now_ms()).await? {
             return Ok(());
         }
+        let merge_s = format!("{:.1}", began.elapsed().as_secs_f64());
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
         lock(&self.active).remove(&track.id);
         self.in_flight.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
-        tracing::info!(track = %track.id, seconds = format!("{took_s:.1}"), "track done");
+        tracing::info!(track = %track.id, merge_s, seconds = format!("{took_s:.1}"), "track done: merged in {merge_s} s, {took_s:.1} s in all");
         let (files, id) = (self.files.clone(), track.id.clone());
         crate::concurrency::blocking(move || files.remove_working(&id)).await.map_err(|e| Problem::disk(&e))
     }

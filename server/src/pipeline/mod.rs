@@ -12,6 +12,7 @@ mod lyrics;
 mod model_choice;
 mod prepare;
 mod providers;
+mod receipts;
 mod recover;
 mod stem_reader;
 mod uploads;
@@ -27,6 +28,7 @@ use crate::concurrency::{blocking, lock};
 use crate::files::Files;
 use crate::model_fetch::FetchStatus;
 use crate::problem::Problem;
+use crate::receipt::BillingConfig;
 use crate::store::{NewTrack, Store, StoreConfig};
 use crate::worker_registry::WorkerRegistry;
 use futures::FutureExt;
@@ -64,6 +66,8 @@ pub struct Parts {
     pub dispatch: DispatchConfig,
     /// `[limits]`.
     pub limits: LimitsConfig,
+    /// `[billing]`.
+    pub billing: BillingConfig,
     /// The models.
     pub catalogue: Catalogue,
     /// The model (or preset) of those who do not choose.
@@ -111,6 +115,10 @@ pub struct Pipeline {
     pub speeds: Option<PathBuf>,
     /// What is accepted.
     pub limits: LimitsConfig,
+    /// What a song costs.
+    pub billing: BillingConfig,
+    /// Bytes of stems that were sent and are not in the database yet.
+    sent: Mutex<HashMap<TrackId, u64>>,
     chunking: ChunkingConfig,
     dispatch: DispatchConfig,
     queue: Arc<dyn ServerQueue>,
@@ -160,6 +168,8 @@ impl Pipeline {
             fetches: parts.fetches,
             speeds: parts.speeds,
             limits: parts.limits,
+            billing: parts.billing,
+            sent: Mutex::default(),
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
             registry: WorkerRegistry::default(),
@@ -191,6 +201,7 @@ impl Pipeline {
         self.spawn_restarting(Self::presence_loop);
         self.spawn_restarting(Self::watch_loop);
         self.spawn_restarting(Self::expire_loop);
+        self.spawn_restarting(Self::sent_loop);
     }
 
     /// Runs a loop that must not end before the server does: one that panics is begun again.
@@ -219,6 +230,7 @@ impl Pipeline {
         // Decoders and readers look at this.
         self.tasks.close();
         self.tasks.wait().await;
+        self.keep_sent().await;
         self.store.close().await;
     }
 

@@ -50,7 +50,7 @@ impl Pipeline {
             .await
             .map_err(|e| Problem::internal(&e))??;
         let plan = ActiveAudio::new(audio, &track.manifest).plan;
-        if !self.store.start_separating(&track.id, &audio, plan.count()).await? {
+        if !self.store.start_separating(&track.id, &audio, plan.count(), now_ms()).await? {
             return Ok(());
         }
         track.set_plan(audio, Vec::new());
@@ -58,7 +58,7 @@ impl Pipeline {
         track.publish_snapshot();
         tracing::info!(
             track = %track.id, seconds = audio.frames.get() / u64::from(audio.source_rate.get()), chunks = plan.count(),
-            "track planned"
+            "track planned: split into {} chunks", plan.count()
         );
         match plan.count() {
             // Too short to give one sample at the model's rate: there is nothing to wait for.

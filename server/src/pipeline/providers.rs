@@ -19,7 +19,8 @@ impl Pipeline {
             // It stays there all the same, in this run.
             tracing::warn!(track = %track.id, provider, %error, "could not record the provider of a track");
         }
-        tracing::info!(track = %track.id, provider, "track given to a provider");
+        let jobs = track.missing().len();
+        tracing::info!(track = %track.id, provider, jobs, "track given to a provider: sending {jobs} jobs");
         track.update(|record| record.providers = providers);
     }
 

@@ -22,12 +22,19 @@ pub struct ChunkRecord {
 impl Store {
     /// Decoding is over: keeps what it found, writes the plan's chunks, and moves the track to `separating`,
     /// all or nothing. False when the track is no longer decoding.
-    pub async fn start_separating(&self, id: &TrackId, a: &Audio, chunks: u64) -> Result<bool, StoreError> {
+    pub async fn start_separating(
+        &self,
+        id: &TrackId,
+        a: &Audio,
+        chunks: u64,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let moved = sqlx::query(
-            "UPDATE tracks SET state = 'separating', source_rate = ?, source_channels = ?, frames = ?,
+            "UPDATE tracks SET state = 'separating', separating_ms = COALESCE(separating_ms, ?), source_rate = ?, source_channels = ?, frames = ?,
              model_frames = ?, gain = ?, overlap = ?, windows_per_chunk = ? WHERE id = ? AND state = 'decoding'",
         )
+        .bind(now_ms)
         .bind(a.source_rate.get())
         .bind(a.source_channels)
         .bind(a.frames.get() as i64)

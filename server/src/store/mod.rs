@@ -2,11 +2,13 @@
 
 mod chunks;
 mod lyrics;
+mod receipts;
 mod tracks;
 mod uploads;
 
 pub use chunks::ChunkRecord;
 pub use lyrics::{LyricsMark, LyricsSource};
+pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
 pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
 pub use uploads::{UploadBounds, UploadRecord};
 

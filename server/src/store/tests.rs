@@ -38,9 +38,9 @@ async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
 async fn what_is_written_is_there_after_the_database_was_closed() {
     let dir = tempfile::tempdir().unwrap();
     let (store, id) = with_track(&dir).await;
-    assert!(!store.start_separating(&id, &AUDIO, 5).await.unwrap(), "it is not decoding yet");
+    assert!(!store.start_separating(&id, &AUDIO, 5, 3).await.unwrap(), "it is not decoding yet");
     assert!(store.set_state(&id, TrackState::Decoding, 2).await.unwrap());
-    assert!(store.start_separating(&id, &AUDIO, 5).await.unwrap());
+    assert!(store.start_separating(&id, &AUDIO, 5, 3).await.unwrap());
     assert!(store.chunk_done(&id, 3.into(), 2, &"w1".into(), 0.5).await.unwrap());
     assert!(store.track(&id).await.unwrap().unwrap().providers.is_empty());
     let providers = ["cuda", "openvino-bf16"].map(str::to_owned);
@@ -61,7 +61,7 @@ async fn a_chunk_is_done_once_and_a_state_is_left_once() {
     let dir = tempfile::tempdir().unwrap();
     let (store, id) = with_track(&dir).await;
     store.set_state(&id, TrackState::Decoding, 2).await.unwrap();
-    store.start_separating(&id, &AUDIO, 2).await.unwrap();
+    store.start_separating(&id, &AUDIO, 2, 3).await.unwrap();
     assert!(store.chunk_done(&id, 0.into(), 1, &"w1".into(), 0.5).await.unwrap());
     assert!(!store.chunk_done(&id, 0.into(), 2, &"w2".into(), 0.1).await.unwrap());
     assert!(!store.chunk_done(&id, 9.into(), 1, &"w2".into(), 0.1).await.unwrap(), "there is no such chunk");
@@ -84,4 +84,48 @@ async fn only_what_ended_before_then_is_old() {
     assert_eq!(store.track(&id).await.unwrap().unwrap().failure, Some(why));
     assert!(store.delete_track(&id).await.unwrap());
     assert!(!store.delete_track(&id).await.unwrap());
+}
+
+#[tokio::test]
+async fn steps_keep_their_first_time_and_spare_copies_count_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, id) = with_track(&dir).await;
+    store.set_state(&id, TrackState::Decoding, 2).await.unwrap();
+    // The server died and begins again.
+    store.set_state(&id, TrackState::Queued, 3).await.unwrap();
+    store.set_state(&id, TrackState::Decoding, 4).await.unwrap();
+    store.start_separating(&id, &AUDIO, 2, 5).await.unwrap();
+    store.first_chunk(&id, 6).await.unwrap();
+    store.first_chunk(&id, 7).await.unwrap();
+    store.set_state(&id, TrackState::Finishing, 8).await.unwrap();
+    let other = TrackId::from_random(8);
+    store.add_bytes_down(&[(id.clone(), 10), (other.clone(), 5)]).await.unwrap();
+    store.add_bytes_down(&[(id.clone(), 7)]).await.unwrap();
+    let steps = Steps {
+        decoding_ms: Some(2),
+        separating_ms: Some(5),
+        first_chunk_ms: Some(6),
+        finishing_ms: Some(8),
+    };
+    assert_eq!(store.steps(&id).await.unwrap(), Some((steps, 17)));
+    assert_eq!(store.steps(&other).await.unwrap(), None);
+
+    let lost = FailedAttempt {
+        chunk: 1.into(),
+        attempt: 1,
+        worker: "w1".into(),
+        outcome: AttemptOutcome::Lost,
+        why: "it died".into(),
+        seconds: None,
+        at_ms: 6,
+    };
+    let spare = FailedAttempt { outcome: AttemptOutcome::Spare, seconds: Some(0.5), ..lost.clone() };
+    for attempt in [&lost, &spare, &spare] {
+        store.attempt_failed(&id, attempt).await.unwrap();
+        store.attempt_failed(&other, attempt).await.unwrap();
+    }
+    assert_eq!(store.failed_attempts(&id).await.unwrap(), [lost, spare]);
+    assert!(store.failed_attempts(&other).await.unwrap().is_empty());
+    store.delete_track(&id).await.unwrap();
+    assert!(store.failed_attempts(&id).await.unwrap().is_empty());
 }

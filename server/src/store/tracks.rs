@@ -160,10 +160,14 @@ impl Store {
         let mut moved = 0;
         for from in TrackState::ALL.into_iter().filter(|from| from.may_become(to)) {
             moved += sqlx::query(
-                "UPDATE tracks SET state = ?, finished_ms = COALESCE(?, finished_ms) WHERE id = ? AND state = ?",
+                "UPDATE tracks SET state = ?1, finished_ms = COALESCE(?2, finished_ms),
+                 decoding_ms = COALESCE(decoding_ms, CASE ?1 WHEN 'decoding' THEN ?3 END),
+                 finishing_ms = COALESCE(finishing_ms, CASE ?1 WHEN 'finishing' THEN ?3 END)
+                 WHERE id = ?4 AND state = ?5",
             )
             .bind(to.name())
             .bind(finished)
+            .bind(now_ms)
             .bind(id.as_str())
             .bind(from.name())
             .execute(&self.pool)

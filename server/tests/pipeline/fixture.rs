@@ -175,6 +175,7 @@ async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem
         chunking: ChunkingConfig { windows_per_chunk: 2, max_message_bytes: 2 * CELL, ..Default::default() },
         dispatch: DispatchConfig { lease_s: 0.5, ..Default::default() },
         limits: LimitsConfig::default(),
+        billing: Default::default(),
         catalogue: Catalogue::open(&dir.join("models")).unwrap(),
         default_model: "four".into(),
         fetches: FetchStatus::default(),

@@ -12,6 +12,7 @@ mod lyrics;
 mod models;
 mod models_folder;
 mod output_files;
+mod receipt;
 mod refusals;
 mod resuming;
 mod shell;

@@ -4,7 +4,8 @@ use karaoke_stomp::{Client, Headers, Options};
 use karaoke_tests::cluster::{machines, quick, server, sum, undisturbed, until_empty, workers};
 use karaoke_tests::sound::{Sound, song};
 use karaoke_tests::wait::until;
-use karaoke_tests::{Broker, Program, Settings};
+use karaoke_tests::{Api, Broker, Program, Settings, Track};
+use reqwest::Method;
 use tokio::sync::OnceCell;
 
 fn a_song() -> Sound {
@@ -17,8 +18,8 @@ async fn expected() -> &'static Vec<u8> {
 }
 
 /// Two healthy workers and one that has a fault from its first chunk on; returns the server when the song is
-/// done as it should be.
-async fn survives(fault: &str, more: impl Fn(Settings) -> Settings) -> Program {
+/// done as it should be, and the song.
+async fn survives(fault: &str, more: impl Fn(Settings) -> Settings) -> (Program, Track) {
     let place = Broker::shared().virtual_host(&format!("fault-{fault}"));
     let server = server(&quick(), &place.urls);
     let faulty = quick()
@@ -32,24 +33,33 @@ async fn survives(fault: &str, more: impl Fn(Settings) -> Settings) -> Program {
     let track = api.accepted("song.wav", a_song().wav_16(), "centre").await;
     api.until_state(&track, "done").await;
     assert!(api.stem(&track, "vocals.wav?bits=float").await == *expected().await, "{fault}");
-    server
+    (server, track)
+}
+
+/// What the song's receipt says of attempts that brought nothing: the outcome of each.
+async fn failed_attempts(api: &Api, track: &Track) -> Vec<String> {
+    let receipt = api.json(api.about(Method::GET, track, "/receipt")).await;
+    let chunks = receipt["chunks"].as_array().expect("chunks").iter();
+    let failed = chunks.flat_map(|chunk| chunk["failed"].as_array().expect("attempts").clone());
+    failed.map(|attempt| attempt["outcome"].as_str().expect("an outcome").to_owned()).collect()
 }
 
 #[tokio::test]
 async fn one_that_dies() {
-    let server = survives("kill", |s| s).await;
+    let (server, track) = survives("kill", |s| s).await;
     let api = server.api();
     until("its death is known", || async {
         machines(&api).await.into_iter().find(|w| w["health"] == "crashed")
     })
     .await;
     assert_eq!(sum(&api, "lost").await, 1);
+    assert_eq!(failed_attempts(&api, &track).await, ["lost"]);
     assert!(server.log().contains("chunk goes back"));
 }
 
 #[tokio::test]
 async fn one_that_freezes() {
-    let server = survives("hang", |s| s).await;
+    let (server, _) = survives("hang", |s| s).await;
     until("it is missed", || async {
         let gone = |w: &serde_json::Value| w["health"] == "suspect" || w["health"] == "gone";
         machines(&server.api()).await.into_iter().find(gone)
@@ -59,27 +69,31 @@ async fn one_that_freezes() {
 
 #[tokio::test]
 async fn one_that_hands_everything_back() {
-    let server = survives("nack", |s| s).await;
+    let (server, track) = survives("nack", |s| s).await;
+    let failed = failed_attempts(&server.api(), &track).await;
+    assert!(!failed.is_empty() && failed.iter().all(|outcome| outcome == "returned"), "{failed:?}");
     assert!(sum(&server.api(), "failures").await >= 1);
     assert!(server.log().contains("chunk handed back"));
 }
 
 #[tokio::test]
 async fn one_that_replies_rubbish() {
-    let server = survives("corrupt", |s| s).await;
+    let (server, track) = survives("corrupt", |s| s).await;
+    let failed = failed_attempts(&server.api(), &track).await;
+    assert!(failed.contains(&"refused".to_owned()), "{failed:?}");
     assert!(sum(&server.api(), "refused").await >= 1);
     assert!(server.log().contains("corrupt reply refused"));
 }
 
 #[tokio::test]
 async fn one_that_is_slow() {
-    let server = survives("slow", |s| s.set("simulation.slow_factor", 40)).await;
+    let (server, _) = survives("slow", |s| s.set("simulation.slow_factor", 40)).await;
     assert!(server.log().contains("a spare copy is sent"), "{}", server.log());
 }
 
 #[tokio::test]
 async fn replies_that_are_lost_or_come_twice() {
-    let server = survives("lossy", |s| {
+    let (server, _) = survives("lossy", |s| {
         s.set("simulation.fault", "kill")
             .set("simulation.workers_unhealthy", 0)
             .set("simulation.drop_replies", 0.2)

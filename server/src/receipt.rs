@@ -1,0 +1,498 @@
+//! What a track cost: how long each step took, who computed for it, what failed on the way, and the price.
+
+use crate::clock::rfc3339;
+use crate::store::{AttemptOutcome, FailedAttempt, Steps, TrackRecord};
+use crate::view::{ChunkState, ChunkView};
+use karaoke_core::{ChunkIndex, ModelName, TrackState, WorkerId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `[billing]`: what a song costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BillingConfig {
+    /// The currency, as ISO 4217 has it.
+    pub currency: String,
+    /// For a minute of sound.
+    pub per_audio_minute: f64,
+    /// For a second that a worker computed on a chunk that was of use.
+    pub per_compute_second: f64,
+}
+
+impl Default for BillingConfig {
+    fn default() -> Self {
+        Self { currency: "EUR".into(), per_audio_minute: 0.0, per_compute_second: 0.0 }
+    }
+}
+
+/// A value of `[billing]` that cannot be.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("billing.{key} {problem}")]
+pub struct BadBilling {
+    key: &'static str,
+    problem: &'static str,
+}
+
+impl BillingConfig {
+    /// Refuses values that cannot be.
+    pub fn check(&self) -> Result<(), BadBilling> {
+        let code = self.currency.as_bytes();
+        if code.len() != 3 || !code.iter().all(u8::is_ascii_uppercase) {
+            return Err(BadBilling {
+                key: "currency",
+                problem: "must be three capital letters, such as EUR",
+            });
+        }
+        for (key, rate) in
+            [("per_audio_minute", self.per_audio_minute), ("per_compute_second", self.per_compute_second)]
+        {
+            if !(0.0..=1e6).contains(&rate) {
+                return Err(BadBilling { key, problem: "must lie between 0 and 1000000" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything costs anything.
+    pub fn is_free(&self) -> bool {
+        self.per_audio_minute == 0.0 && self.per_compute_second == 0.0
+    }
+}
+
+/// All that is known of a track.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Its row.
+    pub track: &'a TrackRecord,
+    /// When its steps began.
+    pub steps: Steps,
+    /// Its chunks, in order.
+    pub chunks: &'a [ChunkView],
+    /// Attempts that brought nothing, chunk by chunk.
+    pub failed: &'a [FailedAttempt],
+    /// Bytes of stems that were sent.
+    pub bytes_down: u64,
+    /// Now, Unix milliseconds: where what is not over yet is counted to.
+    pub now_ms: i64,
+}
+
+/// A receipt, as the API shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Receipt {
+    /// The track.
+    pub track: String,
+    /// What people call it: artist and title, or the file's name.
+    pub song: String,
+    /// Its state; a receipt of a track that has not ended counts what there is so far.
+    pub state: TrackState,
+    /// The model that separates it.
+    pub model: ModelName,
+    /// The execution providers whose workers it was given to, in order.
+    pub providers: Vec<String>,
+    /// Length of the song in seconds, once decoded.
+    pub audio_s: f64,
+    /// How long the steps took.
+    pub times: Times,
+    /// Seconds that workers computed.
+    pub compute: Compute,
+    /// Every chunk.
+    pub chunks: Vec<ChunkLine>,
+    /// Bytes that went over the network for it.
+    pub bytes: Bytes,
+    /// What it costs.
+    pub price: Price,
+}
+
+/// How long the steps of a track took, in seconds: `queue_wait_s`, `decode_s`, `separate_s` and `merge_s` add up to
+/// `total_s`. A step that a crash interrupted lasts until it was over at last. None for steps that it has not come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Times {
+    /// When the upload was complete, RFC 3339.
+    pub received_at: String,
+    /// When the track ended.
+    pub finished_at: Option<String>,
+    /// From the upload to a free decoder.
+    pub queue_wait_s: Option<f64>,
+    /// Decoding, resampling, planning.
+    pub decode_s: Option<f64>,
+    /// From the plan to the last chunk.
+    pub separate_s: Option<f64>,
+    /// Of that, until the first worker began.
+    pub worker_wait_s: Option<f64>,
+    /// Joining the chunks and writing the stems.
+    pub merge_s: Option<f64>,
+    /// From the upload to the end.
+    pub total_s: f64,
+}
+
+/// Seconds that workers computed, by the clock.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compute {
+    /// On chunks that were of use.
+    pub seconds: f64,
+    /// On attempts that brought nothing, as far as their workers said.
+    pub wasted_s: f64,
+    /// The same by worker.
+    pub by_worker: Vec<WorkerLine>,
+}
+
+/// What one worker did for a track.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorkerLine {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Chunks that it did.
+    pub chunks: u64,
+    /// Seconds that it computed on them.
+    pub seconds: f64,
+    /// Its attempts that brought nothing.
+    pub failed: u64,
+}
+
+/// A chunk of a receipt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChunkLine {
+    /// Its place in the plan.
+    pub index: ChunkIndex,
+    /// Its share of the track: from here…
+    pub start_s: f64,
+    /// …to here, in seconds.
+    pub end_s: f64,
+    /// Who did it.
+    pub worker: Option<WorkerId>,
+    /// How long that took.
+    pub seconds: Option<f64>,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// Attempts that brought nothing, and why.
+    pub failed: Vec<FailedLine>,
+}
+
+/// An attempt that brought nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailedLine {
+    /// Which attempt it was, counted from 1.
+    pub attempt: u32,
+    /// Whose.
+    pub worker: WorkerId,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+    /// The same in words.
+    pub why: String,
+    /// How long the worker computed, where it said so.
+    pub seconds: Option<f64>,
+    /// When that was known, RFC 3339.
+    pub at: String,
+}
+
+/// Bytes that went over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Bytes {
+    /// The upload.
+    pub up: u64,
+    /// Stems that were sent: some seconds are missing after a crash of the server.
+    pub down: u64,
+}
+
+/// What a track costs. One that failed costs nothing, one that was cancelled what was computed until then.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Price {
+    /// As ISO 4217 has it.
+    pub currency: String,
+    /// What it is made of; nothing where nothing costs anything.
+    pub lines: Vec<PriceLine>,
+    /// The sum of the lines.
+    pub total: f64,
+}
+
+/// A line of a price.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PriceLine {
+    /// `audio` or `compute`.
+    pub what: &'static str,
+    /// How much of it…
+    pub quantity: f64,
+    /// …in `minute` or `second`.
+    pub unit: &'static str,
+    /// Price of one.
+    pub rate: f64,
+    /// Price of all, rounded to a hundredth of a cent.
+    pub amount: f64,
+}
+
+impl Receipt {
+    /// Adds up what is known.
+    pub fn new(facts: &Facts<'_>, rates: &BillingConfig) -> Self {
+        let track = facts.track;
+        let audio_s = track.audio.map_or(0.0, |audio| audio.frames.seconds(audio.source_rate));
+        let compute = compute(facts);
+        Self {
+            track: track.id.to_string(),
+            song: track.song(),
+            state: track.state,
+            model: track.manifest.name.clone(),
+            providers: track.providers.clone(),
+            audio_s,
+            times: times(facts),
+            chunks: facts.chunks.iter().map(|chunk| line(chunk, facts.failed)).collect(),
+            bytes: Bytes { up: track.size_bytes, down: facts.bytes_down },
+            price: price(rates, track.state, audio_s, compute.seconds),
+            compute,
+        }
+    }
+}
+
+fn times(facts: &Facts<'_>) -> Times {
+    let (track, steps) = (facts.track, facts.steps);
+    let end_ms = track.finished_ms.unwrap_or(facts.now_ms);
+    // The end of a step is the beginning of the next that there was, or the track's own.
+    let begins = [Some(track.created_ms), steps.decoding_ms, steps.separating_ms, steps.finishing_ms];
+    let step = |index: usize| {
+        let begin = begins[index]?;
+        let next = begins[index + 1..].iter().flatten().next().copied();
+        Some(seconds(begin, next.unwrap_or(end_ms)))
+    };
+    let worker_wait = |begin| seconds(begin, steps.first_chunk_ms.or(steps.finishing_ms).unwrap_or(end_ms));
+    Times {
+        received_at: rfc3339(track.created_ms),
+        finished_at: track.finished_ms.map(rfc3339),
+        queue_wait_s: step(0),
+        decode_s: step(1),
+        separate_s: step(2),
+        worker_wait_s: steps.separating_ms.map(worker_wait),
+        merge_s: step(3),
+        total_s: seconds(track.created_ms, end_ms),
+    }
+}
+
+/// Seconds between two moments; clocks that were set back make it 0.
+fn seconds(from_ms: i64, to_ms: i64) -> f64 {
+    (to_ms - from_ms).max(0) as f64 / 1000.0
+}
+
+fn compute(facts: &Facts<'_>) -> Compute {
+    let mut workers: BTreeMap<&WorkerId, WorkerLine> = BTreeMap::new();
+    let none = |worker: &WorkerId| WorkerLine { worker: worker.clone(), chunks: 0, seconds: 0.0, failed: 0 };
+    for chunk in facts.chunks.iter().filter(|chunk| chunk.state == ChunkState::Done) {
+        let Some(worker) = &chunk.worker else { continue };
+        let line = workers.entry(worker).or_insert_with(|| none(worker));
+        line.chunks += 1;
+        line.seconds += chunk.seconds.unwrap_or(0.0);
+    }
+    for attempt in facts.failed {
+        workers.entry(&attempt.worker).or_insert_with(|| none(&attempt.worker)).failed += 1;
+    }
+    let by_worker: Vec<WorkerLine> = workers.into_values().collect();
+    Compute {
+        seconds: by_worker.iter().map(|line| line.seconds).sum(),
+        wasted_s: facts.failed.iter().filter_map(|attempt| attempt.seconds).sum(),
+        by_worker,
+    }
+}
+
+fn line(chunk: &ChunkView, failed: &[FailedAttempt]) -> ChunkLine {
+    let done = chunk.state == ChunkState::Done;
+    let failed = failed.iter().filter(|attempt| attempt.chunk == chunk.index).map(|attempt| FailedLine {
+        attempt: attempt.attempt,
+        worker: attempt.worker.clone(),
+        outcome: attempt.outcome,
+        why: attempt.why.clone(),
+        seconds: attempt.seconds,
+        at: rfc3339(attempt.at_ms),
+    });
+    ChunkLine {
+        index: chunk.index,
+        start_s: chunk.start_s,
+        end_s: chunk.end_s,
+        worker: chunk.worker.clone().filter(|_| done),
+        seconds: chunk.seconds.filter(|_| done),
+        attempts: chunk.attempt,
+        failed: failed.collect(),
+    }
+}
+
+fn price(rates: &BillingConfig, state: TrackState, audio_s: f64, compute_s: f64) -> Price {
+    let (audio, compute) = match state {
+        TrackState::Failed => (0.0, 0.0),
+        TrackState::Cancelled => (0.0, compute_s),
+        _ => (audio_s / 60.0, compute_s),
+    };
+    let line = |what, quantity, unit, rate| PriceLine {
+        what,
+        quantity,
+        unit,
+        rate,
+        amount: (quantity * rate * 1e4).round() / 1e4,
+    };
+    let mut lines = vec![
+        line("audio", audio, "minute", rates.per_audio_minute),
+        line("compute", compute, "second", rates.per_compute_second),
+    ];
+    lines.retain(|line| line.rate > 0.0);
+    // In units of the rounding, so that the sum is exact.
+    let total = lines.iter().map(|line| (line.amount * 1e4).round()).sum::<f64>() / 1e4;
+    Price { currency: rates.currency.clone(), lines, total }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Audio;
+    use karaoke_core::{Frames, Manifest, SampleRate, TrackId};
+    use proptest::prelude::*;
+
+    const MANIFEST: &str =
+        "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+        overlap=0.25\nstems=['vocals']\nsha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n\
+        [waveform]\nsegment=8\n";
+
+    fn track(state: TrackState, finished_ms: Option<i64>) -> TrackRecord {
+        let audio = Audio {
+            source_rate: SampleRate::new(48_000),
+            source_channels: 2,
+            frames: Frames::new(48_000 * 90),
+            model_frames: Frames::new(44_100 * 90),
+            gain: 1.0,
+            overlap: 0.25,
+            windows_per_chunk: 1,
+        };
+        TrackRecord {
+            id: TrackId::from_random(7),
+            passcode_sha256: String::new(),
+            state,
+            created_ms: 1_000,
+            finished_ms,
+            deadline_ms: None,
+            file_name: "a.wav".into(),
+            size_bytes: 10,
+            manifest: Manifest::parse(MANIFEST).unwrap(),
+            providers: Vec::new(),
+            title: None,
+            artist: None,
+            album: None,
+            cover_mime: None,
+            lyrics: None,
+            audio: Some(audio),
+            failure: None,
+        }
+    }
+
+    fn chunk(index: u64, worker: &str, seconds: f64) -> ChunkView {
+        ChunkView {
+            index: index.into(),
+            start_s: 0.0,
+            end_s: 1.0,
+            state: ChunkState::Done,
+            worker: Some(worker.into()),
+            attempt: 1,
+            failures: 0,
+            seconds: Some(seconds),
+        }
+    }
+
+    fn lost(chunk: u64, worker: &str, seconds: Option<f64>) -> FailedAttempt {
+        FailedAttempt {
+            chunk: chunk.into(),
+            attempt: 1,
+            worker: worker.into(),
+            outcome: AttemptOutcome::Lost,
+            why: "it died".into(),
+            seconds,
+            at_ms: 3_000,
+        }
+    }
+
+    const RATES: BillingConfig =
+        BillingConfig { currency: String::new(), per_audio_minute: 0.2, per_compute_second: 0.001 };
+
+    #[test]
+    fn a_finished_track_says_who_did_what_and_what_failed() {
+        let track = track(TrackState::Done, Some(9_000));
+        let chunks = [chunk(0, "a", 2.0), chunk(1, "b", 3.0), chunk(2, "a", 1.0)];
+        let failed = [lost(1, "c", None), lost(2, "b", Some(0.5))];
+        let steps = Steps {
+            decoding_ms: Some(1_500),
+            separating_ms: Some(2_000),
+            first_chunk_ms: Some(2_250),
+            finishing_ms: Some(8_000),
+        };
+        let facts = Facts {
+            track: &track, steps, chunks: &chunks, failed: &failed, bytes_down: 77, now_ms: 99_000
+        };
+        let receipt = Receipt::new(&facts, &RATES);
+        let t = &receipt.times;
+        assert_eq!([t.queue_wait_s, t.decode_s, t.separate_s, t.merge_s], [0.5, 0.5, 6.0, 1.0].map(Some));
+        assert_eq!((t.worker_wait_s, t.total_s), (Some(0.25), 8.0));
+        let workers: Vec<_> =
+            receipt.compute.by_worker.iter().map(|w| (&*w.worker, w.chunks, w.seconds, w.failed)).collect();
+        assert_eq!(workers, [("a", 2, 3.0, 0), ("b", 1, 3.0, 1), ("c", 0, 0.0, 1)]);
+        assert_eq!((receipt.compute.seconds, receipt.compute.wasted_s), (6.0, 0.5));
+        assert_eq!(receipt.chunks.iter().map(|c| c.failed.len()).collect::<Vec<_>>(), [0, 1, 1]);
+        let amounts: Vec<f64> = receipt.price.lines.iter().map(|l| l.amount).collect();
+        assert_eq!((amounts, receipt.price.total), (vec![0.3, 0.006], 0.306));
+    }
+
+    #[test]
+    fn who_failed_pays_nothing_and_who_called_off_what_was_computed() {
+        let chunks = [chunk(0, "a", 2.0)];
+        let total = |state| {
+            let track = track(state, Some(9_000));
+            let facts = Facts {
+                track: &track,
+                steps: Steps::default(),
+                chunks: &chunks,
+                failed: &[],
+                bytes_down: 0,
+                now_ms: 0,
+            };
+            Receipt::new(&facts, &RATES).price.total
+        };
+        assert_eq!([TrackState::Failed, TrackState::Cancelled].map(total), [0.0, 0.002]);
+    }
+
+    #[test]
+    fn impossible_rates_are_named() {
+        let good = BillingConfig::default();
+        assert_eq!((good.check(), good.is_free()), (Ok(()), true));
+        let bad = [
+            ("currency", BillingConfig { currency: "euro".into(), ..good.clone() }),
+            ("per_audio_minute", BillingConfig { per_audio_minute: -1.0, ..good.clone() }),
+            ("per_compute_second", BillingConfig { per_compute_second: f64::NAN, ..good }),
+        ];
+        for (key, rates) in bad {
+            assert!(rates.check().unwrap_err().to_string().starts_with(&format!("billing.{key}")));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happened_the_steps_and_the_lines_add_up(
+            steps in prop::collection::vec(0i64..10_000, 4), known in 0usize..5, ended in any::<bool>(),
+            rates in (0.0f64..10.0, 0.0f64..1.0), computed in prop::collection::vec((0usize..3, 0.0f64..100.0), 0..20),
+        ) {
+            let mut at = 1_000;
+            let mut begins = steps.iter().enumerate().map(|(index, step)| {
+                at += step;
+                (index < known).then_some(at)
+            });
+            let (decoding_ms, separating_ms, finishing_ms) =
+                (begins.next().flatten(), begins.next().flatten(), begins.next().flatten());
+            let steps = Steps { decoding_ms, separating_ms, first_chunk_ms: None, finishing_ms };
+            let track = track(if ended { TrackState::Done } else { TrackState::Separating }, ended.then_some(50_000));
+            let chunks: Vec<ChunkView> = (0..).zip(&computed).map(|(i, (worker, seconds))| {
+                chunk(i, ["a", "b", "c"][*worker], *seconds)
+            }).collect();
+            let facts = Facts { track: &track, steps, chunks: &chunks, failed: &[], bytes_down: 0, now_ms: 60_000 };
+            let rates = BillingConfig { per_audio_minute: rates.0, per_compute_second: rates.1, ..Default::default() };
+            let receipt = Receipt::new(&facts, &rates);
+            let t = &receipt.times;
+            let sum: f64 = [t.queue_wait_s, t.decode_s, t.separate_s, t.merge_s].into_iter().flatten().sum();
+            prop_assert!((sum - t.total_s).abs() < 1e-9, "{t:?}");
+            let seconds: f64 = computed.iter().map(|(_, s)| s).sum();
+            prop_assert!((receipt.compute.seconds - seconds).abs() < 1e-6);
+            prop_assert_eq!(receipt.compute.by_worker.iter().map(|w| w.chunks).sum::<u64>(), computed.len() as u64);
+            let amounts: f64 = receipt.price.lines.iter().map(|l| l.amount).sum();
+            prop_assert!((amounts - receipt.price.total).abs() < 1e-9);
+        }
+    }
+}
