@@ -162,9 +162,9 @@ pub struct ChunkLine {
     pub worker: Option<WorkerId>,
     /// How long that took.
     pub seconds: Option<f64>,
-    /// How often it was handed out.
-    pub attempts: u32,
-    /// Attempts that brought nothing, and why.
+    /// Attempts at it that have ended, the one that did it included.
+    pub attempts: usize,
+    /// Those that brought nothing, and why.
     pub failed: Vec<FailedLine>,
 }
 
@@ -300,14 +300,15 @@ fn line(chunk: &ChunkView, failed: &[FailedAttempt]) -> ChunkLine {
         seconds: attempt.seconds,
         at: rfc3339(attempt.at_ms),
     });
+    let failed: Vec<FailedLine> = failed.collect();
     ChunkLine {
         index: chunk.index,
         start_s: chunk.start_s,
         end_s: chunk.end_s,
         worker: chunk.worker.clone().filter(|_| done),
         seconds: chunk.seconds.filter(|_| done),
-        attempts: chunk.attempt,
-        failed: failed.collect(),
+        attempts: failed.len() + usize::from(done),
+        failed,
     }
 }
 
@@ -341,8 +342,7 @@ mod tests {
     use karaoke_core::{Frames, Manifest, SampleRate, TrackId};
     use proptest::prelude::*;
 
-    const MANIFEST: &str =
-        "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+    const MANIFEST: &str = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
         overlap=0.25\nstems=['vocals']\nsha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n\
         [waveform]\nsegment=8\n";
 
@@ -416,9 +416,8 @@ mod tests {
             first_chunk_ms: Some(2_250),
             finishing_ms: Some(8_000),
         };
-        let facts = Facts {
-            track: &track, steps, chunks: &chunks, failed: &failed, bytes_down: 77, now_ms: 99_000
-        };
+        let facts =
+            Facts { track: &track, steps, chunks: &chunks, failed: &failed, bytes_down: 77, now_ms: 99_000 };
         let receipt = Receipt::new(&facts, &RATES);
         let t = &receipt.times;
         assert_eq!([t.queue_wait_s, t.decode_s, t.separate_s, t.merge_s], [0.5, 0.5, 6.0, 1.0].map(Some));
@@ -428,6 +427,7 @@ mod tests {
         assert_eq!(workers, [("a", 2, 3.0, 0), ("b", 1, 3.0, 1), ("c", 0, 0.0, 1)]);
         assert_eq!((receipt.compute.seconds, receipt.compute.wasted_s), (6.0, 0.5));
         assert_eq!(receipt.chunks.iter().map(|c| c.failed.len()).collect::<Vec<_>>(), [0, 1, 1]);
+        assert_eq!(receipt.chunks.iter().map(|c| c.attempts).collect::<Vec<_>>(), [1, 2, 2]);
         let amounts: Vec<f64> = receipt.price.lines.iter().map(|l| l.amount).collect();
         assert_eq!((amounts, receipt.price.total), (vec![0.3, 0.006], 0.306));
     }

@@ -289,8 +289,9 @@ fn stem_views(manifest: &Manifest) -> Vec<StemView> {
 
 fn links(id: &str) -> BTreeMap<&'static str, String> {
     let base = format!("/api/v1/tracks/{id}");
-    let mut links: BTreeMap<_, _> =
-        ["events", "chunks", "cancel", "cover", "lyrics", "receipt"].map(|name| (name, format!("{base}/{name}"))).into();
+    let mut links: BTreeMap<_, _> = ["events", "chunks", "cancel", "cover", "lyrics", "receipt"]
+        .map(|name| (name, format!("{base}/{name}")))
+        .into();
     links.insert("self", base);
     links
 }

@@ -33,8 +33,13 @@ function table(heads, rows) {
     }
   }
   element.createTBody().append(...rows);
+  return element;
+}
+
+/** A table that may be wider than a phone: it scrolls by itself, also by keyboard. */
+function scrolling(label, element) {
   const scroll = document.createElement("div");
-  scroll.className = "scroll";
+  Object.assign(scroll, { className: "scroll", tabIndex: 0, role: "region", ariaLabel: label });
   scroll.append(element);
   return scroll;
 }
@@ -81,10 +86,10 @@ function chunks({ chunks: all }) {
   const rows = all.map((c) => {
     const failures = element("ul", "", "failures");
     failures.append(...c.failed.map((f) => element("li", words.failure(f))));
-    return row([`${clock(c.start_s)} – ${clock(c.end_s)}`, c.worker ?? "–", number(c.attempts), seconds(c.seconds), failures]);
+    return row([[`${clock(c.start_s)} – ${clock(c.end_s)}`, "place"], [c.worker ?? "–", "worker"], number(c.attempts), seconds(c.seconds), failures]);
   });
   const heads = [[words.chunks.place], [words.workers.worker], [words.chunks.attempts, "number"], [words.workers.seconds, "number"], [words.chunks.failures]];
-  return [element("h2", words.chunks.title), table(heads, rows)];
+  return [element("h2", words.chunks.title), scrolling(words.chunks.title, table(heads, rows))];
 }
 
 function show(receipt) {
@@ -94,7 +99,7 @@ function show(receipt) {
   Object.assign(print, { type: "button", onclick: () => window.print() });
   const about = [clock(receipt.audio_s), receipt.model, text.state[receipt.state], words.received(new Date(receipt.times.received_at))];
   header.append(element("h1", receipt.song), print, element("p", about.join(" · "), "about"));
-  const network = [row([words.bytes.up, number(bytes(receipt.bytes.up))]), row([words.bytes.down, number(bytes(receipt.bytes.down))])];
+  const network = [row([words.bytes.up, number(bytes(receipt.bytes.up))]), row([words.bytes.down, number(receipt.bytes.down ? bytes(receipt.bytes.down) : "–")])];
   page.replaceChildren(
     header, ...price(receipt), ...times(receipt), ...workers(receipt),
     element("h2", words.bytes.title), table([], network), ...chunks(receipt),
@@ -114,3 +119,4 @@ else {
     fail(problem.title, problem.detail);
   }
 }
+document.documentElement.dataset.awake = "";

@@ -103,7 +103,8 @@ impl Pipeline {
                 if chunk.worker.as_ref() != Some(&reply.worker) {
                     let attempt = (&reply.worker, reply.attempt, Some(reply.seconds));
                     let why = "another copy was done first";
-                    self.attempt_brought_nothing(track, reply.chunk, attempt, AttemptOutcome::Spare, why).await;
+                    self.attempt_brought_nothing(track, reply.chunk, attempt, AttemptOutcome::Spare, why)
+                        .await;
                 }
                 return Ok(());
             }

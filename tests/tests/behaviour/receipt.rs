@@ -34,7 +34,10 @@ async fn a_receipt_adds_up_and_stays_the_same_after_a_restart() {
     assert_eq!(part.send().await.unwrap().bytes().await.unwrap().len(), 1000);
 
     let got = receipt(&api, &track).await;
-    assert_eq!((&got["song"], &got["state"], &got["model"]), (&"My Song".into(), &"done".into(), &"centre".into()));
+    assert_eq!(
+        (&got["song"], &got["state"], &got["model"]),
+        (&"My Song".into(), &"done".into(), &"centre".into())
+    );
     assert_eq!(number(&got["audio_s"]), 20.0);
     assert_eq!(got["bytes"], serde_json::json!({ "up": size, "down": vocals + 1000 }));
     let chunks = got["chunks"].as_array().unwrap();
@@ -96,7 +99,8 @@ async fn who_has_no_passcode_sees_no_receipt_and_a_cancelled_track_has_one() {
 
 /// What the workers' threads spent on the stages of a chunk, by the clock, as the program's own books say.
 fn chunk_stages(folder: &std::path::Path) -> f64 {
-    let reports = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let reports =
+        std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     let reports = reports.map(|text| serde_json::from_slice::<Value>(&text).unwrap());
     reports
         .flat_map(|report| report["stages"].as_object().unwrap().values().cloned().collect::<Vec<_>>())
@@ -120,5 +124,8 @@ async fn a_receipt_agrees_with_the_books_of_the_stages() {
     drop(program.terminate_and_restart());
     let booked = chunk_stages(books.path());
     // A chunk's time begins where it is handed to the thread and ends where the thread hands it back.
-    assert!(seconds >= 0.95 * booked && seconds - booked < 0.1 * seconds + 0.3, "{seconds} s, booked {booked} s");
+    assert!(
+        seconds >= 0.95 * booked && seconds - booked < 0.1 * seconds + 0.3,
+        "{seconds} s, booked {booked} s"
+    );
 }

@@ -88,6 +88,8 @@ fn axe_finds_no_violations_before_and_after_a_song() {
     browser.find("button", "Remove for good? My Song");
     check(browser, "ready", &mut findings);
     check_recorder(&page, &mut findings);
+    crate::receipt::open(&page);
+    check(browser, "receipt", &mut findings);
     assert_clean(&findings);
 }
 

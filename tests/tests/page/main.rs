@@ -17,6 +17,7 @@ mod page;
 mod page_versions;
 mod playback;
 mod playback_while_separating;
+mod receipt;
 mod reconnecting;
 mod recording;
 mod recording_take;
