@@ -1,5 +1,6 @@
 //! A track that is being worked on: what its database row does not hold, and who waits for what.
 
+use crate::clock::now_ms;
 use crate::events::{EventLog, json};
 use crate::problem::Problem;
 use crate::store::{Audio, ChunkRecord, TrackRecord};
@@ -53,6 +54,8 @@ struct Inner {
     arrived: HashMap<ChunkIndex, ReceivedParts>,
     /// When separating began in this process, and how many chunks were done then.
     began: Option<(Instant, u64)>,
+    /// When it is expected to be done, Unix milliseconds.
+    expected_ms: Option<i64>,
 }
 
 /// A chunk of a live track.
@@ -110,6 +113,7 @@ impl ActiveTrack {
                 done: 0,
                 arrived: HashMap::new(),
                 began: None,
+                expected_ms: None,
             }),
         };
         let audio = track.lock().record.audio;
@@ -204,6 +208,11 @@ impl ActiveTrack {
         self.lock().chunks.get(chunk.get() as usize).cloned()
     }
 
+    /// When it is expected to be done, Unix milliseconds.
+    pub fn set_expected(&self, expected_ms: Option<i64>) {
+        self.lock().expected_ms = expected_ms;
+    }
+
     /// Chunks that are not done yet.
     pub fn missing(&self) -> Vec<ChunkIndex> {
         let inner = self.lock();
@@ -286,17 +295,19 @@ impl ActiveTrack {
 
     /// The track for the API.
     pub fn view(&self) -> TrackView {
-        let (record, progress, left) = {
+        let (record, progress, left, expected_ms) = {
             let inner = self.lock();
             let progress = Progress { done: inner.done, total: inner.chunks.len() as u64 };
             let left = inner.began.and_then(|(began, done)| {
                 progress.seconds_left(inner.done - done.min(inner.done), began.elapsed().as_secs_f64())
             });
-            (inner.record.clone(), progress, left)
+            (inner.record.clone(), progress, left, inner.expected_ms)
         };
         let ready_s = self.audio.get().map(|a| a.seconds(self.ready_until(0), &self.manifest));
         let eta = if record.state == TrackState::Separating { left } else { None };
-        TrackView::new(&record, progress, eta, ready_s.unwrap_or(0.0))
+        // How fast it has been so far knows more than any forecast.
+        let expected_ms = eta.map(|s| now_ms() + (s * 1000.0) as i64).or(expected_ms);
+        TrackView::new(&record, progress, eta, ready_s.unwrap_or(0.0), expected_ms)
     }
 
     /// All chunks for the API.

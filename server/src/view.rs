@@ -53,6 +53,8 @@ pub struct TrackView {
     pub chunks_done: u64,
     /// Seconds left, as far as can be told.
     pub eta_s: Option<f64>,
+    /// By when it should be done, if somebody said so.
+    pub deadline: Option<DeadlineView>,
     /// The stems can be played from the start up to here, in seconds.
     pub ready_until_s: f64,
     /// The stems, once decoded.
@@ -61,6 +63,51 @@ pub struct TrackView {
     pub error: Option<Problem>,
     /// Where to go on.
     pub links: BTreeMap<&'static str, String>,
+}
+
+/// A track's deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadlineView {
+    /// By when it should be done, RFC 3339.
+    pub at: String,
+    /// When it will be done as far as can be told, RFC 3339.
+    pub expected_at: Option<String>,
+    /// Whether it will be, or was, in time.
+    pub status: DeadlineStatus,
+}
+
+/// Whether a track will be, or was, in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeadlineStatus {
+    /// Nobody can tell yet.
+    Open,
+    /// As fast as it is going, it will be.
+    Likely,
+    /// As fast as it is going, it will not be.
+    Unlikely,
+    /// It was.
+    Met,
+    /// It was not: it was done later, is not done, or will not be.
+    Missed,
+}
+
+impl DeadlineView {
+    /// Of a track that is expected to be done then.
+    pub fn new(r: &TrackRecord, expected_ms: Option<i64>, now_ms: i64) -> Option<Self> {
+        let deadline_ms = r.deadline_ms?;
+        let status = match r.state {
+            TrackState::Done if r.finished_ms.is_some_and(|ms| ms <= deadline_ms) => DeadlineStatus::Met,
+            state if state.is_terminal() || now_ms > deadline_ms => DeadlineStatus::Missed,
+            _ => match expected_ms {
+                None => DeadlineStatus::Open,
+                Some(ms) if ms <= deadline_ms => DeadlineStatus::Likely,
+                Some(_) => DeadlineStatus::Unlikely,
+            },
+        };
+        let expected_at = expected_ms.filter(|_| !r.state.is_terminal()).map(rfc3339);
+        Some(Self { at: rfc3339(deadline_ms), expected_at, status })
+    }
 }
 
 /// That a track has lyrics.
@@ -242,7 +289,13 @@ impl WorkerEvent {
 
 impl TrackView {
     /// Puts a view together.
-    pub fn new(r: &TrackRecord, progress: Progress, eta_s: Option<f64>, ready_s: f64) -> Self {
+    pub fn new(
+        r: &TrackRecord,
+        progress: Progress,
+        eta_s: Option<f64>,
+        ready_s: f64,
+        expected_ms: Option<i64>,
+    ) -> Self {
         let has_stems = r.audio.is_some() && !matches!(r.state, TrackState::Failed | TrackState::Cancelled);
         let duration_s = r.audio.map(|a| a.frames.seconds(a.source_rate));
         Self {
@@ -266,6 +319,7 @@ impl TrackView {
             chunks_total: progress.total,
             chunks_done: progress.done,
             eta_s,
+            deadline: DeadlineView::new(r, expected_ms, now_ms()),
             ready_until_s: if r.state == TrackState::Done { duration_s.unwrap_or(0.0) } else { ready_s },
             stems: if has_stems { stem_views(&r.manifest) } else { Vec::new() },
             error: r.failure.clone().map(Problem::from),
@@ -294,4 +348,52 @@ fn links(id: &str) -> BTreeMap<&'static str, String> {
         .into();
     links.insert("self", base);
     links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_met_missed_or_foreseen() {
+        let manifest = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+            overlap=0.25\nstems=['vocals']\n\
+            sha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n[waveform]\nsegment=8\n";
+        let track = |state, finished_ms, deadline_ms| TrackRecord {
+            id: TrackId::from_random(1),
+            passcode_sha256: String::new(),
+            state,
+            created_ms: 0,
+            finished_ms,
+            deadline_ms,
+            file_name: String::new(),
+            size_bytes: 0,
+            manifest: Manifest::parse(manifest).unwrap(),
+            providers: Vec::new(),
+            title: None,
+            artist: None,
+            album: None,
+            cover_mime: None,
+            lyrics: None,
+            audio: None,
+            failure: None,
+        };
+        use DeadlineStatus::*;
+        use TrackState::*;
+        assert_eq!(DeadlineView::new(&track(Done, Some(1), None), None, 5), None);
+        for (state, finished_ms, expected_ms, now_ms, want) in [
+            (Done, Some(100), None, 900, Met),
+            (Done, Some(101), None, 900, Missed),
+            (Failed, Some(50), None, 60, Missed),
+            (Cancelled, Some(50), None, 60, Missed),
+            (Separating, None, None, 50, Open),
+            (Separating, None, Some(100), 50, Likely),
+            (Separating, None, Some(101), 50, Unlikely),
+            (Separating, None, Some(90), 101, Missed),
+        ] {
+            let view = DeadlineView::new(&track(state, finished_ms, Some(100)), expected_ms, now_ms).unwrap();
+            assert_eq!(view.status, want, "{state} {finished_ms:?} {expected_ms:?} {now_ms}");
+            assert_eq!(view.expected_at.is_some(), expected_ms.is_some());
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod audio;
 pub mod conversion;
+pub mod forecast;
 pub mod id;
 pub mod in_flight;
 pub mod kind;

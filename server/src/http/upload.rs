@@ -175,7 +175,7 @@ async fn accept(
 /// What is answered to who handed a song in.
 pub(super) fn accepted(track: &ActiveTrack, passcode: &str) -> Value {
     let view = track.view();
-    json!({ "id": view.id, "passcode": passcode, "state": view.state, "links": view.links })
+    json!({ "id": view.id, "passcode": passcode, "state": view.state, "deadline": view.deadline, "links": view.links })
 }
 
 /// An upload on disk that goes away again unless it is kept.

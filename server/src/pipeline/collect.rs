@@ -160,6 +160,10 @@ impl Pipeline {
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
         self.registry.free(&reply.worker, (id, chunk), new);
         track.forget_parts(chunk);
+        if let Some(audio) = track.audio() {
+            let windows = audio.plan.windows_of(chunk);
+            self.note_pace(track, windows.end - windows.start, reply.seconds);
+        }
         if !new {
             self.in_flight.remove(id, chunk);
             return Ok(());

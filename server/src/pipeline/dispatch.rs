@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use crate::active_track::ActiveTrack;
+use crate::clock::now_ms;
 use crate::concurrency::lock;
 use crate::ingest::{FrameFile, FrameSource};
 use crate::problem::Problem;
@@ -47,7 +48,8 @@ impl Pipeline {
         loop {
             // Worked out before the schedule is asked, so that no lock is taken inside another.
             let mut routes = self.routes_with_capacity();
-            let next = lock(&self.schedule).take_next(|track| routes.contains_key(track));
+            let next =
+                lock(&self.schedule).take_next(now_ms().max(0) as u64, |track| routes.contains_key(track));
             if let Some(next) = next
                 && let Some(route) = routes.remove(&next.track)
             {

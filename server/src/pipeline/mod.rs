@@ -3,6 +3,7 @@
 mod attempts;
 mod collect;
 mod config;
+mod deadlines;
 mod dispatch;
 mod expire;
 mod export;
@@ -35,8 +36,9 @@ use futures::FutureExt;
 use in_flight::InFlightChunks;
 use karaoke_core::presence::Notice;
 use karaoke_core::schedule::Schedule;
-use karaoke_core::{TrackId, TrackState};
+use karaoke_core::{ModelName, TrackId, TrackState};
 use karaoke_models::Catalogue;
+use karaoke_models::speeds::{self, Speeds};
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -117,6 +119,10 @@ pub struct Pipeline {
     pub limits: LimitsConfig,
     /// What a song costs.
     pub billing: BillingConfig,
+    /// How fast models were on this machine when the server started.
+    measured: Speeds,
+    /// Seconds that a worker takes for a window of each model, as of late.
+    paces: Mutex<HashMap<ModelName, f64>>,
     /// Bytes of stems that were sent and are not in the database yet.
     sent: Mutex<HashMap<TrackId, u64>>,
     chunking: ChunkingConfig,
@@ -160,6 +166,9 @@ impl Pipeline {
         let store = Store::open(&parts.store.dir).await.map_err(|e| {
             Problem::new(500, "Store not usable", format!("{e} (store.dir = {})", parts.store.dir.display()))
         })?;
+        let folder = parts.speeds.clone();
+        let measured = blocking(move || Ok(folder.as_deref().map(speeds::read).unwrap_or_default()));
+        let measured = measured.await.map_err(|e| Problem::disk(&e))?;
         let pipeline = Arc::new(Self {
             store,
             files,
@@ -169,6 +178,8 @@ impl Pipeline {
             speeds: parts.speeds,
             limits: parts.limits,
             billing: parts.billing,
+            measured,
+            paces: Mutex::default(),
             sent: Mutex::default(),
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),

@@ -54,6 +54,7 @@ impl Pipeline {
             return Ok(());
         }
         track.set_plan(audio, Vec::new());
+        self.forecast(track);
         track.update(|r| r.state = TrackState::Separating);
         track.publish_snapshot();
         tracing::info!(

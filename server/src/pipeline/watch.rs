@@ -84,6 +84,7 @@ impl Pipeline {
 
     pub(super) async fn watch_loop(self: Arc<Self>) {
         let (mut shown, mut looked) = (None, self.registry.now());
+        let mut told = HashMap::new();
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             let now = self.registry.now();
@@ -98,6 +99,7 @@ impl Pipeline {
                 self.reassign_tracks().await;
                 self.resend_overdue();
             }
+            self.watch_deadlines(&mut told);
             let view = self.queue_view();
             if shown.as_ref() != Some(&view) {
                 self.registry.events.push("queue", crate::events::json(&view));

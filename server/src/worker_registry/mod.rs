@@ -11,7 +11,7 @@ use crate::events::json;
 use crate::view::{Health, WorkerEvent, WorkerView};
 pub use effect::AnnouncementEffect;
 use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
-use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
+use karaoke_core::{ChunkIndex, ModelName, Route, TrackId, WorkerId};
 use record::{GONE_AFTER, WorkerRecord, merge_final_presence, missed_announcements};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -161,6 +161,13 @@ impl WorkerRegistry {
             self.publish(&inner, name);
         }
         changed
+    }
+
+    /// Workers that are there for a model, by whatever provider.
+    pub fn workers_for(&self, model: &ModelName) -> usize {
+        let serves =
+            |k: &&WorkerRecord| k.health == Health::Alive && k.routes().any(|route| route.model == *model);
+        self.lock().workers.values().filter(serves).count()
     }
 
     /// Workers that wait for a job of `route` and get none.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod command_line;
+mod deadlines;
 mod events;
 mod fetching;
 mod identity;
