@@ -1,5 +1,6 @@
 // Uploads one file as a multipart form, for servers without resumable uploads.
 
+import { chosenDeadline } from "./deadline.js";
 import { remove, uploadUrl } from "./api.js";
 import { sendRequest } from "./xhr.js";
 import { text } from "./strings.js";
@@ -8,6 +9,7 @@ import { text } from "./strings.js";
 export async function uploadForm(file, model, { signal, progress }) {
   const form = new FormData();
   if (model) form.append("model", model);
+  if (chosenDeadline()) form.append("deadline_s", chosenDeadline());
   form.append("file", file, file.name);
   // Once the body was sent completely, the server creates the track even if the request is aborted: then remove it there.
   const request = new AbortController();

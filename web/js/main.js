@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { announce } from "./announcer.js";
 import { acceptFiles } from "./file-input.js";
 import * as library from "./library.js";
+import { fillDeadlineChoice } from "./deadline.js";
 import { compareModels, fillModelChoice, showFetches } from "./models.js";
 import { ACCEPT, rejectionReason } from "./file-check.js";
 import { text } from "./strings.js";
@@ -18,6 +19,7 @@ let limits = null;
 function fillTexts() {
   for (const node of document.querySelectorAll("[data-text]")) node.textContent = text[node.dataset.text];
   byId("file").accept = ACCEPT;
+  fillDeadlineChoice();
 }
 
 async function offerModels() {

@@ -47,6 +47,11 @@ export function bytes(n) {
 
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 
+const minuteOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+/** The time of day, to the minute. */
+export const clockMinute = (date) => minuteOfDay.format(date);
+
 /** The time of day, to the second. */
 export const clockTime = (date) => timeOfDay.format(date);
 
@@ -357,6 +362,15 @@ export const text = {
     taken: (title) => `${title} was added to your songs.`,
   },
 
+  deadlineLabel: "Needed",
+  deadline: {
+    none: "whenever it is done",
+    within: (minutes) => (minutes < 60 ? `within ${minutes} minutes` : "within an hour"),
+    likely: (time) => `in time for ${time}`,
+    unlikely: (time) => `hardly in time for ${time}`,
+    met: (time) => `in time for ${time}`,
+    missed: (time) => `too late for ${time}`,
+  },
   receipt: {
     link: "Receipt",
     linkOf: (title) => `Receipt of ${title}`,

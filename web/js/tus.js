@@ -1,5 +1,6 @@
 // Uploads one file in parts by the tus protocol (1.0.0). After an error it resumes at the server's offset.
 
+import { chosenDeadline } from "./deadline.js";
 import { sendRequest } from "./xhr.js";
 import { Problem } from "./api.js";
 import { text } from "./strings.js";
@@ -61,7 +62,7 @@ async function resume(upload) {
 }
 
 async function create({ file, model, signal }) {
-  const metadata = Object.entries({ filename: file.name, model: model ?? "" }).filter(([, value]) => value);
+  const metadata = Object.entries({ filename: file.name, model: model ?? "", deadline_s: chosenDeadline() }).filter(([, value]) => value);
   const headers = {
     "Tus-Resumable": "1.0.0",
     "Upload-Length": String(file.size),

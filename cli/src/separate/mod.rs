@@ -20,10 +20,12 @@ use karaoke_server::active_track::ActiveTrack;
 use karaoke_server::encode::Format;
 use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{Pipeline, Submission};
+use karaoke_server::view::{DeadlineStatus, TrackView};
 use outputs::{Files, Target};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tempfile::TempPath;
 
 /// Songs worked on at once: one is decoded and encoded while another is separated.
@@ -53,6 +55,10 @@ pub struct Arguments {
     /// Replace stems that are there already. Songs are never replaced.
     #[arg(long)]
     force: bool,
+    /// Seconds from now by which the songs are needed: the progress says whether they will be in time, and those that
+    /// were not are named.
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<u32>,
     /// No progress bars.
     #[arg(long, short)]
     quiet: bool,
@@ -89,7 +95,8 @@ pub async fn run(mut arguments: Arguments, mut config: Config) -> anyhow::Result
     let store = scratch::make(&arguments.output)?;
     config.store.dir = store.path().to_owned();
     config.limits.active_tracks = AT_ONCE + 1;
-    let work = Arc::new(Work { arguments, format, stems, scratch: store.path().to_owned() });
+    let deadline = arguments.deadline.map(|s| SystemTime::now() + Duration::from_secs(s.into()));
+    let work = Arc::new(Work { arguments, format, stems, scratch: store.path().to_owned(), deadline });
     let (songs, mut failed) = work.songs();
     if songs.is_empty() {
         return Ok(ExitCode::FAILURE);
@@ -142,6 +149,8 @@ struct Work {
     stems: Vec<String>,
     /// The folder for files that are not whole yet.
     scratch: PathBuf,
+    /// By when the songs are needed.
+    deadline: Option<SystemTime>,
 }
 
 impl Work {
@@ -205,6 +214,15 @@ impl Work {
             Ok(lyrics) => {
                 let written = song.files.stems.iter().chain(&lyrics);
                 bars.suspend(|| written.clone().try_for_each(|path| print_line(path.display())))?;
+                if let Some(late) = self.deadline.and_then(|deadline| deadline.elapsed().ok()) {
+                    let given = song.input.given.display();
+                    bars.suspend(|| {
+                        complain(format_args!(
+                            "{given}: {:.0} s later than needed",
+                            late.as_secs_f64().ceil()
+                        ));
+                    });
+                }
                 Ok(false)
             }
             Err(error) => {
@@ -257,7 +275,7 @@ impl Work {
             size_bytes,
             upload_sha256: String::new(),
             model: self.arguments.model.clone(),
-            deadline_ms: None,
+            deadline_ms: self.deadline.and_then(unix_ms),
         };
         Ok(pipeline.submit(submission).await?)
     }
@@ -312,13 +330,26 @@ async fn follow<T>(track: &ActiveTrack, bar: &ProgressBar) -> T {
         let view = track.view();
         bar.set_position((view.progress * 1000.0) as u64);
         bar.set_message(match (view.state, view.eta_s) {
-            (TrackState::Separating, Some(left)) => format!("separating, {left:.0} s left"),
-            (state, _) => state.to_string(),
+            (TrackState::Separating, Some(left)) => format!("separating, {left:.0} s left{}", late(&view)),
+            (state, _) => format!("{state}{}", late(&view)),
         });
         if signal.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// What is said of a track that will be late, or is.
+fn late(view: &TrackView) -> &'static str {
+    match view.deadline.as_ref().map(|deadline| deadline.status) {
+        Some(DeadlineStatus::Unlikely) => ", hardly in time",
+        Some(DeadlineStatus::Missed) => ", too late",
+        _ => "",
+    }
+}
+
+fn unix_ms(time: SystemTime) -> Option<i64> {
+    i64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
 fn style() -> ProgressStyle {

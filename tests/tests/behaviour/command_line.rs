@@ -52,6 +52,20 @@ fn only_the_stem_that_was_asked_for() {
 }
 
 #[test]
+fn songs_that_are_late_are_named_and_made_all_the_same() {
+    let (dir, _) = with_song(8.0);
+    let slow = Settings::default().set("simulation.window_seconds", 0.4).set("worker.workers", 1);
+    for (deadline, is_late) in [("0", true), ("3600", false)] {
+        let arguments = ["separate", "song.wav", "-m", "identity", "--force", "--deadline", deadline];
+        let out = run(&slow, dir.path(), &arguments);
+        let said = text(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        assert_eq!(said.contains("song.wav: ") && said.contains(" s later than needed"), is_late, "{said}");
+    }
+    assert_eq!(files(dir.path()), ["song (Instrumental).wav", "song (Vocals).wav", "song.wav"]);
+}
+
+#[test]
 fn chunks_and_workers_do_not_change_a_bit() {
     let (dir, _) = with_song(45.0);
     let mut results = Vec::new();

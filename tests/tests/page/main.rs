@@ -4,6 +4,7 @@
 
 mod accessibility;
 mod axe;
+mod deadline;
 mod first_visit;
 mod layout;
 mod library;

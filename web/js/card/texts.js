@@ -1,5 +1,6 @@
 // The texts of a song's card, made of the track and the state of the card. Pure.
 
+import { deadlineWords } from "../deadline.js";
 import { adviceFor, percent, text, timeLeft } from "../strings.js";
 
 const LOCKED = [401, 403];
@@ -25,6 +26,7 @@ export function trackStatus(track) {
     text.state[track.state] ?? track.state,
     separating && percent(track.progress),
     separating && track.eta_s != null && timeLeft(track.eta_s),
+    deadlineWords(track),
   ]
     .filter(Boolean)
     .join(" · ");
