@@ -213,11 +213,12 @@ fn healthy_workers_are_divided_among_processes_and_the_others_have_one_each() {
     let processes = |workers_healthy, workers_unhealthy, processes| {
         let simulation = SimulationConfig { workers_healthy, workers_unhealthy, ..Default::default() };
         let worker = WorkerConfig { processes, ..Default::default() };
-        PoolOptions { simulation, worker, ..options() }.processes()
+        let all = PoolOptions { simulation, worker, ..options() }.processes();
+        all.into_iter().map(|workers| (workers.start, workers.end)).collect::<Vec<_>>()
     };
-    assert_eq!(processes(3, 0, 1), [0..3]);
-    assert_eq!(processes(3, 0, 2), [0..1, 1..3]);
-    assert_eq!(processes(2, 0, 9), [0..1, 1..2]);
-    assert_eq!(processes(3, 2, 1), [0..3, 3..4, 4..5]);
-    assert_eq!(processes(0, 2, 1), [0..1, 1..2]);
+    assert_eq!(processes(3, 0, 1), [(0, 3)]);
+    assert_eq!(processes(3, 0, 2), [(0, 1), (1, 3)]);
+    assert_eq!(processes(2, 0, 9), [(0, 1), (1, 2)]);
+    assert_eq!(processes(3, 2, 1), [(0, 3), (3, 4), (4, 5)]);
+    assert_eq!(processes(0, 2, 1), [(0, 1), (1, 2)]);
 }
