@@ -2,7 +2,9 @@
 
 use crate::stages::{self, Listener};
 use std::io::IsTerminal;
+use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
@@ -19,20 +21,24 @@ pub fn start_quietly() {
     }
 }
 
-fn subscriber(filter: EnvFilter, measuring: bool) -> impl tracing::Subscriber + Send + Sync {
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    let listener = measuring.then(|| Listener.with_filter(Listener::filter()));
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(listener)
+fn subscriber(filter: EnvFilter, measuring: bool) -> Box<dyn Subscriber + Send + Sync> {
+    let registry = tracing_subscriber::registry();
+    if !measuring {
+        // One filter for all: with a filter of its own beside a layer that may be there or not, a line lost its spans.
+        return Box::new(registry.with(filter).with(lines()));
+    }
+    Box::new(registry.with(lines().with_filter(filter)).with(Listener.with_filter(Listener::filter())))
+}
+
+/// Writes a line for each event.
+fn lines<S: Subscriber + for<'s> LookupSpan<'s>>() -> impl Layer<S> {
+    fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use karaoke_stages::Stage;
-    use tracing::Subscriber;
     use tracing::level_filters::LevelFilter;
 
     #[test]

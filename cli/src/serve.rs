@@ -55,7 +55,9 @@ pub async fn until_stopped(
             tracing::error!(%error, "cannot listen for signals");
         }
     };
-    http::serve(listening.listener, http::router(pipeline.clone(), config), stop).await?;
+    let header_timeout = config.header_timeout();
+    let router = http::router(pipeline.clone(), config);
+    http::serve(listening.listener, router, header_timeout, stop).await?;
     tracing::info!("stopping");
     Ok(())
 }

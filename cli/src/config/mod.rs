@@ -88,6 +88,15 @@ impl Config {
         self.broker.check()?;
         self.billing.check()?;
         self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
+        let timeout = self.http.header_timeout_s;
+        ensure!((0.1..=3600.0).contains(&timeout), "http.header_timeout_s must lie between 0.1 and 3600");
+        let is_origin = |origin: &String| {
+            origin == "*" || (origin.contains("://") && !origin.ends_with('/') && origin.is_ascii())
+        };
+        ensure!(
+            self.http.cors_origins.iter().all(is_origin),
+            "http.cors_origins holds origins such as https://example.org, without a path, or *"
+        );
         let overlap = self.chunking.overlap;
         ensure!((0.0..0.99).contains(&overlap), "chunking.overlap must be at least 0 and below 0.99");
         ensure!(self.chunking.max_message_bytes >= 1024, "chunking.max_message_bytes must be at least 1024");
@@ -170,6 +179,8 @@ mod tests {
             ("[simulation]\nfault = \"sleep\"", "fault"),
             ("[simulation]\ndrop_replies = 2.0", "drop_replies"),
             ("[limits]\ndecoders = 0", "decoders"),
+            ("[http]\ncors_origins = [\"https://a.org/\"]", "cors_origins"),
+            ("[http]\nheader_timeout_s = 0.0", "header_timeout_s"),
             ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),

@@ -1,5 +1,6 @@
 //! What the handlers share, and the settings of `[http]`.
 
+use super::in_progress::InProgress;
 use super::tickets::Tickets;
 use crate::pipeline::Pipeline;
 use crate::uploads::Uploads;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A lock for each file that is being encoded.
 pub(super) type Encodings = Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>;
@@ -23,11 +25,30 @@ pub struct HttpConfig {
     pub admin_key: String,
     /// Anyone may see the workers and the queue; otherwise only who has the admin key.
     pub public_workers: bool,
+    /// Seconds that the header of a request may take to arrive, counted from the connection or the last answer: so long
+    /// also lives a connection that nobody uses.
+    pub header_timeout_s: f64,
+    /// Origins of other pages that may use the API, such as `https://example.org`; `*`: every one.
+    pub cors_origins: Vec<String>,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8080, admin_key: String::new(), public_workers: true }
+        Self {
+            host: "127.0.0.1".into(),
+            port: 8080,
+            admin_key: String::new(),
+            public_workers: true,
+            header_timeout_s: 30.0,
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+impl HttpConfig {
+    /// [`Self::header_timeout_s`] as a duration.
+    pub fn header_timeout(&self) -> Duration {
+        Duration::try_from_secs_f64(self.header_timeout_s).unwrap_or(Duration::MAX)
     }
 }
 
@@ -42,6 +63,7 @@ pub(crate) struct App {
     pub(super) encodings: Arc<Encodings>,
     pub(super) uploads: Arc<Uploads>,
     pub(super) tickets: Arc<Tickets>,
+    pub(super) in_progress: Arc<InProgress>,
 }
 
 impl App {
@@ -53,6 +75,7 @@ impl App {
             encodings: Arc::default(),
             uploads: Arc::new(Uploads::new(pipeline.clone())),
             tickets: Arc::default(),
+            in_progress: Arc::default(),
             pipeline,
         }
     }

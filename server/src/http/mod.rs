@@ -3,11 +3,16 @@
 mod app;
 mod archive;
 mod auth;
+mod connections;
+mod cors;
 mod events;
+mod idempotency;
+mod in_progress;
 mod lyrics;
 mod page;
 mod peaks;
 mod range;
+mod request_id;
 mod respond;
 mod stems;
 mod system;
@@ -19,22 +24,19 @@ mod workers;
 
 pub(crate) use app::App;
 pub use app::HttpConfig;
+pub use connections::serve;
 
 use crate::pipeline::Pipeline;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
-use karaoke_stages::Stage;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
-use tracing::Instrument;
 
 // The library for key and tempo is WebAssembly.
 const CSP: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
@@ -83,34 +85,11 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
             "microphone=(self), camera=(), geolocation=()",
         ))
         .layer(TraceLayer::new_for_http())
-        .layer(from_fn(measured))
+        .layer(from_fn_with_state(app.clone(), cors::cors))
+        .layer(from_fn(request_id::identified))
         .with_state(app)
-}
-
-async fn measured(request: Request, next: Next) -> Response {
-    next.run(request).instrument(Stage::Http.span()).await
 }
 
 fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
-
-/// Serves until `stop` is done; open streams (events, waiting stems) are then cut.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let stop = futures::FutureExt::shared(Box::pin(stop));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone());
-    tokio::select! {
-        served = served.into_future() => served,
-        () = grace(stop) => Ok(()),
-    }
-}
-
-/// Short answers are let out; a stream that waits for a song would hold the process for ever.
-async fn grace(stop: impl Future<Output = ()>) {
-    stop.await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }

@@ -1,7 +1,8 @@
 //! The web page, built into the program.
 
+use super::respond;
 use crate::problem::Problem;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde_json::json;
@@ -59,7 +60,10 @@ impl Shell {
 }
 
 /// A file of the page; `/` is its start. Unchanged files answer 304.
-pub(super) async fn page(uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    if method != Method::GET && method != Method::HEAD {
+        return Err(respond::wrong_method().await);
+    }
     let path = match uri.path().trim_start_matches('/') {
         "" => "index.html",
         path => path,

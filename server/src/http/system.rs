@@ -1,12 +1,11 @@
 //! What there is to choose from, and whether the server is well.
 
-use super::App;
+use super::{App, tracks};
 use crate::concurrency::blocking;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use karaoke_core::Manifest;
 use karaoke_models::{Availability, Preset, speeds};
@@ -61,7 +60,7 @@ fn preset((preset, standing): (&Preset, Availability<'_>)) -> Value {
 
 /// The process is alive.
 pub(super) async fn healthz() -> Response {
-    ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], "ok\n").into_response()
+    tracks::no_store(Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })).into_response())
 }
 
 /// The server can take work.
@@ -74,5 +73,5 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Response, Problem> 
         let detail = "The broker cannot be reached; songs are taken and wait until it can.";
         return Err(Problem::new(503, "Not ready", detail));
     }
-    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], "ready\n").into_response())
+    Ok(tracks::no_store(Json(json!({ "status": "ready" })).into_response()))
 }

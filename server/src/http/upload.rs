@@ -2,11 +2,14 @@
 
 use super::App;
 use super::auth;
+use super::idempotency::{self, Ticket};
+use super::in_progress::Held;
 use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
 use crate::pipeline::{Pipeline, Submission};
 use crate::problem::Problem;
+use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
 use axum::Json;
 use axum::extract::multipart::{Field, Multipart};
@@ -26,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Bytes gathered before they are hashed and written in one go.
 const BATCH: usize = 1 << 20;
@@ -59,16 +63,23 @@ pub(super) async fn upload(
         drain(request.into_body().into_data_stream()).await;
         return Err(problem);
     }
+    let ticket = match idempotency::ticket(&app, request.headers()).await {
+        Ok(ticket) => ticket,
+        Err(problem) => {
+            drain(request.into_body().into_data_stream()).await;
+            return Err(problem);
+        }
+    };
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("multipart/form-data") {
         let form = Multipart::from_request(request, &app)
             .await
             .map_err(|e| Problem::new(422, "Unreadable form", e.body_text()))?;
-        return from_form(&app, form, wishes).await;
+        return from_form(&app, form, wishes, ticket).await;
     }
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
-    accept(&app, body, &name, wishes).await
+    accept(&app, body, &name, wishes, ticket).await
 }
 
 /// Reads on for a while after a refusal: a client that is still sending would see a broken connection
@@ -88,14 +99,19 @@ fn check_length(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn from_form(app: &App, mut form: Multipart, mut wishes: Wishes) -> Result<Response, Problem> {
+async fn from_form(
+    app: &App,
+    mut form: Multipart,
+    mut wishes: Wishes,
+    ticket: Ticket,
+) -> Result<Response, Problem> {
     let broken =
         |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
             Some("file") => {
                 let name = field.file_name().or(wishes.name.as_deref()).unwrap_or("upload").to_owned();
-                return accept(app, parts(field), &name, wishes).await;
+                return accept(app, parts(field), &name, wishes, ticket).await;
             }
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
@@ -139,14 +155,17 @@ async fn accept(
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     name: &str,
     wishes: Wishes,
+    ticket: Ticket,
 ) -> Result<Response, Problem> {
-    let id = TrackId::from_random(rand::random());
-    let passcode = auth::new_passcode();
+    let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
     let received = receive(app, &mut body, &id).await;
     if received.is_err() {
         drain(body).await;
     }
     let (size_bytes, upload_sha256, mut incoming) = received?;
+    if let Some(earlier) = &ticket.earlier {
+        return again(app, earlier, &upload_sha256, &wishes, &passcode).await;
+    }
     let submission = Submission {
         id: id.clone(),
         passcode_sha256: auth::hash(&passcode),
@@ -157,19 +176,43 @@ async fn accept(
         deadline_ms: wishes.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
     };
     incoming.keep();
-    let mut orphan = Orphan::submit(app.pipeline.clone(), submission);
+    let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;
     if let Some(failure) = app.pipeline.decoded_soon(&track).await {
         // The orphan is deleted when this returns, but who is refused should find nothing left at once.
         app.pipeline.delete(&id).await?;
+        // Nothing is left to be removed, and another request with the same key may be on its way.
+        orphan.adopted();
         return Err(failure.into());
     }
     orphan.adopted();
-    let mut response = (StatusCode::ACCEPTED, Json(accepted(&track, &passcode))).into_response();
-    if let Some(cookie) = auth::set_cookie(&id, &passcode) {
+    Ok(answer(&track, &passcode))
+}
+
+fn answer(track: &ActiveTrack, passcode: &str) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(accepted(track, passcode))).into_response();
+    if let Some(cookie) = auth::set_cookie(&track.id, passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    Ok(response)
+    response
+}
+
+/// The answer to a request that came before, as the track is now; 422 when it asks for something else.
+async fn again(
+    app: &App,
+    earlier: &TrackRecord,
+    upload_sha256: &str,
+    wishes: &Wishes,
+    passcode: &str,
+) -> Result<Response, Problem> {
+    let same_song = app.pipeline.store.upload_sha256(&earlier.id).await?.as_deref() == Some(upload_sha256);
+    let wanted = wishes.model.as_deref().filter(|model| !model.is_empty());
+    let same_model = wanted.is_none_or(|model| app.pipeline.means(model, &earlier.manifest));
+    if !same_song || !same_model {
+        return Err(idempotency::reused());
+    }
+    let track = app.pipeline.find(&earlier.id).await?.ok_or_else(Problem::no_such_track)?;
+    Ok(answer(&track, passcode))
 }
 
 /// What is answered to who handed a song in.
@@ -207,14 +250,17 @@ struct Orphan {
     pipeline: Arc<Pipeline>,
     id: Option<TrackId>,
     submission: Option<JoinHandle<Result<Arc<ActiveTrack>, Problem>>>,
+    /// Keeps other requests with the same key away until it is settled.
+    held: Option<Held>,
 }
 
 impl Orphan {
-    fn submit(pipeline: Arc<Pipeline>, submission: Submission) -> Self {
+    fn submit(pipeline: Arc<Pipeline>, submission: Submission, held: Option<Held>) -> Self {
         let id = Some(submission.id.clone());
         let me = pipeline.clone();
-        let submission = Some(tokio::spawn(async move { me.submit(submission).await }));
-        Self { pipeline, id, submission }
+        let task = async move { me.submit(submission).await };
+        let submission = Some(tokio::spawn(task.in_current_span()));
+        Self { pipeline, id, submission, held }
     }
 
     async fn submitted(&mut self) -> Result<Arc<ActiveTrack>, Problem> {
@@ -232,8 +278,9 @@ impl Orphan {
 impl Drop for Orphan {
     fn drop(&mut self) {
         let Some(id) = self.id.take() else { return };
-        let (pipeline, submission) = (self.pipeline.clone(), self.submission.take());
+        let (pipeline, submission, held) = (self.pipeline.clone(), self.submission.take(), self.held.take());
         tokio::spawn(async move {
+            let _held = held;
             if let Some(submission) = submission {
                 // Whatever came of it, it has to be over before it is undone.
                 let _ = submission.await;

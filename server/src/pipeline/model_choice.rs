@@ -22,6 +22,11 @@ impl Pipeline {
         Ok(self.catalogue.installed_for(name).find(is_served).unwrap_or(best))
     }
 
+    /// Whether a model can be meant by a name: its own, or that of a preset which can stand for it.
+    pub(crate) fn means(&self, name: &str, manifest: &Manifest) -> bool {
+        manifest.name.as_str() == name || self.catalogue.installed_for(name).any(|m| m.name == manifest.name)
+    }
+
     /// The preset of that name, if the configuration names one instead of a model.
     pub fn default_preset(&self) -> Option<&str> {
         let name = self.configured_default.as_str();

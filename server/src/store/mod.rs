@@ -3,6 +3,7 @@
 mod chunks;
 mod lyrics;
 mod receipts;
+mod secrets;
 mod tracks;
 mod uploads;
 

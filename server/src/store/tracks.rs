@@ -125,6 +125,12 @@ impl Store {
         row.map(|row| record(&row)).transpose()
     }
 
+    /// SHA-256 of a track's upload, hexadecimal.
+    pub async fn upload_sha256(&self, id: &TrackId) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_scalar("SELECT upload_sha256 FROM tracks WHERE id = ?");
+        Ok(query.bind(id.as_str()).fetch_optional(&self.pool).await?)
+    }
+
     /// Tracks in the order they came, newest first, `limit` at most.
     pub async fn newest_tracks(&self, limit: u32) -> Result<Vec<TrackRecord>, StoreError> {
         let rows = sqlx::query("SELECT * FROM tracks ORDER BY created_ms DESC LIMIT ?")

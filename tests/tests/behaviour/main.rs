@@ -5,6 +5,7 @@ mod command_line;
 mod deadlines;
 mod events;
 mod fetching;
+mod http;
 mod identity;
 mod kinds;
 mod lifecycle;

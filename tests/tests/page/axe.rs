@@ -90,6 +90,9 @@ fn axe_finds_no_violations_before_and_after_a_song() {
     check_recorder(&page, &mut findings);
     crate::receipt::open(&page);
     check(browser, "receipt", &mut findings);
+    browser.open(&format!("{}/problems.html#no-such-track", page.program.url));
+    browser.until("document.querySelector('dt:target')?.id === 'no-such-track'");
+    check(browser, "problems", &mut findings);
     assert_clean(&findings);
 }
 

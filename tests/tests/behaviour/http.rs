@@ -1,0 +1,168 @@
+//! What any HTTP client relies on, and what hostile ones must not get away with.
+
+use karaoke_tests::wait::until;
+use karaoke_tests::{Api, Program, Settings};
+use reqwest::Method;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+fn connect(program: &Program) -> TcpStream {
+    let stream = TcpStream::connect(program.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+/// What comes until the connection is closed.
+fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A connection that is reset has ended, too.
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_too_little_are_closed() {
+    let program = Program::start(Settings::default().set("http.header_timeout_s", 0.5));
+    let silent = connect(&program);
+    let mut slow = connect(&program);
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+    let mut used = connect(&program);
+    used.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // Reads until the server closes; a byte now and then does not keep a connection.
+    let trickle = std::thread::spawn({
+        let mut slow = slow.try_clone().unwrap();
+        move || {
+            while slow.write_all(b"x").is_ok() && slow.flush().is_ok() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    });
+    let said = rest(used);
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    assert_eq!(rest(silent), "");
+    let said = rest(slow);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    trickle.join().unwrap();
+}
+
+#[tokio::test]
+async fn headers_beyond_measure_and_odd_methods_are_refused() {
+    let program = Program::start(Settings::default());
+    let mut large = connect(&program);
+    // The server may close before it has read all of it.
+    let _ = large.write_all(
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", "a".repeat(300_000)).as_bytes(),
+    );
+    let said = rest(large);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    let api = program.api();
+    for (method, path) in [("FOO", "/"), ("POST", "/"), ("DELETE", "/style.css"), ("PUT", "/api/v1/models")] {
+        let answer = api.request(Method::from_bytes(method.as_bytes()).unwrap(), path).send().await.unwrap();
+        assert_eq!(Api::problem(answer).await.0, 405, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request_and_so_does_the_log() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let id = |answer: &reqwest::Response| answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let ask = |path: &str| api.request(Method::GET, path);
+    let (one, other) = (ask("/").send().await.unwrap(), ask("/api/v1/nothing").send().await.unwrap());
+    assert!(id(&one).len() == 16 && id(&one) != id(&other));
+    let given = ask("/healthz").header("X-Request-Id", "abc-1").send().await.unwrap();
+    assert_eq!(id(&given), "abc-1");
+    let forged = ask("/healthz").header("X-Request-Id", "a b} ERROR").send().await.unwrap();
+    assert_eq!(id(&forged).len(), 16);
+    let health: Value = given.json().await.unwrap();
+    assert_eq!(health["status"], "ok");
+    let ready = api.json(ask("/readyz")).await;
+    assert_eq!(ready["status"], "ready");
+
+    let song = karaoke_tests::sound::song(0.5, 44_100).wav_16();
+    let upload = api.request(Method::POST, "/api/v1/tracks?name=a.wav&model=identity");
+    let answer = upload.header("X-Request-Id", "upload-77").body(song).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), id(&answer)), (202, "upload-77".to_owned()));
+    until("the log names it", || async {
+        let log = program.log();
+        log.lines().any(|line| line.contains("upload-77") && line.contains("track accepted")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_pages_of_allowed_origins_may_use_the_api() {
+    let ours = "https://karaoke.example";
+    let program = Program::start(Settings::default().set("http.cors_origins", format!("[\"{ours}\"]")));
+    let api = program.api();
+    let preflight = |origin: &str| {
+        let request = api.request(Method::OPTIONS, "/api/v1/tracks").header("Origin", origin);
+        request.header("Access-Control-Request-Method", "POST").send()
+    };
+    let allowed = preflight(ours).await.unwrap();
+    assert_eq!(
+        (allowed.status().as_u16(), &allowed.headers()["access-control-allow-origin"]),
+        (204, &ours.parse().unwrap())
+    );
+    assert!(allowed.headers()["access-control-allow-headers"].to_str().unwrap().contains("x-track-passcode"));
+    assert!(
+        !allowed.headers().contains_key("access-control-allow-credentials"),
+        "cookies are for our own page"
+    );
+    let other = preflight("https://other.example").await.unwrap();
+    assert!(!other.headers().contains_key("access-control-allow-origin"));
+    // Not a preflight, and no page: as ever.
+    let tus = api.request(Method::OPTIONS, "/api/v1/uploads").header("Origin", ours).send().await.unwrap();
+    assert_eq!(tus.headers()["tus-version"], "1.0.0");
+    assert_eq!(tus.headers()["access-control-allow-origin"], ours);
+    let models = api.request(Method::GET, "/api/v1/models").header("Origin", ours).send().await.unwrap();
+    assert!(models.headers()["access-control-expose-headers"].to_str().unwrap().contains("x-track-id"));
+    let plain = api.request(Method::GET, "/api/v1/models").send().await.unwrap();
+    assert!(!plain.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn an_upload_that_is_sent_again_is_one_track() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let song = karaoke_tests::sound::song(1.0, 44_100).wav_16();
+    let send = |key: &str, body: Vec<u8>, model: &str| {
+        let request =
+            api.request(Method::POST, "/api/v1/tracks").query(&[("name", "a.wav"), ("model", model)]);
+        request.header("Idempotency-Key", key).body(body).send()
+    };
+    let json = async |answer: reqwest::Response| -> Value {
+        assert_eq!(answer.status(), 202);
+        answer.json().await.unwrap()
+    };
+    let first = json(send("k-1", song.clone(), "identity").await.unwrap()).await;
+    let again = json(send("k-1", song.clone(), "identity").await.unwrap()).await;
+    let other = json(send("k-2", song.clone(), "identity").await.unwrap()).await;
+    assert_eq!((&first["id"], &first["passcode"]), (&again["id"], &again["passcode"]));
+    assert!(first["id"] != other["id"] && first["passcode"] != other["passcode"]);
+    let mut changed = song.clone();
+    changed[60] ^= 1;
+    for (key, body, model) in [("k-1", changed, "identity"), ("k-1", song.clone(), "centre")] {
+        let (status, title, _) = Api::problem(send(key, body, model).await.unwrap()).await;
+        assert_eq!((status, title.as_str()), (422, "Idempotency key reused"));
+    }
+    let bad = send(&"k".repeat(256), song.clone(), "identity").await.unwrap();
+    assert_eq!(Api::problem(bad).await.0, 400);
+    // What was refused left nothing, and a key is free again once its track is deleted.
+    let refused = send("k-3", b"not a song".to_vec(), "identity").await.unwrap();
+    assert_eq!(Api::problem(refused).await.0, 415);
+    json(send("k-3", song.clone(), "identity").await.unwrap()).await;
+    let track = karaoke_tests::Track {
+        id: first["id"].as_str().unwrap().into(),
+        passcode: first["passcode"].as_str().unwrap().into(),
+    };
+    // Also after the server's death.
+    let program = program.kill_and_restart();
+    let api = program.api();
+    let request = api.request(Method::POST, "/api/v1/tracks?name=a.wav&model=identity");
+    let late = json(request.header("Idempotency-Key", "k-1").body(song).send().await.unwrap()).await;
+    assert_eq!(late["passcode"], first["passcode"]);
+    assert_eq!(api.about(Method::DELETE, &track, "").send().await.unwrap().status(), 204);
+}
