@@ -160,6 +160,17 @@ fn find_in(played: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> Option<std::o
         .map(|at| at..at + played.len())
 }
 
+/// What was heard where the song was to be: from where in the song on it is alike, and for how long.
+fn difference(played: &[[f32; 2]], song: &[[f32; 2]], within: f32) -> String {
+    let is_alike = |(a, b): &(&[f32; 2], &[f32; 2])| a.iter().zip(*b).all(|(a, b)| (a - b).abs() <= within);
+    let alike = |at: usize| played.iter().zip(&song[at..]).take_while(is_alike).count();
+    let longest = (0..song.len()).map(|at| (alike(at), at)).max().unwrap_or_default();
+    let silent = played.iter().filter(|frame| **frame == [0.0; 2]).count();
+    let (heard, all) = (played.len(), song.len());
+    let (frames, at) = longest;
+    format!("of {heard} frames the first {frames} are those from {at} on (of {all}), {silent} are silent")
+}
+
 #[test]
 fn stems_stay_in_sync_to_the_sample_and_blocks_join_without_gaps() {
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -184,7 +195,10 @@ fn stems_stay_in_sync_to_the_sample_and_blocks_join_without_gaps() {
     assert!(played.len() > 4 * 44_100);
     // Each of six stems is rounded to 16 bits.
     let at = find_in(&played, song.samples.as_chunks::<2>().0, 4.0 / 32_768.0);
-    let at = at.expect("it is the song, sample by sample");
+    let at = at.unwrap_or_else(|| {
+        let frames = song.samples.as_chunks::<2>().0;
+        panic!("it is not the song, sample by sample: {}", difference(&played, frames, 4.0 / 32_768.0))
+    });
     assert!((3 * 44_100..9 * 44_100 / 2).contains(&at.start), "{at:?}");
     let blocks = at.end / 88_200 - at.start / 88_200;
     assert!(blocks >= 2, "blocks meet in {at:?}");
