@@ -4,15 +4,58 @@ use super::auth::{Owned, is_admin};
 use super::{App, respond};
 use crate::concurrency::blocking;
 use crate::problem::Problem;
+use crate::store::TrackPage;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use karaoke_core::{TrackId, TrackState};
+use serde::Deserialize;
 use serde_json::json;
 
-/// Tracks that the list shows at most.
-const LISTED: u32 = 1000;
+/// Tracks that a page of the list shows, unless another number is asked for, and at most.
+const LISTED: u32 = 100;
+const MOST_LISTED: u32 = 1000;
+
+/// Which tracks are wanted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// Tracks a page.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only those in that state.
+    state: Option<String>,
+    /// Only those of that model.
+    model: Option<String>,
+}
+
+impl ListQuery {
+    fn page(self) -> Result<TrackPage, Problem> {
+        let bad = |detail: String| Problem::new(422, "Unknown parameter", detail);
+        let limit = self.limit.unwrap_or(LISTED);
+        if !(1..=MOST_LISTED).contains(&limit) {
+            return Err(bad(format!("limit is a number from 1 to {MOST_LISTED}.")));
+        }
+        let cursor = |text: &str| {
+            let (ms, id) = text.split_once('.')?;
+            Some((ms.parse().ok()?, TrackId::parse(id).ok()?))
+        };
+        let after = self
+            .cursor
+            .map(|text| cursor(&text).ok_or_else(|| bad("cursor is the next of a page before.".into())));
+        let state = self.state.map(|name| {
+            TrackState::from_name(&name).ok_or_else(|| {
+                let all = TrackState::ALL.map(TrackState::name).join(", ");
+                bad(format!("state is one of {all}."))
+            })
+        });
+        Ok(TrackPage { after: after.transpose()?, state: state.transpose()?, model: self.model, limit })
+    }
+}
 
 pub(super) async fn show(owned: Owned) -> Response {
     let mut response = no_store(Json(owned.track.view()).into_response());
@@ -22,19 +65,32 @@ pub(super) async fn show(owned: Owned) -> Response {
     response
 }
 
-pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if !is_admin(&app, &headers) {
         let detail =
             "The list of all tracks needs the admin key (header X-Admin-Key; http.admin_key in config.toml).";
         return Err(Problem::new(401, "Admin key needed", detail));
     }
+    let Query(query) = query.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+    let mut page = query.page()?;
+    let limit = page.limit as usize;
+    // One more tells whether there is a next page.
+    page.limit += 1;
+    let records = app.pipeline.store.newest_tracks(&page).await?;
+    let is_more = records.len() > limit;
+    let last = records.get(limit.wrapping_sub(1)).filter(|_| is_more);
+    let next = last.map(|record| format!("{}.{}", record.created_ms, record.id));
     let mut tracks = Vec::new();
-    for record in app.pipeline.store.newest_tracks(LISTED).await? {
+    for record in records.iter().take(limit) {
         if let Some(track) = app.pipeline.find(&record.id).await? {
             tracks.push(track.view());
         }
     }
-    Ok(no_store(Json(json!({ "tracks": tracks })).into_response()))
+    Ok(no_store(Json(json!({ "tracks": tracks, "next": next })).into_response()))
 }
 
 pub(super) async fn chunks(owned: Owned) -> Response {

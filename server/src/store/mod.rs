@@ -10,7 +10,7 @@ mod uploads;
 pub use chunks::ChunkRecord;
 pub use lyrics::{LyricsMark, LyricsSource};
 pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
-pub use tracks::{Audio, Failure, NewTrack, TrackRecord};
+pub use tracks::{Audio, Failure, NewTrack, TrackPage, TrackRecord};
 pub use uploads::{UploadBounds, UploadRecord};
 
 use serde::{Deserialize, Serialize};

@@ -65,6 +65,19 @@ pub struct NewTrack {
     pub manifest: Manifest,
 }
 
+/// Which tracks a list shows.
+#[derive(Clone, Debug)]
+pub struct TrackPage {
+    /// Those that came before this one (when, Unix milliseconds, and its name); none: from the newest on.
+    pub after: Option<(i64, TrackId)>,
+    /// Only those in that state.
+    pub state: Option<TrackState>,
+    /// Only those of that model.
+    pub model: Option<String>,
+    /// So many at most.
+    pub limit: u32,
+}
+
 /// The numbers that decoding and planning found: all that is needed to make the same plan again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Audio {
@@ -131,12 +144,24 @@ impl Store {
         Ok(query.bind(id.as_str()).fetch_optional(&self.pool).await?)
     }
 
-    /// Tracks in the order they came, newest first, `limit` at most.
-    pub async fn newest_tracks(&self, limit: u32) -> Result<Vec<TrackRecord>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM tracks ORDER BY created_ms DESC LIMIT ?")
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+    /// Tracks in the order they came, newest first: those of `page`.
+    pub async fn newest_tracks(&self, page: &TrackPage) -> Result<Vec<TrackRecord>, StoreError> {
+        let (before_ms, before_id) = match &page.after {
+            Some((ms, id)) => (*ms, id.as_str()),
+            None => (i64::MAX, ""),
+        };
+        let rows = sqlx::query(
+            "SELECT * FROM tracks WHERE (created_ms < ?1 OR (created_ms = ?1 AND id < ?2))
+             AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR model = ?4)
+             ORDER BY created_ms DESC, id DESC LIMIT ?5",
+        )
+        .bind(before_ms)
+        .bind(before_id)
+        .bind(page.state.map(TrackState::name))
+        .bind(page.model.as_deref())
+        .bind(page.limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(record).collect()
     }
 

@@ -166,3 +166,43 @@ async fn an_upload_that_is_sent_again_is_one_track() {
     assert_eq!(late["passcode"], first["passcode"]);
     assert_eq!(api.about(Method::DELETE, &track, "").send().await.unwrap().status(), 204);
 }
+
+#[tokio::test]
+async fn the_list_of_tracks_comes_in_pages_and_by_state_and_model() {
+    let program = Program::start(Settings::default().set("http.admin_key", "secret"));
+    let api = program.api();
+    let mut ids = Vec::new();
+    for (name, model) in
+        [("a.wav", "identity"), ("b.wav", "centre"), ("c.wav", "identity"), ("d.wav", "identity")]
+    {
+        let track = api.accepted(name, karaoke_tests::sound::song(0.5, 44_100).wav_16(), model).await;
+        api.until_state(&track, "done").await;
+        ids.insert(0, track.id);
+    }
+    let list = async |query: &str| -> Value {
+        let request = api.request(Method::GET, &format!("/api/v1/tracks{query}"));
+        api.json(request.header("X-Admin-Key", "secret")).await
+    };
+    let shown = |page: &Value| -> Vec<String> {
+        page["tracks"].as_array().unwrap().iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = list("").await;
+    assert_eq!((shown(&all), &all["next"]), (ids.clone(), &Value::Null));
+    let (mut cursor, mut pages) = (String::new(), Vec::new());
+    loop {
+        let page = list(&format!("?limit=3{cursor}")).await;
+        pages.push(shown(&page));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(pages, [ids[..3].to_vec(), ids[3..].to_vec()]);
+    assert_eq!(shown(&list("?model=centre&state=done").await), [ids[2].clone()]);
+    assert!(shown(&list("?state=failed").await).is_empty());
+    for query in ["?limit=0", "?limit=9999", "?cursor=x", "?state=over", "?what=1"] {
+        let request =
+            api.request(Method::GET, &format!("/api/v1/tracks{query}")).header("X-Admin-Key", "secret");
+        assert_eq!(Api::problem(request.send().await.unwrap()).await.0, 422, "{query}");
+    }
+}
