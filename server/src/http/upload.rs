@@ -57,14 +57,15 @@ pub(super) async fn upload(
     wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
-    let refused = app.pipeline.admit().and_then(|()| check_length(&app, request.headers()));
-    if let Err(problem) = refused {
-        drain(request.into_body().into_data_stream()).await;
-        return Err(problem);
-    }
-    let ticket = match idempotency::ticket(&app, request.headers()).await {
-        Ok(ticket) => ticket,
+    let headers = request.headers().clone();
+    let accepted = async {
+        let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+        app.pipeline.admit()?;
+        check_length(&app, &headers)?;
+        Ok((wishes, idempotency::ticket(&app, &headers).await?))
+    };
+    let (wishes, ticket) = match accepted.await {
+        Ok(accepted) => accepted,
         Err(problem) => {
             drain(request.into_body().into_data_stream()).await;
             return Err(problem);

@@ -206,3 +206,16 @@ async fn the_list_of_tracks_comes_in_pages_and_by_state_and_model() {
         assert_eq!(Api::problem(request.send().await.unwrap()).await.0, 422, "{query}");
     }
 }
+
+#[tokio::test]
+async fn who_is_refused_for_his_query_or_key_hears_why_although_he_is_still_sending() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let song = karaoke_tests::sound::song(60.0, 44_100).wav_16();
+    for (query, key) in [("?deadline_s=-1", "k"), ("?what=1", "k"), ("", "")] {
+        let request =
+            api.request(Method::POST, &format!("/api/v1/tracks{query}")).header("Idempotency-Key", key);
+        let answer = request.body(song.clone()).send().await.expect("an answer, not a broken connection");
+        assert!([400, 422].contains(&Api::problem(answer).await.0), "{query}");
+    }
+}
