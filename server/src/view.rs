@@ -356,27 +356,11 @@ mod tests {
 
     #[test]
     fn a_deadline_is_met_missed_or_foreseen() {
-        let manifest = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
-            overlap=0.25\nstems=['vocals']\n\
-            sha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n[waveform]\nsegment=8\n";
         let track = |state, finished_ms, deadline_ms| TrackRecord {
-            id: TrackId::from_random(1),
-            passcode_sha256: String::new(),
             state,
-            created_ms: 0,
             finished_ms,
             deadline_ms,
-            file_name: String::new(),
-            size_bytes: 0,
-            manifest: Manifest::parse(manifest).unwrap(),
-            providers: Vec::new(),
-            title: None,
-            artist: None,
-            album: None,
-            cover_mime: None,
-            lyrics: None,
-            audio: None,
-            failure: None,
+            ..TrackRecord::sample()
         };
         use DeadlineStatus::*;
         use TrackState::*;

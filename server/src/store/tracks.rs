@@ -44,6 +44,35 @@ pub struct TrackRecord {
     pub failure: Option<Failure>,
 }
 
+#[cfg(test)]
+impl TrackRecord {
+    /// A track that has just come in, at time 0, for tests to change.
+    pub(crate) fn sample() -> Self {
+        let manifest = "name='x'\ntitle='X'\nkind='waveform'\nfile='x.onnx'\nlicence='MIT'\nsample_rate=44100\n\
+            overlap=0.25\nstems=['vocals']\n\
+            sha256='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n[waveform]\nsegment=8\n";
+        Self {
+            id: TrackId::from_random(7),
+            passcode_sha256: String::new(),
+            state: TrackState::Queued,
+            created_ms: 0,
+            finished_ms: None,
+            deadline_ms: None,
+            file_name: "a.wav".into(),
+            size_bytes: 10,
+            manifest: Manifest::parse(manifest).expect("a manifest"),
+            providers: Vec::new(),
+            title: None,
+            artist: None,
+            album: None,
+            cover_mime: None,
+            lyrics: None,
+            audio: None,
+            failure: None,
+        }
+    }
+}
+
 /// What a new track is made of.
 #[derive(Clone, Debug)]
 pub struct NewTrack {
