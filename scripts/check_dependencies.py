@@ -18,7 +18,8 @@ USES = [
     (r"\brubato::", ["server/src/ingest/resample.rs"], "only ingest/resample.rs uses rubato"),
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
-    (r"\breqwest::", ["crates/pull/", "cli/examples/"], "only crates/pull is an HTTP client"),
+    (r"\breqwest::", ["crates/pull/", "crates/notify/", "cli/examples/"], "only crates/pull and crates/notify are HTTP clients"),
+    (r"\blettre::", ["crates/notify/src/mail.rs", "crates/notify/src/target.rs"], "only the mailer sends mail"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),
     (r"/(queue|topic)/", ["crates/queue/src/rabbit/topology.rs", "crates/stomp/"], "only topology.rs names destinations"),
     (r"\bkaraoke_worker\b", ["audio-worker/", "cli/"], "the server does not know the workers"),
@@ -32,14 +33,15 @@ CRATES = {
     "crates/core": set(),
     "crates/models": {"karaoke-core"},
     "crates/pull": {"karaoke-core", "karaoke-models"},
+    "crates/notify": set(),
     "crates/stomp": set(),
     "crates/stages": set(),
     "crates/queue": {"karaoke-core", "karaoke-stages", "karaoke-stomp"},
     "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
-    "server": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
+    "server": {"karaoke-core", "karaoke-models", "karaoke-notify", "karaoke-queue", "karaoke-stages"},
     "cli": {
-        "karaoke-core", "karaoke-models", "karaoke-pull", "karaoke-queue", "karaoke-server", "karaoke-stages",
-        "karaoke-worker",
+        "karaoke-core", "karaoke-models", "karaoke-notify", "karaoke-pull", "karaoke-queue", "karaoke-server",
+        "karaoke-stages", "karaoke-worker",
     },
 }
 

@@ -38,6 +38,8 @@ async fn main() -> Result<()> {
         dispatch: Default::default(),
         limits: Default::default(),
         billing: Default::default(),
+        notifications: Default::default(),
+        email: Default::default(),
         catalogue,
         default_model: models.default,
         fetches: FetchStatus::default(),
@@ -82,6 +84,7 @@ async fn separate(pipeline: &Arc<Pipeline>, song: &Path, output: &Path) -> Resul
         upload_sha256: String::new(),
         model: None,
         deadline_ms: None,
+        notifications: Vec::new(),
     };
     let track = pipeline.submit(submission).await?;
     track.wait_state(|state| !matches!(state, TrackState::Queued | TrackState::Decoding)).await;

@@ -13,6 +13,7 @@ pub mod http;
 pub mod ingest;
 mod layers;
 pub mod model_fetch;
+pub mod notification;
 pub mod pipeline;
 pub mod problem;
 pub mod receipt;

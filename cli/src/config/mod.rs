@@ -7,10 +7,12 @@ use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use karaoke_models::{Catalogue, ModelsConfig};
+use karaoke_notify::{EmailConfig, Mailer};
 use karaoke_queue::ServerQueue;
 use karaoke_queue::rabbit::BrokerConfig;
 use karaoke_server::http::HttpConfig;
 use karaoke_server::model_fetch::FetchStatus;
+use karaoke_server::notification::NotificationsConfig;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::receipt::BillingConfig;
 use karaoke_server::store::StoreConfig;
@@ -31,6 +33,8 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     pub limits: LimitsConfig,
     pub billing: BillingConfig,
+    pub notifications: NotificationsConfig,
+    pub email: EmailConfig,
     pub broker: BrokerConfig,
     pub worker: WorkerConfig,
     pub simulation: SimulationConfig,
@@ -74,6 +78,8 @@ impl Config {
             dispatch: self.dispatch,
             limits: self.limits,
             billing: self.billing,
+            notifications: self.notifications,
+            email: self.email,
             catalogue,
             default_model: self.models.default,
             fetches,
@@ -87,6 +93,15 @@ impl Config {
         self.simulation.check()?;
         self.broker.check()?;
         self.billing.check()?;
+        self.notifications.check().map_err(anyhow::Error::msg)?;
+        Mailer::new(&self.email).map_err(anyhow::Error::msg)?;
+        let url = &self.http.public_url;
+        let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+        ensure!(is_url, "http.public_url is an address such as https://karaoke.example.org");
+        ensure!(
+            self.email.smtp.is_empty() || !url.is_empty(),
+            "http.public_url must say where the page is, for the links in mail (email.smtp)"
+        );
         self.http.host.parse::<std::net::IpAddr>().context("http.host must be an IP address")?;
         let timeout = self.http.header_timeout_s;
         ensure!((0.1..=3600.0).contains(&timeout), "http.header_timeout_s must lie between 0.1 and 3600");
@@ -181,6 +196,10 @@ mod tests {
             ("[limits]\ndecoders = 0", "decoders"),
             ("[http]\ncors_origins = [\"https://a.org/\"]", "cors_origins"),
             ("[http]\nheader_timeout_s = 0.0", "header_timeout_s"),
+            ("[http]\npublic_url = \"example.org\"", "public_url"),
+            ("[email]\nsmtp = \"mail.example.org\"", "email.smtp"),
+            ("[email]\nsmtp = \"smtp://localhost\"\nfrom = \"k@example.org\"", "public_url"),
+            ("[notifications]\nkeep_days = 0", "keep_days"),
             ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),

@@ -276,6 +276,7 @@ impl Work {
             upload_sha256: String::new(),
             model: self.arguments.model.clone(),
             deadline_ms: self.deadline.and_then(unix_ms),
+            notifications: Vec::new(),
         };
         Ok(pipeline.submit(submission).await?)
     }

@@ -4,6 +4,7 @@ use super::in_progress::InProgress;
 use super::tickets::Tickets;
 use crate::pipeline::Pipeline;
 use crate::uploads::Uploads;
+use karaoke_core::TrackId;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct HttpConfig {
     /// Seconds that the header of a request may take to arrive, counted from the connection or the last answer: so long
     /// also lives a connection that nobody uses.
     pub header_timeout_s: f64,
+    /// Address under which browsers reach this server, such as `https://karaoke.example.org`, for links in mail.
+    pub public_url: String,
     /// Origins of other pages that may use the API, such as `https://example.org`; `*`: every one.
     pub cors_origins: Vec<String>,
 }
@@ -40,6 +43,7 @@ impl Default for HttpConfig {
             admin_key: String::new(),
             public_workers: true,
             header_timeout_s: 30.0,
+            public_url: String::new(),
             cors_origins: Vec::new(),
         }
     }
@@ -67,6 +71,14 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// The address of a song's page, for who is to open it; empty where nobody said how this server is reached.
+    pub(super) fn page_of(&self, id: &TrackId, passcode: &str) -> String {
+        match self.config.public_url.trim_end_matches('/') {
+            "" => String::new(),
+            url => format!("{url}/#song={id}.{passcode}"),
+        }
+    }
+
     /// The state of a server's handlers.
     pub(super) fn new(pipeline: Arc<Pipeline>, config: HttpConfig) -> Self {
         Self {

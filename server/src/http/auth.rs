@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// A track whose passcode the request knew.
 pub(super) struct Owned {
     pub(super) track: Arc<ActiveTrack>,
+    /// What it gave; the admin gives none.
+    pub(super) passcode: Option<String>,
     /// The cookie to set, when the passcode came by header only.
     pub(super) cookie: Option<HeaderValue>,
 }
@@ -31,7 +33,7 @@ impl FromRequestParts<App> for Owned {
         let header = parts.headers.get("x-track-passcode").and_then(|v| v.to_str().ok());
         let cookie = cookie(&parts.headers, &cookie_name(&id));
         if is_admin(app, &parts.headers) {
-            return Ok(Self { track, cookie: None });
+            return Ok(Self { track, passcode: None, cookie: None });
         }
         let given = header.map(str::to_owned).or_else(|| cookie.clone()).ok_or_else(|| {
             Problem::new(401, "Passcode needed", "Send the track's passcode in the header X-Track-Passcode.")
@@ -40,7 +42,7 @@ impl FromRequestParts<App> for Owned {
             return Err(wrong_passcode());
         }
         let cookie = (cookie.as_deref() != Some(given.as_str())).then(|| set_cookie(&id, &given)).flatten();
-        Ok(Self { track, cookie })
+        Ok(Self { track, passcode: Some(given), cookie })
     }
 }
 
@@ -61,6 +63,15 @@ pub(super) fn opens(passcode: &str, track: &TrackRecord) -> bool {
 
 pub(super) fn wrong_passcode() -> Problem {
     Problem::new(403, "Wrong passcode", "This is not the passcode of this track.")
+}
+
+/// 401: only who has the admin key may do that.
+pub(super) fn admin_only(app: &App, headers: &HeaderMap, what: &str) -> Result<(), Problem> {
+    if is_admin(app, headers) {
+        return Ok(());
+    }
+    let detail = format!("{what} needs the admin key (header X-Admin-Key; http.admin_key in config.toml).");
+    Err(Problem::new(401, "Admin key needed", detail))
 }
 
 /// Whether the request holds the admin key, if there is one.

@@ -9,6 +9,7 @@ mod events;
 mod idempotency;
 mod in_progress;
 mod lyrics;
+mod notifications;
 mod page;
 mod peaks;
 mod range;
@@ -58,6 +59,8 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/cancel", post(tracks::cancel))
         .route("/tracks/{id}/receipt", get(tracks::receipt))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
+        .merge(notifications::routes("/tracks/{id}/notifications"))
+        .merge(notifications::routes("/notifications"))
         .route("/events", post(events::many))
         .route("/archive", post(archive::ask))
         .route("/archive/{ticket}", get(archive::fetch))

@@ -1,6 +1,6 @@
 //! A track's state, chunks and cover; cancelling and deleting; the admin's list.
 
-use super::auth::{Owned, is_admin};
+use super::auth::{Owned, admin_only};
 use super::{App, respond};
 use crate::concurrency::blocking;
 use crate::problem::Problem;
@@ -70,11 +70,7 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if !is_admin(&app, &headers) {
-        let detail =
-            "The list of all tracks needs the admin key (header X-Admin-Key; http.admin_key in config.toml).";
-        return Err(Problem::new(401, "Admin key needed", detail));
-    }
+    admin_only(&app, &headers, "The list of all tracks")?;
     let Query(query) = query.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
     let mut page = query.page()?;
     let limit = page.limit as usize;

@@ -4,9 +4,11 @@ use super::App;
 use super::auth;
 use super::idempotency::{self, Ticket};
 use super::in_progress::Held;
+use super::notifications;
 use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
+use crate::notification::Asked;
 use crate::pipeline::{Pipeline, Submission};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
@@ -50,6 +52,10 @@ pub(super) struct Wishes {
     model: Option<String>,
     /// Seconds from now by which it should be done.
     deadline_s: Option<u32>,
+    /// An address that is told what becomes of it.
+    webhook: Option<String>,
+    /// Who gets mail about it.
+    email: Option<String>,
 }
 
 pub(super) async fn upload(
@@ -119,6 +125,8 @@ async fn from_form(
                 let text = field.text().await.map_err(broken)?;
                 wishes.deadline_s = Some(text.trim().parse().map_err(|_| bad_deadline())?);
             }
+            Some("webhook") => wishes.webhook = Some(field.text().await.map_err(broken)?),
+            Some("email") => wishes.email = Some(field.text().await.map_err(broken)?),
             _ => {}
         }
     }
@@ -159,6 +167,14 @@ async fn accept(
     ticket: Ticket,
 ) -> Result<Response, Problem> {
     let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
+    let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
+    let notifications = match app.pipeline.asked_for(&asked, &app.page_of(&id, &passcode)) {
+        Ok(notifications) => notifications,
+        Err(problem) => {
+            drain(body).await;
+            return Err(problem);
+        }
+    };
     let received = receive(app, &mut body, &id).await;
     if received.is_err() {
         drain(body).await;
@@ -175,27 +191,28 @@ async fn accept(
         upload_sha256,
         model: wishes.model.filter(|m| !m.is_empty()),
         deadline_ms: wishes.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
+        notifications,
     };
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;
     if let Some(failure) = app.pipeline.decoded_soon(&track).await {
         // The orphan is deleted when this returns, but who is refused should find nothing left at once.
-        app.pipeline.delete(&id).await?;
+        app.pipeline.withdraw(&id).await?;
         // Nothing is left to be removed, and another request with the same key may be on its way.
         orphan.adopted();
         return Err(failure.into());
     }
     orphan.adopted();
-    Ok(answer(&track, &passcode))
+    answer(app, &track, &passcode).await
 }
 
-fn answer(track: &ActiveTrack, passcode: &str) -> Response {
-    let mut response = (StatusCode::ACCEPTED, Json(accepted(track, passcode))).into_response();
+async fn answer(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Response, Problem> {
+    let mut response = (StatusCode::ACCEPTED, Json(accepted(app, track, passcode).await?)).into_response();
     if let Some(cookie) = auth::set_cookie(&track.id, passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    response
+    Ok(response)
 }
 
 /// The answer to a request that came before, as the track is now; 422 when it asks for something else.
@@ -213,13 +230,18 @@ async fn again(
         return Err(idempotency::reused());
     }
     let track = app.pipeline.find(&earlier.id).await?.ok_or_else(Problem::no_such_track)?;
-    Ok(answer(&track, passcode))
+    answer(app, &track, passcode).await
 }
 
 /// What is answered to who handed a song in.
-pub(super) fn accepted(track: &ActiveTrack, passcode: &str) -> Value {
+pub(super) async fn accepted(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Value, Problem> {
     let view = track.view();
-    json!({ "id": view.id, "passcode": passcode, "state": view.state, "deadline": view.deadline, "links": view.links })
+    let told = app.pipeline.store.notifications(Some(&track.id)).await?;
+    let told: Vec<_> = told.iter().map(notifications::with_secret).collect();
+    Ok(json!({
+        "id": view.id, "passcode": passcode, "state": view.state, "deadline": view.deadline, "links": view.links,
+        "notifications": told,
+    }))
 }
 
 /// An upload on disk that goes away again unless it is kept.

@@ -143,11 +143,12 @@ async fn begin(app: &App, secret: Secret, headers: &HeaderMap) -> Result<UploadR
         None => "",
         Some(value) => value.to_str().unwrap_or("?"),
     };
-    app.uploads.create(&key(secret), length, metadata).await
+    app.uploads.create(&key(app, secret), length, metadata).await
 }
 
-fn key(secret: Secret) -> Key {
-    Key { id: secret.track_id(), passcode_sha256: auth::hash(&auth::passcode(secret.passcode_bits())) }
+fn key(app: &App, secret: Secret) -> Key {
+    let (id, passcode) = (secret.track_id(), auth::passcode(secret.passcode_bits()));
+    Key { page: app.page_of(&id, &passcode), passcode_sha256: auth::hash(&passcode), id }
 }
 
 /// Takes in a part in a task of its own: one that is cut off still has to be made safe.
@@ -174,7 +175,7 @@ async fn append(app: &App, secret: Secret, request: Request) -> Result<UploadSta
     };
     let body = body.map(|part| part.map_err(|e| upload::cut_off(&e)));
     let piece = Piece { offset, length, checksum, body };
-    let task = tokio::spawn(append_apart(app.uploads.clone(), key(secret), piece));
+    let task = tokio::spawn(append_apart(app.uploads.clone(), key(app, secret), piece));
     task.await.map_err(|e| Problem::internal(&e))?
 }
 
@@ -236,7 +237,7 @@ async fn show(app: &App, secret: Secret) -> Result<Response, Problem> {
         }
         UploadStatus::Track(track) => {
             let passcode = auth::passcode(secret.passcode_bits());
-            let body = upload::accepted(&track, &passcode);
+            let body = upload::accepted(app, &track, &passcode).await?;
             Ok(with_cookie(Json(body).into_response(), &track, &passcode))
         }
     }

@@ -70,7 +70,7 @@ impl Pipeline {
     }
 
     /// Looks at every track with a deadline: `told` is what was last told of each.
-    pub(super) fn watch_deadlines(&self, told: &mut HashMap<karaoke_core::TrackId, DeadlineStatus>) {
+    pub(super) async fn watch_deadlines(&self, told: &mut HashMap<karaoke_core::TrackId, DeadlineStatus>) {
         let tracks: Vec<Arc<ActiveTrack>> = lock(&self.active).values().cloned().collect();
         told.retain(|id, _| tracks.iter().any(|track| track.id == *id));
         for track in tracks.iter().filter(|track| track.record().deadline_ms.is_some()) {
@@ -83,6 +83,12 @@ impl Pipeline {
             }
             if view.status == DeadlineStatus::Missed {
                 tracing::warn!(track = %track.id, deadline = view.at, "deadline missed");
+                match self.store.miss_deadline(&track.id, now_ms()).await {
+                    Ok(_) => self.wake_deliveries(),
+                    Err(error) => {
+                        tracing::warn!(track = %track.id, %error, "a missed deadline cannot be kept")
+                    }
+                }
             }
             track.publish_track();
         }

@@ -51,6 +51,7 @@ impl Pipeline {
         if !self.store.set_state(&track.id, TrackState::Done, now_ms()).await? {
             return Ok(());
         }
+        self.wake_deliveries();
         let merge_s = format!("{:.1}", began.elapsed().as_secs_f64());
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));

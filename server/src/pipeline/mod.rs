@@ -11,6 +11,8 @@ mod finish;
 mod in_flight;
 mod lyrics;
 mod model_choice;
+mod notifications;
+mod parts;
 mod prepare;
 mod providers;
 mod receipts;
@@ -21,6 +23,7 @@ mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
 pub use export::{download_name, longest_song, lyrics_name, shortened};
+pub use parts::{Parts, Submission};
 pub use stem_reader::StemReader;
 
 use crate::active_track::ActiveTrack;
@@ -28,9 +31,10 @@ use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
 use crate::model_fetch::FetchStatus;
+use crate::notification::NotificationsConfig;
 use crate::problem::Problem;
 use crate::receipt::BillingConfig;
-use crate::store::{NewTrack, Store, StoreConfig};
+use crate::store::{NewTrack, Store};
 use crate::worker_registry::WorkerRegistry;
 use futures::FutureExt;
 use in_flight::InFlightChunks;
@@ -39,6 +43,7 @@ use karaoke_core::schedule::Schedule;
 use karaoke_core::{ModelName, TrackId, TrackState};
 use karaoke_models::Catalogue;
 use karaoke_models::speeds::{self, Speeds};
+use karaoke_notify::{EmailConfig, Mailer, WebhookClient};
 use karaoke_queue::ServerQueue;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -58,49 +63,6 @@ const CANCELLED_KEPT: usize = 64;
 /// How long a loop that panicked rests before it is begun again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the pipeline is made of.
-pub struct Parts {
-    /// `[store]`.
-    pub store: StoreConfig,
-    /// `[chunking]`.
-    pub chunking: ChunkingConfig,
-    /// `[dispatch]`.
-    pub dispatch: DispatchConfig,
-    /// `[limits]`.
-    pub limits: LimitsConfig,
-    /// `[billing]`.
-    pub billing: BillingConfig,
-    /// The models.
-    pub catalogue: Catalogue,
-    /// The model (or preset) of those who do not choose.
-    pub default_model: String,
-    /// Models that are fetched meanwhile.
-    pub fetches: FetchStatus,
-    /// Where workers of this machine remember how fast models are; none where nobody knows.
-    pub speeds: Option<PathBuf>,
-    /// The server's end of the queue.
-    pub queue: Arc<dyn ServerQueue>,
-}
-
-/// An upload that has arrived and lies in [`Files::incoming`].
-#[derive(Debug)]
-pub struct Submission {
-    /// The track's name, chosen before the upload began.
-    pub id: TrackId,
-    /// SHA-256 of its passcode, hexadecimal.
-    pub passcode_sha256: String,
-    /// The file's name, for display only.
-    pub file_name: String,
-    /// The file's size.
-    pub size_bytes: u64,
-    /// The file's SHA-256.
-    pub upload_sha256: String,
-    /// The model (or preset) asked for.
-    pub model: Option<String>,
-    /// By when it should be done, Unix milliseconds.
-    pub deadline_ms: Option<i64>,
-}
-
 /// The pipeline; everything that serves tracks holds it.
 pub struct Pipeline {
     /// The database.
@@ -119,6 +81,13 @@ pub struct Pipeline {
     pub limits: LimitsConfig,
     /// What a song costs.
     pub billing: BillingConfig,
+    /// Who may be told what.
+    pub notifications: NotificationsConfig,
+    email: EmailConfig,
+    webhooks: WebhookClient,
+    mailer: Option<Mailer>,
+    /// Messages may be due.
+    due: Notify,
     /// How fast models were on this machine when the server started.
     measured: Speeds,
     /// Seconds that a worker takes for a window of each model, as of late.
@@ -169,6 +138,10 @@ impl Pipeline {
         let folder = parts.speeds.clone();
         let measured = blocking(move || Ok(folder.as_deref().map(speeds::read).unwrap_or_default()));
         let measured = measured.await.map_err(|e| Problem::disk(&e))?;
+        let notifications = parts.notifications;
+        let webhooks = WebhookClient::new(notifications.allow_private, notifications.timeout());
+        let mailer = Mailer::new(&parts.email);
+        let mailer = mailer.map_err(|e| Problem::new(500, "Mail server not usable", format!("{e}.")))?;
         let pipeline = Arc::new(Self {
             store,
             files,
@@ -178,6 +151,11 @@ impl Pipeline {
             speeds: parts.speeds,
             limits: parts.limits,
             billing: parts.billing,
+            notifications,
+            email: parts.email,
+            webhooks: webhooks.map_err(|e| Problem::internal(&e))?,
+            mailer,
+            due: Notify::new(),
             measured,
             paces: Mutex::default(),
             sent: Mutex::default(),
@@ -213,6 +191,7 @@ impl Pipeline {
         self.spawn_restarting(Self::watch_loop);
         self.spawn_restarting(Self::expire_loop);
         self.spawn_restarting(Self::sent_loop);
+        self.spawn_restarting(Self::delivery_loop);
     }
 
     /// Runs a loop that must not end before the server does: one that panics is begun again.
@@ -276,6 +255,7 @@ impl Pipeline {
             size_bytes: s.size_bytes,
             upload_sha256: s.upload_sha256,
             manifest,
+            notifications: s.notifications,
         };
         self.store.insert_track(&row).await?;
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
@@ -333,12 +313,16 @@ impl Pipeline {
 
     async fn record_track_failure(&self, id: &TrackId, why: Problem) -> Result<(), Problem> {
         let failure = why.into();
-        let recorded = match self.store.fail(id, &failure, now_ms()).await {
+        let now = now_ms();
+        // Its uploader may be about to hear that it is refused; then nobody else does.
+        let is_decoded = self.active(id).is_some_and(|track| track.audio().is_some());
+        let due_ms = if is_decoded { now } else { now + (self.limits.decode_wait_s * 1000.0) as i64 };
+        let recorded = match self.store.fail(id, &failure, now, due_ms).await {
             Ok(recorded) => recorded,
             Err(_) => {
                 // A full disk has no room for the reason either, before the track's own files are gone.
                 self.remove_files(id).await?;
-                self.store.fail(id, &failure, now_ms()).await?
+                self.store.fail(id, &failure, now, due_ms).await?
             }
         };
         if !recorded {
@@ -370,6 +354,7 @@ impl Pipeline {
         if let Some(track) = &track {
             track.update(change);
         }
+        self.wake_deliveries();
         self.notify_cancelled(id);
         lock(&self.undecoded).retain(|t| t.id != *id);
         self.remove_files(id).await

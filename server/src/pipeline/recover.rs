@@ -12,6 +12,7 @@ impl Pipeline {
     pub(super) async fn recover(self: &Arc<Self>) -> Result<(), Problem> {
         self.remove_orphans().await?;
         self.recover_uploads().await?;
+        self.store.release_deliveries().await?;
         for record in self.store.active_tracks().await? {
             let id = record.id.clone();
             if let Err(problem) = self.resume_track(record).await {

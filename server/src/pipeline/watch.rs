@@ -99,7 +99,7 @@ impl Pipeline {
                 self.reassign_tracks().await;
                 self.resend_overdue();
             }
-            self.watch_deadlines(&mut told);
+            self.watch_deadlines(&mut told).await;
             let view = self.queue_view();
             if shown.as_ref() != Some(&view) {
                 self.registry.events.push("queue", crate::events::json(&view));

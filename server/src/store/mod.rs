@@ -1,13 +1,16 @@
 //! The store: tracks and their chunks in SQLite. SQL stands here and nowhere else.
 
 mod chunks;
+mod deliveries;
 mod lyrics;
+mod notifications;
 mod receipts;
 mod secrets;
 mod tracks;
 mod uploads;
 
 pub use chunks::ChunkRecord;
+pub use deliveries::{Delivery, DeliveryAttempt};
 pub use lyrics::{LyricsMark, LyricsSource};
 pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
 pub use tracks::{Audio, Failure, NewTrack, TrackPage, TrackRecord};

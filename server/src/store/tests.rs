@@ -29,6 +29,7 @@ async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
         size_bytes: 10,
         upload_sha256: "u".into(),
         manifest: Manifest::parse(MANIFEST).unwrap(),
+        notifications: Vec::new(),
     };
     store.insert_track(&track).await.unwrap();
     (store, id)
@@ -77,8 +78,8 @@ async fn only_what_ended_before_then_is_old() {
     let (store, id) = with_track(&dir).await;
     assert!(store.ended_before(i64::MAX).await.unwrap().is_empty(), "a living track is never old");
     let why = Failure { status: 422, title: "t".into(), detail: "d".into() };
-    assert!(store.fail(&id, &why, 1000).await.unwrap());
-    assert!(!store.fail(&id, &why, 2000).await.unwrap());
+    assert!(store.fail(&id, &why, 1000, 1000).await.unwrap());
+    assert!(!store.fail(&id, &why, 2000, 2000).await.unwrap());
     assert!(store.ended_before(1000).await.unwrap().is_empty());
     assert_eq!(store.ended_before(1001).await.unwrap(), std::slice::from_ref(&id));
     assert_eq!(store.track(&id).await.unwrap().unwrap().failure, Some(why));

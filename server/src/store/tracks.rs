@@ -1,6 +1,8 @@
 //! Rows of tracks.
 
-use super::{LyricsMark, Store, StoreError};
+use super::deliveries::track_ended;
+use super::{LyricsMark, Store, StoreError, notifications};
+use crate::notification::Notification;
 use karaoke_core::{Frames, Manifest, SampleRate, TrackId, TrackState};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -92,6 +94,8 @@ pub struct NewTrack {
     pub upload_sha256: String,
     /// The model that shall separate it.
     pub manifest: Manifest,
+    /// Who is told what becomes of it.
+    pub notifications: Vec<Notification>,
 }
 
 /// Which tracks a list shows.
@@ -140,6 +144,7 @@ pub struct Failure {
 impl Store {
     /// Adds a track in state `queued`.
     pub async fn insert_track(&self, t: &NewTrack) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query(
             "INSERT INTO tracks (id, passcode_sha256, state, created_ms, deadline_ms, file_name, size_bytes,
              upload_sha256, model, manifest) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
@@ -153,9 +158,12 @@ impl Store {
         .bind(&t.upload_sha256)
         .bind(t.manifest.name.as_str())
         .bind(serde_json::to_string(&t.manifest).map_err(|_| StoreError::Corrupt("manifest"))?)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        for notification in &t.notifications {
+            notifications::insert(&mut tx, Some(&t.id), notification).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// The track of that name.
@@ -217,6 +225,7 @@ impl Store {
     /// cancel, say) was faster.
     pub async fn set_state(&self, id: &TrackId, to: TrackState, now_ms: i64) -> Result<bool, StoreError> {
         let finished = to.is_terminal().then_some(now_ms);
+        let mut tx = self.pool.begin().await?;
         let mut moved = 0;
         for from in TrackState::ALL.into_iter().filter(|from| from.may_become(to)) {
             moved += sqlx::query(
@@ -230,18 +239,27 @@ impl Store {
             .bind(now_ms)
             .bind(id.as_str())
             .bind(from.name())
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?
             .rows_affected();
             if moved > 0 {
+                track_ended(&mut tx, id, to, now_ms, now_ms).await?;
                 break;
             }
         }
+        tx.commit().await?;
         Ok(moved > 0)
     }
 
-    /// Ends a living track with a reason; false when it had already ended.
-    pub async fn fail(&self, id: &TrackId, why: &Failure, now_ms: i64) -> Result<bool, StoreError> {
+    /// Ends a living track with a reason, which others are told from `due_ms` on; false when it had already ended.
+    pub async fn fail(
+        &self,
+        id: &TrackId,
+        why: &Failure,
+        now_ms: i64,
+        due_ms: i64,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
         let done = sqlx::query(
             "UPDATE tracks SET state = 'failed', finished_ms = ?, error_status = ?, error_title = ?,
              error_detail = ? WHERE id = ? AND state NOT IN ('done', 'failed', 'cancelled')",
@@ -251,9 +269,14 @@ impl Store {
         .bind(&why.title)
         .bind(&why.detail)
         .bind(id.as_str())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        let has_failed = done.rows_affected() > 0;
+        if has_failed {
+            track_ended(&mut tx, id, TrackState::Failed, now_ms, due_ms).await?;
+        }
+        tx.commit().await?;
+        Ok(has_failed)
     }
 
     /// Keeps what the tags say.
@@ -292,7 +315,7 @@ impl Store {
     }
 }
 
-fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
+pub(super) fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
     let id: String = row.try_get("id")?;
     let state: String = row.try_get("state")?;
     let manifest: String = row.try_get("manifest")?;

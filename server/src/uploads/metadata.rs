@@ -1,5 +1,6 @@
 //! What goes along with an upload: `Upload-Metadata`, pairs of a key and a value in base64 (tus 1.0.0, "Creation").
 
+use crate::notification::Asked;
 use crate::problem::Problem;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +17,8 @@ pub(crate) struct Metadata {
     pub model: Option<String>,
     /// Seconds from now by which it should be done.
     pub deadline_s: Option<u32>,
+    /// Who is to be told.
+    pub asked: Asked,
 }
 
 impl Metadata {
@@ -38,6 +41,8 @@ impl Metadata {
                 "filename" | "name" => read.file_name = display_name(&value),
                 "model" => read.model = Some(value).filter(|m| !m.is_empty()),
                 "deadline_s" => read.deadline_s = Some(value.trim().parse().map_err(|_| bad_deadline())?),
+                "webhook" => read.asked.webhook = Some(value),
+                "email" => read.asked.email = Some(value),
                 _ => {}
             }
         }
@@ -80,8 +85,12 @@ mod tests {
         let read = Metadata::parse(
             "filename R3LDtsOfZS5tcDM=,filetype YXVkaW8=, model Y2VudHJl,lonely,deadline_s OTA=",
         );
-        let want =
-            Metadata { file_name: "Größe.mp3".into(), model: Some("centre".into()), deadline_s: Some(90) };
+        let want = Metadata {
+            file_name: "Größe.mp3".into(),
+            model: Some("centre".into()),
+            deadline_s: Some(90),
+            asked: Asked::default(),
+        };
         assert_eq!(read.unwrap(), want);
         assert_eq!(Metadata::parse("").unwrap().file_name, "upload");
         assert_eq!(Metadata::parse("filename ???").unwrap_err().status, 400);

@@ -41,6 +41,8 @@ pub(crate) struct Key {
     pub id: TrackId,
     /// SHA-256 of the track's passcode, hexadecimal.
     pub passcode_sha256: String,
+    /// Where mail says that the song is.
+    pub page: String,
 }
 
 /// How far an upload is.
@@ -69,6 +71,7 @@ impl Uploads {
             let known = self.pipeline.catalogue.resolve(model);
             known.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?;
         }
+        self.pipeline.asked_for(&read.asked, &key.page)?;
         let record = UploadRecord {
             id: key.id.clone(),
             length,
@@ -181,6 +184,7 @@ impl Uploads {
         let path = self.pipeline.files.partial(&key.id);
         let upload_sha256 = blocking(move || part::sha256(&path)).await.map_err(|e| Problem::disk(&e))?;
         let metadata = Metadata::parse(&record.metadata)?;
+        let notifications = self.pipeline.asked_for(&metadata.asked, &key.page)?;
         let submission = Submission {
             id: key.id.clone(),
             passcode_sha256: key.passcode_sha256.clone(),
@@ -189,6 +193,7 @@ impl Uploads {
             upload_sha256,
             model: metadata.model,
             deadline_ms: record.deadline_ms,
+            notifications,
         };
         self.pipeline.submit(submission).await
     }
@@ -196,7 +201,7 @@ impl Uploads {
     /// Keeps only the reason, for those who miss this answer.
     async fn refuse<T>(&self, id: &TrackId, why: Problem) -> Result<T, Problem> {
         self.pipeline.store.refuse_upload(id, &why.clone().into()).await?;
-        self.pipeline.delete(id).await?;
+        self.pipeline.withdraw(id).await?;
         self.pipeline.remove_partial(id).await?;
         Err(why)
     }

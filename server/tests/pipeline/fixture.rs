@@ -92,6 +92,7 @@ impl Fixture {
             upload_sha256: String::new(),
             model: None,
             deadline_ms: None,
+            notifications: Vec::new(),
         };
         let track = self.pipeline.submit(submission).await.unwrap();
         within(track.wait_state(|s| s.name() == "separating")).await;
@@ -176,6 +177,8 @@ async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem
         dispatch: DispatchConfig { lease_s: 0.5, ..Default::default() },
         limits: LimitsConfig::default(),
         billing: Default::default(),
+        notifications: Default::default(),
+        email: Default::default(),
         catalogue: Catalogue::open(&dir.join("models")).unwrap(),
         default_model: "four".into(),
         fetches: FetchStatus::default(),

@@ -13,6 +13,7 @@ mod listening;
 mod lyrics;
 mod models;
 mod models_folder;
+mod notifications;
 mod output_files;
 mod receipt;
 mod refusals;
