@@ -14,6 +14,7 @@ const files = new Set(SHELL.files);
 
 addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
+addEventListener("notificationclick", (event) => event.waitUntil(showPage(event.notification)));
 addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname, search } = new URL(request.url);
@@ -23,6 +24,13 @@ addEventListener("fetch", (event) => {
   else if (isFile) event.respondWith(file(event, pathname));
   else answerForSong(event, pathname, search);
 });
+
+/** The open page, or a new one. */
+async function showPage(notification) {
+  notification.close();
+  const [page] = await clients.matchAll({ type: "window" });
+  await (page ? page.focus() : clients.openWindow("/"));
+}
 
 async function install() {
   const cache = await caches.open(PREFIX + SHELL.version);

@@ -1,6 +1,7 @@
 // Uploads one file as a multipart form, for servers without resumable uploads.
 
 import { chosenDeadline } from "./deadline.js";
+import { chosenEmail } from "./notify.js";
 import { remove, uploadUrl } from "./api.js";
 import { sendRequest } from "./xhr.js";
 import { text } from "./strings.js";
@@ -10,6 +11,7 @@ export async function uploadForm(file, model, { signal, progress }) {
   const form = new FormData();
   if (model) form.append("model", model);
   if (chosenDeadline()) form.append("deadline_s", chosenDeadline());
+  if (chosenEmail()) form.append("email", chosenEmail());
   form.append("file", file, file.name);
   // Once the body was sent completely, the server creates the track even if the request is aborted: then remove it there.
   const request = new AbortController();

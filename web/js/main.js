@@ -5,6 +5,7 @@ import { announce } from "./announcer.js";
 import { acceptFiles } from "./file-input.js";
 import * as library from "./library.js";
 import { fillDeadlineChoice } from "./deadline.js";
+import { offerNotifications } from "./notify.js";
 import { compareModels, fillModelChoice, showFetches } from "./models.js";
 import { ACCEPT, rejectionReason } from "./file-check.js";
 import { text } from "./strings.js";
@@ -27,6 +28,7 @@ async function offerModels() {
   if (!offer) return;
   limits = offer.limits ?? null;
   if (limits?.upload_bytes) byId("limits").textContent = text.limits(limits.upload_bytes, limits.duration_s);
+  offerNotifications(offer);
   if (offer.models.length < 2) return;
   fillModelChoice(byId("model"), byId("model-description"), offer);
   showFetches(byId("model-fetch"), offer.fetching ?? []);

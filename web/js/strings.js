@@ -362,6 +362,13 @@ export const text = {
     taken: (title) => `${title} was added to your songs.`,
   },
 
+  notifyLabel: "Tell me here when a song is ready",
+  emailLabel: "Send mail to",
+  notify: {
+    done: (title) => `“${title}” is ready to sing.`,
+    failed: (title) => `“${title}” did not work.`,
+    blocked: "Your browser does not let this page notify you. Its settings for this page can allow it.",
+  },
   deadlineLabel: "Needed",
   deadline: {
     none: "whenever it is done",

@@ -1,6 +1,7 @@
 // Uploads one file in parts by the tus protocol (1.0.0). After an error it resumes at the server's offset.
 
 import { chosenDeadline } from "./deadline.js";
+import { chosenEmail } from "./notify.js";
 import { sendRequest } from "./xhr.js";
 import { Problem } from "./api.js";
 import { text } from "./strings.js";
@@ -62,7 +63,8 @@ async function resume(upload) {
 }
 
 async function create({ file, model, signal }) {
-  const metadata = Object.entries({ filename: file.name, model: model ?? "", deadline_s: chosenDeadline() }).filter(([, value]) => value);
+  const given = { filename: file.name, model: model ?? "", deadline_s: chosenDeadline(), email: chosenEmail() };
+  const metadata = Object.entries(given).filter(([, value]) => value);
   const headers = {
     "Tus-Resumable": "1.0.0",
     "Upload-Length": String(file.size),

@@ -26,7 +26,16 @@ impl Browser {
 
     /// Answers the question whether a page may have something, such as `microphone`: with no.
     pub fn deny(&self, permission: &str) {
-        let parameters = json!({ "permission": { "name": permission }, "setting": "denied" });
+        self.answer(permission, "denied");
+    }
+
+    /// Answers the question whether a page may have something, such as `notifications`: with yes.
+    pub fn allow(&self, permission: &str) {
+        self.answer(permission, "granted");
+    }
+
+    fn answer(&self, permission: &str, setting: &str) {
+        let parameters = json!({ "permission": { "name": permission }, "setting": setting });
         self.pipe.call(None, "Browser.setPermission", parameters).expect("a known permission");
     }
 }

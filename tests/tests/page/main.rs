@@ -12,6 +12,7 @@ mod lyrics;
 mod lyrics_editor;
 mod mixer;
 mod model_choice;
+mod notifications;
 mod offline;
 mod overflow;
 mod page;

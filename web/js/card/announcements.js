@@ -1,6 +1,7 @@
 // What screen readers are told about a song while it is uploaded and separated.
 
 import { announce } from "../announcer.js";
+import { songEnded } from "../notify.js";
 import { text } from "../strings.js";
 
 /** The progress is announced each time it has grown by this fraction. */
@@ -13,6 +14,7 @@ export class CardAnnouncements {
   /** `problemTitle()` is asked a moment after a failure, when the card knows the reason. */
   stateChanged(before, state, { title, problemTitle }) {
     if (before === "opening") return;
+    songEnded(title, state);
     if (state === "uploading" && before !== "busy") announce(text.announce.added(title));
     if (state === "arrived") announce(text.announce.decoding(title));
     if (state === "done") announce(text.announce.done(title));
