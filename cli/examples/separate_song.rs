@@ -38,6 +38,7 @@ async fn main() -> Result<()> {
         dispatch: Default::default(),
         limits: Default::default(),
         billing: Default::default(),
+        quotas: Default::default(),
         notifications: Default::default(),
         email: Default::default(),
         catalogue,
@@ -85,6 +86,7 @@ async fn separate(pipeline: &Arc<Pipeline>, song: &Path, output: &Path) -> Resul
         model: None,
         deadline_ms: None,
         notifications: Vec::new(),
+        client: Default::default(),
     };
     let track = pipeline.submit(submission).await?;
     track.wait_state(|state| !matches!(state, TrackState::Queued | TrackState::Decoding)).await;

@@ -4,6 +4,7 @@ mod config;
 mod console;
 mod error_message;
 mod fetch;
+mod keys;
 mod local_pipeline;
 mod log;
 mod models;
@@ -52,6 +53,9 @@ enum Command {
     /// Lists, fetches and verifies the models, and looks into ONNX files.
     #[command(subcommand)]
     Models(models::Command),
+    /// Makes, lists and revokes API keys for clients of the server.
+    #[command(subcommand)]
+    Keys(keys::Command),
 }
 
 impl Command {
@@ -63,6 +67,7 @@ impl Command {
             Self::WorkerProcess(_) => "worker-process",
             Self::Separate(_) => "separate",
             Self::Models(_) => "models",
+            Self::Keys(_) => "keys",
         }
     }
 }
@@ -109,6 +114,7 @@ async fn run_command(arguments: Arguments) -> anyhow::Result<ExitCode> {
             pool::process::run(process, config).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Separate(separate) => separate::run(separate, config).await,
+        Command::Keys(command) => keys::run(command, config).await.map(|()| ExitCode::SUCCESS),
         Command::Models(command) => models::run(command, config).await.map(|()| ExitCode::SUCCESS),
     }
 }

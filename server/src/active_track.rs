@@ -186,6 +186,12 @@ impl ActiveTrack {
         }
     }
 
+    /// Changes what is shown of the row, and publishes it; nothing begins or ends by that.
+    pub fn update_view(&self, change: impl FnOnce(&mut TrackRecord)) {
+        change(&mut self.lock().record);
+        self.publish_track();
+    }
+
     /// Changes a chunk, and publishes an event. `None` when there is no such chunk.
     pub fn update_chunk<T>(&self, chunk: ChunkIndex, change: impl FnOnce(&mut Chunk) -> T) -> Option<T> {
         let result = {

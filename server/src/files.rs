@@ -4,6 +4,7 @@ use karaoke_core::TrackId;
 use karaoke_stages::Stage;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,6 +135,23 @@ impl Files {
     /// An encoded download; `name` is made by us, never by a user.
     pub fn encoded(&self, id: &TrackId, name: &str) -> PathBuf {
         self.dir(id).join(name)
+    }
+
+    /// Bytes that a track's files take on the disk; of those with holes what has been written.
+    pub fn bytes(&self, id: &TrackId) -> io::Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.dir(id))? {
+            // A file may be renamed or removed meanwhile.
+            let metadata = entry.and_then(|entry| entry.metadata());
+            bytes += metadata.map_or(0, |m| m.len().min(m.blocks() * 512));
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes that are free on the disk for this process.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     /// Removes what only a running track needs.

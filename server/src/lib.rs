@@ -4,6 +4,7 @@
 //! Workers are reached through [`karaoke_queue::ServerQueue`] alone.
 
 pub mod active_track;
+pub mod client;
 mod clock;
 mod concurrency;
 pub mod encode;
@@ -11,6 +12,7 @@ pub mod events;
 pub mod files;
 pub mod http;
 pub mod ingest;
+pub mod keys;
 mod layers;
 pub mod model_fetch;
 pub mod notification;

@@ -27,7 +27,11 @@ impl Problem {
 
     /// 404 for a track: also what a deleted one answers.
     pub fn no_such_track() -> Self {
-        Self::new(404, "No such track", "There is no track of that name, or it has been deleted.")
+        Self::new(
+            404,
+            "No such track",
+            "There is no track of that name that this opens; it may have been deleted.",
+        )
     }
 
     /// 507: nothing can be written.

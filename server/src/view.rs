@@ -55,6 +55,8 @@ pub struct TrackView {
     pub eta_s: Option<f64>,
     /// By when it should be done, if somebody said so.
     pub deadline: Option<DeadlineView>,
+    /// Whether it is kept from removal by age or for room.
+    pub kept: bool,
     /// The stems can be played from the start up to here, in seconds.
     pub ready_until_s: f64,
     /// The stems, once decoded.
@@ -320,6 +322,7 @@ impl TrackView {
             chunks_done: progress.done,
             eta_s,
             deadline: DeadlineView::new(r, expected_ms, now_ms()),
+            kept: r.kept,
             ready_until_s: if r.state == TrackState::Done { duration_s.unwrap_or(0.0) } else { ready_s },
             stems: if has_stems { stem_views(&r.manifest) } else { Vec::new() },
             error: r.failure.clone().map(Problem::from),

@@ -130,6 +130,8 @@ impl Program {
         std::fs::create_dir_all(&store).expect("a folder");
         let mut command = command(&settings);
         if let Some(mb) = settings.disk_mb {
+            // What is tested is what happens when it is full.
+            command.env("KARAOKE__STORE__FREE_BYTES", "0");
             let mount = format!("mount -t tmpfs -o size={mb}m tmpfs \"$1\" && shift && exec \"$@\"");
             let plain = std::mem::replace(&mut command, Command::new("unshare"));
             command.args(["-rm", "sh", "-c", &mount, "sh"]).arg(&store).arg(plain.get_program());

@@ -502,7 +502,7 @@ export const text = {
   advice: {
     0: "Check your connection, then try again.",
     401: "Its passcode is not valid any more. Remove it here and hand the song in again.",
-    403: "Its passcode is not valid any more. Remove it here and hand the song in again.",
+    401: "Its passcode is not valid any more. Remove it here and hand the song in again.",
     404: "It may have been removed. Hand the song in again.",
     413: "Choose a shorter or smaller file; an MP3 of the same song is much smaller than a WAV.",
     415: "Choose a song (MP3, M4A, FLAC, WAV, Ogg, Opus, AIFF) or a video with sound.",

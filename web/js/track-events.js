@@ -14,7 +14,7 @@ let timer = 0;
 let backOff = MIN_BACK_OFF_MS;
 
 /**
- * Calls `handlers.snapshot|track|chunk|gone|refused|lost|back` until the track has ended or `stop()` is called.
+ * Calls `handlers.snapshot|track|chunk|gone|lost|back` until the track has ended or `stop()` is called.
  * `refresh()` asks for a new snapshot.
  */
 export function followTrack(key, handlers) {

@@ -10,6 +10,7 @@ use karaoke_models::{Catalogue, ModelsConfig};
 use karaoke_notify::{EmailConfig, Mailer};
 use karaoke_queue::ServerQueue;
 use karaoke_queue::rabbit::BrokerConfig;
+use karaoke_server::client::QuotasConfig;
 use karaoke_server::http::HttpConfig;
 use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::notification::NotificationsConfig;
@@ -33,6 +34,7 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     pub limits: LimitsConfig,
     pub billing: BillingConfig,
+    pub quotas: QuotasConfig,
     pub notifications: NotificationsConfig,
     pub email: EmailConfig,
     pub broker: BrokerConfig,
@@ -78,6 +80,7 @@ impl Config {
             dispatch: self.dispatch,
             limits: self.limits,
             billing: self.billing,
+            quotas: self.quotas,
             notifications: self.notifications,
             email: self.email,
             catalogue,

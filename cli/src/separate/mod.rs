@@ -277,6 +277,7 @@ impl Work {
             model: self.arguments.model.clone(),
             deadline_ms: self.deadline.and_then(unix_ms),
             notifications: Vec::new(),
+            client: Default::default(),
         };
         Ok(pipeline.submit(submission).await?)
     }

@@ -17,6 +17,7 @@ pub mod overlap;
 pub mod plan;
 pub mod presence;
 pub mod quantise;
+pub mod quota;
 pub mod reply_part;
 pub mod route;
 pub mod schedule;

@@ -3,9 +3,10 @@
 //! It is asked for with the tracks' passcodes in the body, and fetched by a ticket: a browser downloads from an
 //! address, and passcodes have no place in one.
 
+use super::auth::Credentials;
 use super::stems::{Wav, encoded};
 use super::tickets::{Entry, VALID_MS, issue};
-use super::{App, auth, tracks};
+use super::{App, tracks};
 use crate::clock::now_ms;
 use crate::concurrency::lock;
 use crate::encode::Format;
@@ -78,13 +79,11 @@ async fn choose(app: &App, headers: &HeaderMap, request: ArchiveRequest) -> Resu
         Some("wav") => Format::Wav16,
         Some(_) => return Err(Problem::new(422, "No such format", "format is mp3, flac or wav.")),
     };
+    let credentials = Credentials::of(app, headers).await?;
     let (mut files, mut names) = (Vec::new(), HashSet::new());
     for wanted in &request.tracks {
-        let track = app.pipeline.find(&wanted.id).await?.ok_or_else(Problem::no_such_track)?;
+        let track = credentials.open(app, &wanted.id, Some(&wanted.passcode)).await?;
         let record = track.record();
-        if !auth::opens(&wanted.passcode, &record) && !auth::is_admin(app, headers) {
-            return Err(auth::wrong_passcode());
-        }
         let song = record.song();
         if record.state != TrackState::Done {
             let detail = format!("“{song}” is not finished; leave it out or wait for it.");

@@ -1,7 +1,9 @@
-//! Who may reach a track: whoever has its passcode (header or cookie), or the admin key.
+//! Who may reach a track: whoever has its passcode (header or cookie), the API key that it was handed in with, or the
+//! admin key.
 
 use super::App;
 use crate::active_track::ActiveTrack;
+use crate::client::ApiKey;
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use axum::extract::{FromRequestParts, Path};
@@ -15,7 +17,7 @@ use std::sync::Arc;
 /// A track whose passcode the request knew.
 pub(super) struct Owned {
     pub(super) track: Arc<ActiveTrack>,
-    /// What it gave; the admin gives none.
+    /// The passcode that it gave, if it gave one.
     pub(super) passcode: Option<String>,
     /// The cookie to set, when the passcode came by header only.
     pub(super) cookie: Option<HeaderValue>,
@@ -25,44 +27,80 @@ impl FromRequestParts<App> for Owned {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Path(path) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
-            .await
-            .map_err(|_| Problem::no_such_track())?;
-        let id = path.get("id").and_then(|id| TrackId::parse(id).ok()).ok_or_else(Problem::no_such_track)?;
-        let track = app.pipeline.find(&id).await?.ok_or_else(Problem::no_such_track)?;
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+        let id = path.ok().and_then(|Path(path)| TrackId::parse(path.get("id")?).ok());
+        let credentials = Credentials::of(app, &parts.headers).await?;
         let header = parts.headers.get("x-track-passcode").and_then(|v| v.to_str().ok());
-        let cookie = cookie(&parts.headers, &cookie_name(&id));
-        if is_admin(app, &parts.headers) {
-            return Ok(Self { track, passcode: None, cookie: None });
+        let cookie = id.as_ref().and_then(|id| cookie(&parts.headers, &cookie_name(id)));
+        let given = header.map(str::to_owned).or_else(|| cookie.clone());
+        // Asked before it is looked whether there is such a track: that is nobody's business.
+        if given.is_none() && !credentials.are_some() {
+            let detail = "Send the track's passcode in the header X-Track-Passcode.";
+            return Err(Problem::new(401, "Passcode needed", detail));
         }
-        let given = header.map(str::to_owned).or_else(|| cookie.clone()).ok_or_else(|| {
-            Problem::new(401, "Passcode needed", "Send the track's passcode in the header X-Track-Passcode.")
-        })?;
-        if !opens(&given, &track.record()) {
-            return Err(wrong_passcode());
-        }
-        let cookie = (cookie.as_deref() != Some(given.as_str())).then(|| set_cookie(&id, &given)).flatten();
-        Ok(Self { track, passcode: Some(given), cookie })
+        let id = id.ok_or_else(Problem::no_such_track)?;
+        let track = credentials.open(app, &id, given.as_deref()).await?;
+        let is_new = cookie != given && !credentials.is_admin;
+        let cookie = given.as_ref().filter(|_| is_new).and_then(|given| set_cookie(&id, given));
+        Ok(Self { track, passcode: given, cookie })
     }
 }
 
-/// The track of that name, for who knows its passcode.
-pub(super) async fn open(app: &App, id: &str, passcode: &str) -> Result<Arc<ActiveTrack>, Problem> {
-    let id = TrackId::parse(id).map_err(|_| Problem::no_such_track())?;
-    let track = app.pipeline.find(&id).await?.ok_or_else(Problem::no_such_track)?;
-    if !opens(passcode, &track.record()) {
-        return Err(wrong_passcode());
+/// What a request shows of itself beside passcodes.
+pub(super) struct Credentials {
+    pub(super) is_admin: bool,
+    pub(super) key: Option<ApiKey>,
+}
+
+impl Credentials {
+    /// 401 where a request has a key that is none.
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+        let is_admin = is_admin(app, headers);
+        let key = if is_admin { None } else { key_of(app, headers).await? };
+        Ok(Self { is_admin, key })
     }
-    Ok(track)
+
+    fn are_some(&self) -> bool {
+        self.is_admin || self.key.is_some()
+    }
+
+    /// The track of that name, for who has its passcode, the key that it was handed in with, or the admin key. A track
+    /// that there is not and one that does not open answer alike.
+    pub(super) async fn open(
+        &self,
+        app: &App,
+        id: &TrackId,
+        passcode: Option<&str>,
+    ) -> Result<Arc<ActiveTrack>, Problem> {
+        let track = app.pipeline.find(id).await?.ok_or_else(Problem::no_such_track)?;
+        let record = track.record();
+        let is_own = self.key.as_ref().is_some_and(|key| record.client == Some(key.client_name()));
+        let opens = self.is_admin || is_own || passcode.is_some_and(|given| opens(given, &record));
+        opens.then_some(track).ok_or_else(Problem::no_such_track)
+    }
+}
+
+/// The API key of a request, if it has one. 401 where it is none of this server's.
+pub(super) async fn key_of(app: &App, headers: &HeaderMap) -> Result<Option<ApiKey>, Problem> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some((scheme, key)) = given.and_then(|value| value.trim().split_once(' ')) else { return Ok(None) };
+    // Other schemes may be a proxy's.
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let known = app.pipeline.store.key(&hash(key.trim())).await?;
+    known.map(Some).ok_or_else(|| {
+        Problem::new(
+            401,
+            "Unknown key",
+            "This API key is none of this server's, or it was revoked; ask its operator for one.",
+        )
+    })
 }
 
 /// Whether this is the track's passcode.
-pub(super) fn opens(passcode: &str, track: &TrackRecord) -> bool {
+fn opens(passcode: &str, track: &TrackRecord) -> bool {
     same(&hash(passcode), &track.passcode_sha256)
-}
-
-pub(super) fn wrong_passcode() -> Problem {
-    Problem::new(403, "Wrong passcode", "This is not the passcode of this track.")
 }
 
 /// 401: only who has the admin key may do that.

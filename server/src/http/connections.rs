@@ -1,6 +1,7 @@
 //! Takes connections and serves them: how long a request's header may take, how large it may be, and how a server
 //! that is stopped takes leave.
 
+use super::client::Peer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -40,7 +41,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => take(stream, router.clone(), header_timeout, &graceful),
+            Ok((stream, peer)) => take(stream, Peer(peer.ip()), router.clone(), header_timeout, &graceful),
             // Whoever went away again before it was taken is no trouble of the server's.
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
@@ -54,9 +55,18 @@ pub async fn serve(
     Ok(())
 }
 
-fn take(stream: TcpStream, router: Router, header_timeout: Duration, graceful: &GracefulShutdown) {
-    let service =
-        TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+fn take(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    header_timeout: Duration,
+    graceful: &GracefulShutdown,
+) {
+    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        request
+    }));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(LARGEST_HEADER);
     let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));

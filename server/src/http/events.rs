@@ -1,7 +1,7 @@
 //! Server-sent events: a snapshot first, then every change; resumable.
 
 use super::App;
-use super::auth::{self, Owned};
+use super::auth::{Credentials, Owned};
 use crate::active_track::ActiveTrack;
 use crate::events::EventLog;
 use crate::problem::Problem;
@@ -13,6 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::future::ready;
 use futures::stream::{Stream, StreamExt, once, select_all, unfold};
+use karaoke_core::TrackId;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -106,10 +107,11 @@ pub(super) struct Followed {
 /// The tracks that one stream follows at most.
 const FOLLOWED: usize = 500;
 
-/// The events of many tracks in one stream: `{"id", "event_id", "event", "data"}` each. Of a track that is not there
-/// the listener hears `gone`, of one whose passcode is wrong `refused`.
+/// The events of many tracks in one stream: `{"id", "event_id", "event", "data"}` each. Of a track that is not there,
+/// or does not open, the listener hears `gone`.
 pub(super) async fn many(
     State(app): State<App>,
+    headers: HeaderMap,
     followed: Result<Json<Vec<Followed>>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(followed) = followed.map_err(|e| Problem::new(422, "Unreadable list", e.body_text()))?;
@@ -117,21 +119,23 @@ pub(super) async fn many(
         let detail = format!("One stream follows {FOLLOWED} tracks at most; open another one.");
         return Err(Problem::new(422, "Too many tracks", detail));
     }
+    let credentials = Credentials::of(&app, &headers).await?;
     let mut streams = Vec::new();
     for Followed { id, passcode, last_event_id } in followed {
         let named = id.clone();
-        let events = match auth::open(&app, &id, &passcode).await {
+        let track = match TrackId::parse(&id) {
+            Ok(id) => credentials.open(&app, &id, Some(&passcode)).await,
+            Err(_) => Err(Problem::no_such_track()),
+        };
+        let gone = || SentEvent { id: String::new(), name: "gone", data: "{}".into() };
+        let events = match track {
             Ok(track) => listen(&app, track, last_event_id.as_deref()).boxed(),
-            Err(problem) => once(ready(refusal(&problem))).boxed(),
+            Err(problem) if problem.status == 404 => once(ready(gone())).boxed(),
+            Err(problem) => return Err(problem),
         };
         streams.push(events.map(move |sent| of_track(&named, &sent)).boxed());
     }
     Ok(answer(select_all(streams)))
-}
-
-fn refusal(problem: &Problem) -> SentEvent {
-    let name = if problem.status == 404 { "gone" } else { "refused" };
-    SentEvent { id: String::new(), name, data: "{}".into() }
 }
 
 /// An event with the track's name; its data is JSON already.

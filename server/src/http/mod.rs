@@ -3,6 +3,7 @@
 mod app;
 mod archive;
 mod auth;
+mod client;
 mod connections;
 mod cors;
 mod events;
@@ -32,7 +33,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -57,6 +58,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/tracks/{id}/peaks", get(peaks::peaks))
         .route("/tracks/{id}/lyrics", get(lyrics::show).put(lyrics::replace).delete(lyrics::delete))
         .route("/tracks/{id}/cancel", post(tracks::cancel))
+        .route("/tracks/{id}/keep", put(tracks::keep).delete(tracks::release))
         .route("/tracks/{id}/receipt", get(tracks::receipt))
         .route("/tracks/{id}/stems/{file}", get(stems::stem))
         .merge(notifications::routes("/tracks/{id}/notifications"))

@@ -1,7 +1,8 @@
 //! A track's state, chunks and cover; cancelling and deleting; the admin's list.
 
-use super::auth::{Owned, admin_only};
+use super::auth::{Credentials, Owned, admin_only, is_admin};
 use super::{App, respond};
+use crate::client::ApiKey;
 use crate::concurrency::blocking;
 use crate::problem::Problem;
 use crate::store::TrackPage;
@@ -34,7 +35,7 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
-    fn page(self) -> Result<TrackPage, Problem> {
+    fn page(self, client: Option<String>) -> Result<TrackPage, Problem> {
         let bad = |detail: String| Problem::new(422, "Unknown parameter", detail);
         let limit = self.limit.unwrap_or(LISTED);
         if !(1..=MOST_LISTED).contains(&limit) {
@@ -53,7 +54,13 @@ impl ListQuery {
                 bad(format!("state is one of {all}."))
             })
         });
-        Ok(TrackPage { after: after.transpose()?, state: state.transpose()?, model: self.model, limit })
+        Ok(TrackPage {
+            after: after.transpose()?,
+            state: state.transpose()?,
+            model: self.model,
+            client,
+            limit,
+        })
     }
 }
 
@@ -70,9 +77,13 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    admin_only(&app, &headers, "The list of all tracks")?;
+    let credentials = Credentials::of(&app, &headers).await?;
+    let client = credentials.key.as_ref().map(ApiKey::client_name);
+    if client.is_none() {
+        admin_only(&app, &headers, "The list of all tracks")?;
+    }
     let Query(query) = query.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
-    let mut page = query.page()?;
+    let mut page = query.page(client)?;
     let limit = page.limit as usize;
     // One more tells whether there is a next page.
     page.limit += 1;
@@ -106,6 +117,33 @@ pub(super) async fn cancel(State(app): State<App>, owned: Owned) -> Result<Respo
     app.pipeline.cancel(&owned.track.id).await?;
     let track = app.pipeline.find(&owned.track.id).await?.ok_or_else(Problem::no_such_track)?;
     Ok(no_store(Json(track.view()).into_response()))
+}
+
+/// The track is not removed by age or for room any more.
+pub(super) async fn keep(
+    State(app): State<App>,
+    headers: HeaderMap,
+    owned: Owned,
+) -> Result<Response, Problem> {
+    set_kept(&app, &headers, owned, true).await
+}
+
+/// It may be removed again.
+pub(super) async fn release(
+    State(app): State<App>,
+    headers: HeaderMap,
+    owned: Owned,
+) -> Result<Response, Problem> {
+    set_kept(&app, &headers, owned, false).await
+}
+
+async fn set_kept(app: &App, headers: &HeaderMap, owned: Owned, kept: bool) -> Result<Response, Problem> {
+    if !app.pipeline.may_keep(is_admin(app, headers)) {
+        let detail = "Only the operator has songs kept on this server (store.owners_keep).";
+        return Err(Problem::new(403, "Not offered", detail));
+    }
+    app.pipeline.keep(&owned.track, kept).await?;
+    Ok(no_store(Json(owned.track.view()).into_response()))
 }
 
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode, Problem> {

@@ -2,14 +2,16 @@
 
 use super::App;
 use super::auth;
+use super::client::with_limits;
 use super::idempotency::{self, Ticket};
 use super::in_progress::Held;
 use super::notifications;
 use crate::active_track::ActiveTrack;
+use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
 use crate::notification::Asked;
-use crate::pipeline::{Pipeline, Submission};
+use crate::pipeline::{Pipeline, Reservation, Submission};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
@@ -60,17 +62,36 @@ pub(super) struct Wishes {
 
 pub(super) async fn upload(
     State(app): State<App>,
+    client: Result<Client, Problem>,
+    wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Response {
+    let answer = take(&app, client.clone(), wishes, request).await.unwrap_or_else(Problem::into_response);
+    with_limits(&app, &client.unwrap_or_default(), answer).await
+}
+
+async fn take(
+    app: &App,
+    client: Result<Client, Problem>,
     wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let accepted = async {
         let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+        let client = client?;
         app.pipeline.admit()?;
-        check_length(&app, &headers)?;
-        Ok((wishes, idempotency::ticket(&app, &headers).await?))
+        check_length(app, &headers)?;
+        let ticket = idempotency::ticket(app, &headers, &client).await?;
+        // A request that came before is not another song.
+        if ticket.earlier.is_none() {
+            app.pipeline.check_quotas(&client).await?;
+        }
+        // Of who does not say how much is coming, what has come is looked at in the end.
+        let room = app.pipeline.reserve(content_length(&headers).unwrap_or(0)).await?;
+        Ok((wishes, Submitter { client, ticket, room }))
     };
-    let (wishes, ticket) = match accepted.await {
+    let (wishes, submitter) = match accepted.await {
         Ok(accepted) => accepted,
         Err(problem) => {
             drain(request.into_body().into_data_stream()).await;
@@ -79,14 +100,21 @@ pub(super) async fn upload(
     };
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("multipart/form-data") {
-        let form = Multipart::from_request(request, &app)
+        let form = Multipart::from_request(request, app)
             .await
             .map_err(|e| Problem::new(422, "Unreadable form", e.body_text()))?;
-        return from_form(&app, form, wishes, ticket).await;
+        return from_form(app, form, wishes, submitter).await;
     }
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
-    accept(&app, body, &name, wishes, ticket).await
+    accept(app, body, &name, wishes, submitter).await
+}
+
+/// Who hands a song in, what it becomes, and the room that it was promised.
+struct Submitter {
+    client: Client,
+    ticket: Ticket,
+    room: Reservation,
 }
 
 /// Reads on for a while after a refusal: a client that is still sending would see a broken connection
@@ -97,10 +125,13 @@ pub(super) async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Un
     let _ = tokio::time::timeout(DRAIN, rest).await;
 }
 
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn check_length(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     // A form is a little longer than the file in it; the exact count follows while it arrives.
-    if length.is_some_and(|n: u64| n > app.pipeline.limits.upload_bytes.saturating_add(1 << 16)) {
+    if content_length(headers).is_some_and(|n| n > app.pipeline.limits.upload_bytes.saturating_add(1 << 16)) {
         return Err(too_large(app));
     }
     Ok(())
@@ -110,7 +141,7 @@ async fn from_form(
     app: &App,
     mut form: Multipart,
     mut wishes: Wishes,
-    ticket: Ticket,
+    submitter: Submitter,
 ) -> Result<Response, Problem> {
     let broken =
         |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
@@ -118,7 +149,7 @@ async fn from_form(
         match field.name() {
             Some("file") => {
                 let name = field.file_name().or(wishes.name.as_deref()).unwrap_or("upload").to_owned();
-                return accept(app, parts(field), &name, wishes, ticket).await;
+                return accept(app, parts(field), &name, wishes, submitter).await;
             }
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
@@ -164,7 +195,7 @@ async fn accept(
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     name: &str,
     wishes: Wishes,
-    ticket: Ticket,
+    Submitter { client, ticket, room }: Submitter,
 ) -> Result<Response, Problem> {
     let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
     let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
@@ -192,7 +223,10 @@ async fn accept(
         model: wishes.model.filter(|m| !m.is_empty()),
         deadline_ms: wishes.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
         notifications,
+        client,
     };
+    drop(room);
+    drop(app.pipeline.reserve(size_bytes).await?);
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;

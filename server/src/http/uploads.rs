@@ -1,12 +1,14 @@
 //! Resumable uploads: the tus protocol 1.0.0 (<https://tus.io/protocols/resumable-upload>) with the extensions
 //! creation, creation-with-upload, checksum, expiration and termination.
 
+use super::client::with_limits;
 use super::{App, auth, respond, tracks, upload};
 use crate::active_track::ActiveTrack;
+use crate::client::Client;
 use crate::problem::Problem;
 use crate::store::UploadRecord;
 use crate::uploads::{ALGORITHMS, Checksum, Key, Piece, Secret, UploadStatus, Uploads};
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt};
@@ -110,22 +112,35 @@ fn with(mut response: Response, pairs: &[(&'static str, &str)]) -> Response {
 
 async fn create(app: &App, request: Request) -> Result<Response, Problem> {
     let secret = Secret::new();
-    let begun = begin(app, secret, request.headers()).await;
+    let (mut parts, body) = request.into_parts();
+    let client = Client::from_request_parts(&mut parts, app).await;
+    let request = Request::from_parts(parts, body);
+    let begun = match &client {
+        Ok(client) => begin(app, secret, request.headers(), client).await,
+        Err(problem) => Err(problem.clone()),
+    };
     let mut standing = match begun {
         Ok(record) => UploadStatus::Unfinished(record),
         Err(problem) => {
             upload::drain(request.into_body().into_data_stream()).await;
-            return Err(problem);
+            let client = client.unwrap_or_default();
+            return Ok(with_limits(app, &client, problem.into_response()).await);
         }
     };
     if request.headers().contains_key(header::CONTENT_TYPE) {
         standing = append(app, secret, request).await?;
     }
     let place = format!("{BASE}/{}", secret.text());
-    Ok(with(stand(secret, StatusCode::CREATED, standing), &[("location", &place)]))
+    let answer = with(stand(secret, StatusCode::CREATED, standing), &[("location", &place)]);
+    Ok(with_limits(app, &client.unwrap_or_default(), answer).await)
 }
 
-async fn begin(app: &App, secret: Secret, headers: &HeaderMap) -> Result<UploadRecord, Problem> {
+async fn begin(
+    app: &App,
+    secret: Secret,
+    headers: &HeaderMap,
+    client: &Client,
+) -> Result<UploadRecord, Problem> {
     if headers.contains_key("upload-defer-length") {
         let detail = "Say how long the file is when you begin (Upload-Length); it cannot be told later here.";
         return Err(Problem::new(400, "Length needed", detail));
@@ -143,7 +158,7 @@ async fn begin(app: &App, secret: Secret, headers: &HeaderMap) -> Result<UploadR
         None => "",
         Some(value) => value.to_str().unwrap_or("?"),
     };
-    app.uploads.create(&key(app, secret), length, metadata).await
+    app.uploads.create(&key(app, secret), length, metadata, client).await
 }
 
 fn key(app: &App, secret: Secret) -> Key {

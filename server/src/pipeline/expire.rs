@@ -16,11 +16,14 @@ impl Pipeline {
             if let Err(problem) = self.expire_uploads().await {
                 tracing::warn!(error = %problem, "unfinished uploads could not be removed");
             }
+            if let Err(error) = self.store.expire_usage(now_ms()).await {
+                tracing::warn!(%error, "old usage could not be removed");
+            }
             if let Err(problem) = self.expire_deliveries().await {
                 tracing::warn!(error = %problem, "old messages could not be removed");
             }
-            if self.keep_hours > 0
-                && let Err(problem) = self.expire(now_ms() - i64::from(self.keep_hours) * HOUR_MS).await
+            if let Some(hours) = self.keep_hours()
+                && let Err(problem) = self.expire(now_ms() - i64::from(hours) * HOUR_MS).await
             {
                 tracing::warn!(error = %problem, "old tracks could not be removed");
             }

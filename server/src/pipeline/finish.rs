@@ -60,7 +60,10 @@ impl Pipeline {
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;
         tracing::info!(track = %track.id, merge_s, seconds = format!("{took_s:.1}"), "track done: merged in {merge_s} s, {took_s:.1} s in all");
         let (files, id) = (self.files.clone(), track.id.clone());
-        crate::concurrency::blocking(move || files.remove_working(&id)).await.map_err(|e| Problem::disk(&e))
+        crate::concurrency::blocking(move || files.remove_working(&id))
+            .await
+            .map_err(|e| Problem::disk(&e))?;
+        self.measure_disk(&track.id).await
     }
 
     /// Blocking: blends a predicted stem, at the source's rate, into its final file.

@@ -4,6 +4,7 @@ mod attempts;
 mod collect;
 mod config;
 mod deadlines;
+mod disk;
 mod dispatch;
 mod expire;
 mod export;
@@ -15,6 +16,7 @@ mod notifications;
 mod parts;
 mod prepare;
 mod providers;
+mod quotas;
 mod receipts;
 mod recover;
 mod stem_reader;
@@ -22,11 +24,13 @@ mod uploads;
 mod watch;
 
 pub use config::{ChunkingConfig, DispatchConfig, LimitsConfig};
+pub use disk::Reservation;
 pub use export::{download_name, longest_song, lyrics_name, shortened};
 pub use parts::{Parts, Submission};
 pub use stem_reader::StemReader;
 
 use crate::active_track::ActiveTrack;
+use crate::client::{QuotasConfig, quota_used_up};
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
@@ -34,7 +38,7 @@ use crate::model_fetch::FetchStatus;
 use crate::notification::NotificationsConfig;
 use crate::problem::Problem;
 use crate::receipt::BillingConfig;
-use crate::store::{NewTrack, Store};
+use crate::store::{NewTrack, Store, StoreConfig};
 use crate::worker_registry::WorkerRegistry;
 use futures::FutureExt;
 use in_flight::InFlightChunks;
@@ -81,6 +85,8 @@ pub struct Pipeline {
     pub limits: LimitsConfig,
     /// What a song costs.
     pub billing: BillingConfig,
+    /// What each address without a key may use.
+    pub quotas: QuotasConfig,
     /// Who may be told what.
     pub notifications: NotificationsConfig,
     email: EmailConfig,
@@ -109,7 +115,11 @@ pub struct Pipeline {
     connection: AtomicU64,
     /// Tracks cancelled lately, whose jobs may still be with the queue.
     cancelled: Mutex<VecDeque<TrackId>>,
-    keep_hours: u32,
+    disk: StoreConfig,
+    /// Bytes that uploads were promised while they arrive.
+    reserved: Mutex<u64>,
+    /// Held while it is looked for room, and made.
+    making_room: tokio::sync::Mutex<()>,
     /// Encodings and reads of stems that may run at once: each holds a blocking thread.
     pub(crate) encoders: Arc<Semaphore>,
     stop: CancellationToken,
@@ -151,6 +161,7 @@ impl Pipeline {
             speeds: parts.speeds,
             limits: parts.limits,
             billing: parts.billing,
+            quotas: parts.quotas,
             notifications,
             email: parts.email,
             webhooks: webhooks.map_err(|e| Problem::internal(&e))?,
@@ -165,7 +176,9 @@ impl Pipeline {
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
-            keep_hours: parts.store.keep_hours,
+            disk: parts.store,
+            reserved: Mutex::default(),
+            making_room: tokio::sync::Mutex::default(),
             queue: parts.queue,
             active: Mutex::default(),
             undecoded: Mutex::default(),
@@ -256,8 +269,12 @@ impl Pipeline {
             upload_sha256: s.upload_sha256,
             manifest,
             notifications: s.notifications,
+            client: s.client,
         };
-        self.store.insert_track(&row).await?;
+        if let Some(used_up) = self.store.insert_track(&row).await? {
+            self.remove_files(&s.id).await?;
+            return Err(quota_used_up(&used_up));
+        }
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");

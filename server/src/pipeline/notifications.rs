@@ -210,6 +210,7 @@ impl Pipeline {
     /// Deletes a track whose uploader is told that it was not taken: nobody else hears of it.
     pub async fn withdraw(&self, id: &TrackId) -> Result<(), Problem> {
         self.store.forget_deliveries(id).await?;
+        self.store.forget_usage(id).await?;
         self.delete(id).await.map(|_| ())
     }
 

@@ -1,6 +1,7 @@
 //! What the pipeline is made of, and what is handed in to it.
 
 use super::{ChunkingConfig, DispatchConfig, LimitsConfig};
+use crate::client::{Client, QuotasConfig};
 use crate::model_fetch::FetchStatus;
 use crate::notification::{Notification, NotificationsConfig};
 use crate::receipt::BillingConfig;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub limits: LimitsConfig,
     /// `[billing]`.
     pub billing: BillingConfig,
+    /// `[quotas]`.
+    pub quotas: QuotasConfig,
     /// `[notifications]`.
     pub notifications: NotificationsConfig,
     /// `[email]`.
@@ -59,4 +62,6 @@ pub struct Submission {
     pub deadline_ms: Option<i64>,
     /// Who is told what becomes of it.
     pub notifications: Vec<Notification>,
+    /// Who hands it in.
+    pub client: Client,
 }

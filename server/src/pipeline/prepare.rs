@@ -49,7 +49,9 @@ impl Pipeline {
         let audio = tokio::task::spawn_blocking(move || me.decode(&owned))
             .await
             .map_err(|e| Problem::internal(&e))??;
+        self.count_audio(track, audio.frames.seconds(audio.source_rate)).await?;
         let plan = ActiveAudio::new(audio, &track.manifest).plan;
+        self.make_room_for(track, &audio).await?;
         if !self.store.start_separating(&track.id, &audio, plan.count(), now_ms()).await? {
             return Ok(());
         }

@@ -27,8 +27,8 @@ impl Pipeline {
         let files = self.files.clone();
         for id in blocking(move || files.tracks()).await.map_err(|e| Problem::disk(&e))? {
             let row = self.store.track(&id).await?;
-            let files = self.files.clone();
-            let tidied = match row.map(|r| r.state) {
+            let (files, track, state) = (self.files.clone(), id.clone(), row.map(|r| r.state));
+            let tidied = match state {
                 None | Some(TrackState::Failed | TrackState::Cancelled) => {
                     blocking(move || files.remove(&id)).await
                 }
@@ -38,6 +38,10 @@ impl Pipeline {
                 Some(_) => blocking(move || files.remove_parts(&id)).await,
             };
             tidied.map_err(|e| Problem::disk(&e))?;
+            if state == Some(TrackState::Done) {
+                // Also what an earlier version did not measure.
+                self.measure_disk(&track).await?;
+            }
         }
         Ok(())
     }

@@ -2,12 +2,15 @@
 
 mod chunks;
 mod deliveries;
+mod disk;
+mod keys;
 mod lyrics;
 mod notifications;
 mod receipts;
 mod secrets;
 mod tracks;
 mod uploads;
+mod usage;
 
 pub use chunks::ChunkRecord;
 pub use deliveries::{Delivery, DeliveryAttempt};
@@ -30,11 +33,23 @@ pub struct StoreConfig {
     pub dir: PathBuf,
     /// Hours after which ended tracks are removed; 0 keeps them.
     pub keep_hours: u32,
+    /// Bytes that all tracks may take; where more are needed, the oldest finished ones are removed. 0: no limit.
+    pub max_bytes: u64,
+    /// Bytes of the disk that are left free: songs for which they would be needed are refused.
+    pub free_bytes: u64,
+    /// Whether owners may have songs kept from removal by age or for room; the admin always may.
+    pub owners_keep: bool,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("data"), keep_hours: 0 }
+        Self {
+            dir: PathBuf::from("data"),
+            keep_hours: 0,
+            max_bytes: 0,
+            free_bytes: 200_000_000,
+            owners_keep: true,
+        }
     }
 }
 

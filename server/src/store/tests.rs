@@ -30,6 +30,7 @@ async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
         upload_sha256: "u".into(),
         manifest: Manifest::parse(MANIFEST).unwrap(),
         notifications: Vec::new(),
+        client: Default::default(),
     };
     store.insert_track(&track).await.unwrap();
     (store, id)

@@ -1,8 +1,10 @@
 //! Rows of tracks.
 
 use super::deliveries::track_ended;
-use super::{LyricsMark, Store, StoreError, notifications};
+use super::{LyricsMark, Store, StoreError, notifications, usage};
+use crate::client::Client;
 use crate::notification::Notification;
+use karaoke_core::quota::Allowance;
 use karaoke_core::{Frames, Manifest, SampleRate, TrackId, TrackState};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -44,6 +46,10 @@ pub struct TrackRecord {
     pub audio: Option<Audio>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Who handed it in, where that is counted.
+    pub client: Option<String>,
+    /// Whether it is kept from removal by age or for room.
+    pub kept: bool,
 }
 
 #[cfg(test)]
@@ -71,6 +77,8 @@ impl TrackRecord {
             lyrics: None,
             audio: None,
             failure: None,
+            client: None,
+            kept: false,
         }
     }
 }
@@ -96,6 +104,8 @@ pub struct NewTrack {
     pub manifest: Manifest,
     /// Who is told what becomes of it.
     pub notifications: Vec<Notification>,
+    /// Who hands it in.
+    pub client: Client,
 }
 
 /// Which tracks a list shows.
@@ -107,6 +117,8 @@ pub struct TrackPage {
     pub state: Option<TrackState>,
     /// Only those of that model.
     pub model: Option<String>,
+    /// Only those that this client handed in.
+    pub client: Option<String>,
     /// So many at most.
     pub limit: u32,
 }
@@ -142,12 +154,20 @@ pub struct Failure {
 }
 
 impl Store {
-    /// Adds a track in state `queued`.
-    pub async fn insert_track(&self, t: &NewTrack) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+    /// Adds a track in state `queued`, unless a quota of its client is used up: then that is returned.
+    pub async fn insert_track(&self, t: &NewTrack) -> Result<Option<Allowance>, StoreError> {
+        // From the beginning nobody else writes: of two songs that come at once for one place only one is taken.
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(client) = &t.client.name {
+            let used = usage::usage(&mut tx, client, t.created_ms).await?;
+            if let Some(used_up) = t.client.quotas.left(&used).into_iter().find(|a| a.left == 0) {
+                return Ok(Some(used_up));
+            }
+            usage::count(&mut tx, client, &t.id, t.created_ms).await?;
+        }
         sqlx::query(
             "INSERT INTO tracks (id, passcode_sha256, state, created_ms, deadline_ms, file_name, size_bytes,
-             upload_sha256, model, manifest) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+             upload_sha256, model, manifest, client, disk_bytes) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(t.id.as_str())
         .bind(&t.passcode_sha256)
@@ -158,12 +178,15 @@ impl Store {
         .bind(&t.upload_sha256)
         .bind(t.manifest.name.as_str())
         .bind(serde_json::to_string(&t.manifest).map_err(|_| StoreError::Corrupt("manifest"))?)
+        .bind(&t.client.name)
+        .bind(t.size_bytes as i64)
         .execute(&mut *tx)
         .await?;
         for notification in &t.notifications {
             notifications::insert(&mut tx, Some(&t.id), notification).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(None)
     }
 
     /// The track of that name.
@@ -190,6 +213,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT * FROM tracks WHERE (created_ms < ?1 OR (created_ms = ?1 AND id < ?2))
              AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR model = ?4)
+             AND (?6 IS NULL OR client = ?6)
              ORDER BY created_ms DESC, id DESC LIMIT ?5",
         )
         .bind(before_ms)
@@ -197,6 +221,7 @@ impl Store {
         .bind(page.state.map(TrackState::name))
         .bind(page.model.as_deref())
         .bind(page.limit)
+        .bind(page.client.as_deref())
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(record).collect()
@@ -212,9 +237,9 @@ impl Store {
         rows.iter().map(record).collect()
     }
 
-    /// Tracks that ended before `before_ms` (Unix milliseconds).
+    /// Tracks that ended before `before_ms` (Unix milliseconds), except those to be kept.
     pub async fn ended_before(&self, before_ms: i64) -> Result<Vec<TrackId>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM tracks WHERE finished_ms < ?")
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM tracks WHERE finished_ms < ? AND kept = 0")
             .bind(before_ms)
             .fetch_all(&self.pool)
             .await?;
@@ -230,6 +255,7 @@ impl Store {
         for from in TrackState::ALL.into_iter().filter(|from| from.may_become(to)) {
             moved += sqlx::query(
                 "UPDATE tracks SET state = ?1, finished_ms = COALESCE(?2, finished_ms),
+                 disk_bytes = CASE ?1 WHEN 'cancelled' THEN 0 ELSE disk_bytes END,
                  decoding_ms = COALESCE(decoding_ms, CASE ?1 WHEN 'decoding' THEN ?3 END),
                  finishing_ms = COALESCE(finishing_ms, CASE ?1 WHEN 'finishing' THEN ?3 END)
                  WHERE id = ?4 AND state = ?5",
@@ -261,7 +287,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let done = sqlx::query(
-            "UPDATE tracks SET state = 'failed', finished_ms = ?, error_status = ?, error_title = ?,
+            "UPDATE tracks SET state = 'failed', disk_bytes = 0, finished_ms = ?, error_status = ?, error_title = ?,
              error_detail = ? WHERE id = ? AND state NOT IN ('done', 'failed', 'cancelled')",
         )
         .bind(now_ms)
@@ -339,6 +365,8 @@ pub(super) fn record(row: &SqliteRow) -> Result<TrackRecord, StoreError> {
         lyrics: LyricsMark::read(row.try_get("lyrics")?, row.try_get("lyrics_ms")?),
         audio: audio(row)?,
         failure: failure(row)?,
+        client: row.try_get("client")?,
+        kept: row.try_get("kept")?,
     })
 }
 

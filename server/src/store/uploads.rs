@@ -22,6 +22,8 @@ pub struct UploadRecord {
     pub metadata: String,
     /// By when the song should be done, Unix milliseconds.
     pub deadline_ms: Option<i64>,
+    /// Who hands it in, where that is counted.
+    pub client: Option<String>,
     /// When it is forgotten unless more of it comes, Unix milliseconds.
     pub expires_ms: i64,
     /// Why it was refused, when all or some of it had arrived.
@@ -41,8 +43,8 @@ impl Store {
     /// Adds an upload; false when that would be more than the bounds allow.
     pub async fn insert_upload(&self, u: &UploadRecord, bounds: UploadBounds) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO uploads (id, length, received, metadata, deadline_ms, expires_ms)
-             SELECT ?1, ?2, 0, ?3, ?4, ?5
+            "INSERT INTO uploads (id, length, received, metadata, deadline_ms, expires_ms, client)
+             SELECT ?1, ?2, 0, ?3, ?4, ?5, ?8
              WHERE (SELECT COUNT(*) FROM uploads WHERE error_status IS NULL) < ?6
              AND (SELECT COALESCE(SUM(length), 0) FROM uploads WHERE error_status IS NULL) + ?2 <= ?7",
         )
@@ -53,6 +55,7 @@ impl Store {
         .bind(u.expires_ms)
         .bind(bounds.count)
         .bind(signed(bounds.bytes))
+        .bind(&u.client)
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() > 0)
@@ -138,6 +141,7 @@ fn record(row: &SqliteRow) -> Result<UploadRecord, StoreError> {
         deadline_ms: row.try_get("deadline_ms")?,
         expires_ms: row.try_get("expires_ms")?,
         failure: failure(row)?,
+        client: row.try_get("client")?,
     })
 }
 
@@ -156,6 +160,7 @@ mod tests {
             deadline_ms: Some(5),
             expires_ms: 1000 + n as i64,
             failure: None,
+            client: None,
         }
     }
 

@@ -14,6 +14,7 @@ pub use secret::Secret;
 pub(crate) use writer::Piece;
 
 use crate::active_track::ActiveTrack;
+use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
 use crate::pipeline::{Pipeline, Submission};
@@ -64,14 +65,18 @@ impl Uploads {
         key: &Key,
         length: u64,
         metadata: &str,
+        client: &Client,
     ) -> Result<UploadRecord, Problem> {
         self.pipeline.admit()?;
+        self.pipeline.check_quotas(client).await?;
         let read = Metadata::parse(metadata)?;
         if let Some(model) = &read.model {
             let known = self.pipeline.catalogue.resolve(model);
             known.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?;
         }
         self.pipeline.asked_for(&read.asked, &key.page)?;
+        // From here on its row counts.
+        let _room = self.pipeline.reserve(length).await?;
         let record = UploadRecord {
             id: key.id.clone(),
             length,
@@ -80,6 +85,7 @@ impl Uploads {
             deadline_ms: read.deadline_s.map(|s| now_ms() + i64::from(s) * 1000),
             expires_ms: self.pipeline.limits.upload_expires_ms(now_ms()),
             failure: None,
+            client: client.name.clone(),
         };
         let bounds = self.pipeline.limits.upload_bounds();
         let mut taken = self.pipeline.store.insert_upload(&record, bounds).await?;
@@ -166,7 +172,8 @@ impl Uploads {
             Ok(track) => track,
             Err(problem) => {
                 self.pipeline.delete(&key.id).await?;
-                let for_good = (400..500).contains(&problem.status);
+                // What is busy or used up now may not be so later.
+                let for_good = (400..500).contains(&problem.status) && problem.status != 429;
                 return if for_good { self.refuse(&key.id, problem).await } else { Err(problem) };
             }
         };
@@ -194,6 +201,7 @@ impl Uploads {
             model: metadata.model,
             deadline_ms: record.deadline_ms,
             notifications,
+            client: self.pipeline.client_named(record.client.clone()).await?,
         };
         self.pipeline.submit(submission).await
     }

@@ -93,6 +93,7 @@ impl Fixture {
             model: None,
             deadline_ms: None,
             notifications: Vec::new(),
+            client: Default::default(),
         };
         let track = self.pipeline.submit(submission).await.unwrap();
         within(track.wait_state(|s| s.name() == "separating")).await;
@@ -177,6 +178,7 @@ async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem
         dispatch: DispatchConfig { lease_s: 0.5, ..Default::default() },
         limits: LimitsConfig::default(),
         billing: Default::default(),
+        quotas: Default::default(),
         notifications: Default::default(),
         email: Default::default(),
         catalogue: Catalogue::open(&dir.join("models")).unwrap(),

@@ -77,7 +77,7 @@ async fn it_is_given_only_to_who_knows_the_passcodes_and_only_when_it_is_finishe
     let stranger = Track { passcode: running.passcode.clone(), ..done.clone() };
     let unknown = Track { id: "unknown".into(), ..done.clone() };
     let refused = async |wish: Value| Api::problem(ask(&api, wish).await).await.0;
-    assert_eq!(refused(json!({ "tracks": keys(&[&done, &stranger]) })).await, 403);
+    assert_eq!(refused(json!({ "tracks": keys(&[&done, &stranger]) })).await, 404);
     assert_eq!(refused(json!({ "tracks": keys(&[&unknown]) })).await, 404);
     assert_eq!(refused(json!({ "tracks": keys(&[&done, &running]) })).await, 409);
     assert_eq!(refused(json!({ "tracks": [] })).await, 422);

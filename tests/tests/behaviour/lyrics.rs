@@ -70,7 +70,7 @@ async fn what_is_no_lyrics_is_refused_and_strangers_are_kept_out() {
         let answer = api.request(method.clone(), &path).body("x").send().await.expect("an answer");
         assert_eq!(Api::problem(answer).await.0, 401, "{method}");
         let wrong = api.request(method.clone(), &path).header("X-Track-Passcode", "wrong").body("x");
-        assert_eq!(Api::problem(wrong.send().await.expect("an answer")).await.0, 403, "{method}");
+        assert_eq!(Api::problem(wrong.send().await.expect("an answer")).await.0, 404, "{method}");
     }
     assert_eq!(api.json(api.about(Method::GET, &track, "/lyrics")).await["lines"][1]["text"], "two");
 }

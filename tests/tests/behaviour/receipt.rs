@@ -84,7 +84,7 @@ async fn who_has_no_passcode_sees_no_receipt_and_a_cancelled_track_has_one() {
     let track = api.accepted("song.wav", song(60.0, 44_100).wav_16(), "centre").await;
     let wrong = Track { passcode: "wrong".into(), ..track.clone() };
     let answer = api.about(Method::GET, &wrong, "/receipt").send().await.unwrap();
-    assert_eq!(Api::problem(answer).await.0, 403);
+    assert_eq!(Api::problem(answer).await.0, 404);
     until("a chunk is done", || async {
         (number(&receipt(&api, &track).await["compute"]["seconds"]) > 0.0).then_some(())
     })

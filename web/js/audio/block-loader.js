@@ -16,7 +16,7 @@ export class BlockLoader {
   #maxBlocks;
 
   /**
-   * `url()` gives the address of the multitrack WAV; `renew()` renews the access cookie after a 401 or 403.
+   * `url()` gives the address of the multitrack WAV; `renew()` renews the access cookie after a 401.
    * `rate` in Hz, `total` length in frames, `channels` of all stems together.
    */
   constructor({ url, renew, rate, total, channels }) {
@@ -99,7 +99,7 @@ export class BlockLoader {
   async #bytes(from, to, signal, mayRenew = true) {
     // The connection may also be lost in the middle of the body.
     const { response, body } = await this.#request({ Range: `bytes=${from}-${to - 1}` }, signal);
-    if ([401, 403].includes(response.status) && mayRenew) {
+    if (response.status === 401 && mayRenew) {
       await this.#renew();
       return this.#bytes(from, to, signal, false);
     }

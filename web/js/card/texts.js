@@ -3,7 +3,7 @@
 import { deadlineWords } from "../deadline.js";
 import { adviceFor, percent, text, timeLeft } from "../strings.js";
 
-const LOCKED = [401, 403];
+const LOCKED = [401];
 
 /** The title to show for a file name: without its extension. */
 export const titleOf = (fileName) => fileName.replace(/\.[^.]{1,5}$/, "") || text.untitled;

@@ -158,7 +158,7 @@ export class TrackCard extends EventTarget {
       this.#setTrack(await api.track(key));
     } catch (problem) {
       if (problem.status === 404) return this.onRemoved(this, key.id);
-      if (problem.status === 401 || problem.status === 403) return this.fail(problem);
+      if (problem.status === 401) return this.fail(problem);
     }
     this.follow(key);
   }
@@ -276,7 +276,7 @@ export class TrackCard extends EventTarget {
       if (this.#key) await api.remove(this.#key);
     } catch (problem) {
       // A song that is gone, or whose passcode is not valid, can still be removed from this page.
-      if (![401, 403, 404].includes(problem.status)) {
+      if (![401, 404].includes(problem.status)) {
         announce(text.problem.actionFailed(text.remove));
         this.#status = text.problem.actionFailed(text.remove);
         return this.#render();
