@@ -3,6 +3,7 @@
 use crate::concurrency::blocking;
 use crate::files::{copy_finished, ignore_missing, track_dir};
 use crate::store::{EndedCopy, StoreError};
+use karaoke_core::TrackId;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,15 @@ pub enum BackupError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The files.
+    /// The files of a track.
+    #[error("cannot copy the files of track {id}: {source}")]
+    Track {
+        /// The track.
+        id: TrackId,
+        /// Why.
+        source: io::Error,
+    },
+    /// The backup's folder.
     #[error("cannot write the backup {path}: {source}")]
     Io {
         /// The backup.
@@ -76,7 +85,7 @@ async fn write(dir: &Path, part: &Path) -> Result<BackedUp, BackupError> {
             ignore_missing(fs::remove_dir_all(track_dir(part, &id))).map_err(failed)?;
             continue;
         }
-        done.bytes += copied.map_err(failed)?;
+        done.bytes += copied.map_err(|source| BackupError::Track { id, source })?;
         done.tracks += 1;
     }
     copy.close().await?;

@@ -2,6 +2,7 @@
 //!
 //! `upgrade/make_store.py` had 0.1.0 make the store, and tells how.
 
+use crate::resuming::{offset, patch, track_of};
 use crate::shell::text;
 use karaoke_tests::program::{command, root};
 use karaoke_tests::sound::Sound;
@@ -16,6 +17,9 @@ use std::path::Path;
 const DATABASE: &str = include_str!("upgrade/0.1.0.sql");
 const FILES: &[u8] = include_bytes!("upgrade/0.1.0.zip");
 const TRACKS: &str = include_str!("upgrade/0.1.0.json");
+
+/// Bytes before the samples in a WAV file of `make_store.py`.
+const WAV_HEAD: usize = 44;
 
 /// The song of `make_store.py`.
 fn song(seconds: i32) -> Sound {
@@ -39,14 +43,21 @@ async fn old_store() -> tempfile::TempDir {
     zip::ZipArchive::new(Cursor::new(FILES)).expect("a zip").extract(&store).expect("extracted");
     let mut database = open(&store).await;
     sqlx::raw_sql(DATABASE).execute(&mut database).await.expect("0.1.0's tables");
+    // Its time is over long ago.
+    let later = "UPDATE uploads SET expires_ms = (unixepoch() + 3600) * 1000";
+    assert_eq!(sqlx::query(later).execute(&mut database).await.expect("an upload").rows_affected(), 1);
     database.close().await.expect("closed");
     dir
 }
 
-fn track(name: &str) -> Track {
+/// What the script noted at that place.
+fn noted(pointer: &str) -> String {
     let tracks: Value = serde_json::from_str(TRACKS).expect("JSON");
-    let text = |key: &str| tracks[name][key].as_str().expect(key).to_owned();
-    Track { id: text("id"), passcode: text("passcode") }
+    tracks.pointer(pointer).and_then(Value::as_str).expect(pointer).to_owned()
+}
+
+fn track(pointer: &str) -> Track {
+    Track { id: noted(&format!("{pointer}/id")), passcode: noted(&format!("{pointer}/passcode")) }
 }
 
 /// Versions and checksums of the migrations that were run.
@@ -91,31 +102,63 @@ async fn a_store_of_the_previous_release_goes_on() {
     let api = program.api();
 
     // What was done is served bit for bit.
-    let done = track("done");
+    let done = track("/done");
     assert_eq!(api.show(&done).await["state"], "done");
     let stem = Sound::from_wav(&api.stem(&done, "instrumental.wav?bits=float").await);
     assert!(stem.bits() == song(1).bits(), "the finished stem has changed");
     let vocals = Sound::from_wav(&api.stem(&done, "vocals.wav?bits=float").await);
     assert_eq!(vocals.peak(), 0.0);
 
-    // What failed says why.
-    let failed = api.show(&track("failed")).await;
-    assert_eq!((&failed["state"], &failed["error"]["status"]), (&json!("failed"), &json!(500)));
-    assert!(failed["error"]["detail"].as_str().expect("why").contains("nack"), "{failed}");
+    // What failed says why, whatever model it was: its manifest is as it was then.
+    for model in ["identity", "centre", "builtin"] {
+        let failed = api.show(&track(&format!("/failed/{model}"))).await;
+        assert_eq!((&failed["state"], &failed["model"]), (&json!("failed"), &json!(model)));
+        assert!(failed["error"]["detail"].as_str().expect("why").contains("nack"), "{failed}");
+    }
 
     // What was half done is finished, of what was there and what was not.
-    let half = track("half");
+    let half = track("/half");
     let view = api.until_state(&half, "done").await;
     assert_eq!(view["chunks_total"], 4);
     let stem = Sound::from_wav(&api.stem(&half, "instrumental.wav?bits=float").await);
     assert!(stem.bits() == song(4).bits(), "the half-done stem has changed");
     assert!(program.log().contains("missing=2"), "only the other half is separated");
 
+    // An upload goes on where it was.
+    let address = noted("/upload");
+    let samples = song(1).samples.into_iter().map(|sample| (sample * 32_768.0) as i16);
+    let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let at = offset(&api, &address).await;
+    assert_eq!(at, (WAV_HEAD + data.len()) / 2);
+    let rest = patch(&api, &address, at, &data[at - WAV_HEAD..]);
+    assert!(rest.send().await.expect("an answer").status().is_success());
+    let uploaded = track_of(&api, &address).await;
+    api.until_state(&uploaded, "done").await;
+    let stem = Sound::from_wav(&api.stem(&uploaded, "instrumental.wav?bits=float").await);
+    assert!(stem.bits() == song(1).bits(), "the upload has changed");
+
     receipts_are_honest(&api, &done, &half).await;
     let dir = program.stop();
     let after = migrations(&dir.path().join("store")).await;
     assert_eq!(after.iter().map(|(version, _)| *version).collect::<Vec<_>>(), versions());
     assert_eq!(after[..before.len()], before, "what the old release wrote stays");
+}
+
+#[tokio::test]
+async fn a_backup_made_before_the_upgrade_is_still_of_the_previous_release() {
+    let (old, new) = (old_store().await, tempfile::tempdir().expect("a folder"));
+    let (from, to) = (old.path().join("store"), new.path().join("store"));
+    let before = migrations(&from).await;
+    let mut command = command(&Settings::default().set("store.dir", from.display()));
+    let out = command.arg("backup").arg(&to).output().expect("it runs");
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    assert_eq!(migrations(&to).await, before);
+    assert_eq!(migrations(&from).await, before);
+    let program = Program::start_on(Settings::default(), new);
+    let stem = program.api().stem(&track("/done"), "instrumental.wav?bits=float").await;
+    assert!(Sound::from_wav(&stem).bits() == song(1).bits());
+    let half = program.api().about(Method::GET, &track("/half"), "").send().await.expect("an answer");
+    assert_eq!(half.status(), 404, "what was in work is not in a backup");
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@
     git archive d6890de | tar x -C OLD; (cd OLD; cargo build -p karaoke)          # 0.1.0
     make_store.py OLD 0.1.0 --runtime .runtime/onnxruntime
 
-That version separates one song (identity model), fails with another, and is killed in the middle of a third. Written
-beside this file: its database as text (VERSION.sql), the tracks' files (VERSION.zip) and their passcodes (VERSION.json).
+That version separates one song (identity model), fails with one of each model, and is killed in the middle of another
+song and of an upload. Written beside this file: its database as text (VERSION.sql), the files (VERSION.zip), and the
+tracks' passcodes and the upload's address (VERSION.json).
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -58,10 +60,27 @@ class Server:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def upload(self, name: str, frames: int) -> dict:
+    def upload(self, name: str, frames: int, model: str = "identity") -> dict:
         """A new track: its id and passcode."""
-        answer = self.ask(f"/api/v1/tracks?name={name}&model=identity", body=song(frames))
+        answer = self.ask(f"/api/v1/tracks?name={name}&model={model}", body=song(frames))
         return {"id": answer["id"], "passcode": answer["passcode"]}
+
+    def upload_half(self, name: str, frames: int) -> str:
+        """Half of an upload that can go on: its address."""
+        whole = song(frames)
+        words = [base64.b64encode(word.encode()).decode() for word in (name, "identity")]
+        metadata = f"filename {words[0]},model {words[1]}"
+        address = self.tus("POST", "/api/v1/uploads", {"Upload-Length": len(whole), "Upload-Metadata": metadata})
+        kind = "application/offset+octet-stream"
+        self.tus("PATCH", address, {"Upload-Offset": 0, "Content-Type": kind}, whole[: len(whole) // 2])
+        return address
+
+    def tus(self, method: str, path: str, headers: dict, body: bytes | None = None) -> str:
+        """Sends a request of an upload: the address that the answer gives, if any."""
+        headers = {"Tus-Resumable": "1.0.0", **{name: str(value) for name, value in headers.items()}}
+        request = urllib.request.Request(self.url + path, method=method, data=body, headers=headers)
+        with urllib.request.urlopen(request) as answer:
+            return answer.headers.get("Location", "")
 
     def wait(self, track: dict, wanted: str, chunks: int = 0) -> None:
         """Until the track is in that state, with so many chunks done."""
@@ -80,19 +99,22 @@ class Server:
         self.process.wait()
 
 
-def work(old: pathlib.Path, runtime: pathlib.Path, store: pathlib.Path) -> dict[str, dict]:
-    """Lets the old program do everything; returns the tracks."""
+def work(old: pathlib.Path, runtime: pathlib.Path, store: pathlib.Path) -> dict:
+    """Lets the old program do everything; returns the tracks and the upload."""
     with Server(old, runtime, store) as server:
         done = server.upload("done.wav", RATE)
         server.wait(done, "done")
     faults = {"simulation__workers_unhealthy": 1, "simulation__fault": "nack", "simulation__simulate_crash_after": 0}
     with Server(old, runtime, store, **faults, dispatch__max_attempts=1) as server:
-        failed = server.upload("failed.wav", RATE)
-        server.wait(failed, "failed")
+        failed = {}
+        for model in ("identity", "centre", "builtin"):
+            failed[model] = server.upload(f"{model}.wav", RATE, model)
+            server.wait(failed[model], "failed")
     with Server(old, runtime, store, simulation__window_seconds=1) as server:
+        upload = server.upload_half("upload.wav", RATE)
         half = server.upload("half.wav", 4 * RATE)
         server.wait(half, "separating", chunks=2)
-    return {"done": done, "failed": failed, "half": half}
+    return {"done": done, "failed": failed, "half": half, "upload": upload}
 
 
 def main() -> None:
@@ -109,7 +131,7 @@ def main() -> None:
         with contextlib.closing(sqlite3.connect(store / "karaoke.sqlite")) as database:
             target.with_name(f"{target.name}.sql").write_text("\n".join(database.iterdump()) + "\n", encoding="utf-8")
         with zipfile.ZipFile(f"{target}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            for path in sorted((store / "tracks").rglob("*")):
+            for path in sorted([*(store / "tracks").rglob("*"), *(store / "partial").iterdir()]):
                 if path.is_file():
                     name = zipfile.ZipInfo(str(path.relative_to(store)), (2026, 1, 1, 0, 0, 0))
                     name.compress_type = zipfile.ZIP_DEFLATED
