@@ -27,11 +27,13 @@ pub async fn look(dir: &Path, files: u64) -> Vec<Finding> {
     let nearest = dir.ancestors().find(|path| path.exists());
     // A relative path of one part has no folder above it.
     let nearest = nearest.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut findings = vec![judge_folder(&shown, folder(dir, nearest))];
+    let folder = folder(dir, nearest);
+    let is_usable = matches!(folder, Folder::Usable { .. });
+    let mut findings = vec![judge_folder(&shown, folder)];
     if let Ok(disk) = statvfs(nearest) {
         findings.push(judge_room(&shown, disk.f_bavail.saturating_mul(disk.f_frsize), files * SAMPLES));
     }
-    findings.push(judge_database(inspect(dir).await));
+    findings.push(judge_database(inspect(dir).await, is_usable));
     findings
 }
 
@@ -78,13 +80,17 @@ fn judge_room(shown: &str, free: u64, song: u64) -> Finding {
     }
 }
 
-fn judge_database(inspected: Result<Option<Inspection>, StoreError>) -> Finding {
+/// `is_usable`: the folder and its files may be written, so that rights are no reason.
+fn judge_database(inspected: Result<Option<Inspection>, StoreError>, is_usable: bool) -> Finding {
     const NAME: &str = "database";
     const RESTORE: &str = "Restore a backup of the store (docs/OPERATIONS.md).";
     let found = match inspected {
         Ok(Some(found)) => found,
         Ok(None) => return Finding::ok(NAME, "there is none yet; the first start makes it"),
-        Err(error) => return Finding::wrong(NAME, error.to_string(), RESTORE),
+        Err(error) if is_usable => return Finding::wrong(NAME, error.to_string(), RESTORE),
+        Err(error) => {
+            return Finding::wrong(NAME, error.to_string(), "First see to what the line `store` says.");
+        }
     };
     let Inspection { schema, known, damage } = found;
     if let Some(damage) = damage {
@@ -111,15 +117,17 @@ mod tests {
     #[test]
     fn a_database_is_sound_and_not_newer() {
         let found = |schema, damage: Option<&str>| {
-            judge_database(Ok(Some(Inspection { schema, known: 7, damage: damage.map(str::to_owned) })))
-                .verdict
+            let damage = damage.map(str::to_owned);
+            judge_database(Ok(Some(Inspection { schema, known: 7, damage })), true).verdict
         };
         assert_eq!(found(7, None), Verdict::Ok);
         assert_eq!(found(5, None), Verdict::Warning);
         assert_eq!(found(8, None), Verdict::Wrong);
         assert_eq!(found(7, Some("row 1 missing from index")), Verdict::Wrong);
-        assert_eq!(judge_database(Ok(None)).verdict, Verdict::Ok);
-        assert_eq!(judge_database(Err(StoreError::Corrupt("state"))).verdict, Verdict::Wrong);
+        assert_eq!(judge_database(Ok(None), true).verdict, Verdict::Ok);
+        let failed = |is_usable| judge_database(Err(StoreError::Corrupt("state")), is_usable);
+        assert!(failed(true).verdict == Verdict::Wrong && failed(true).remedy.contains("backup"));
+        assert!(failed(false).verdict == Verdict::Wrong && !failed(false).remedy.contains("backup"));
     }
 
     #[test]
