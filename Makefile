@@ -4,7 +4,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run build runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos fresh lint listen metrics bench clean help
+.PHONY: run build install runtime web broker broker-stop server worker cluster demo-crash test test-tools chaos fresh lint listen metrics bench clean help
 
 help: ## Tells what there is.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,10 @@ run: build ## Gets everything, builds, and serves the karaoke page on http://loc
 build: runtime web ## Builds the program.
 	$(CARGO) build --release --locked --bin karaoke
 	@scripts/split_symbols.sh $(TARGET)/release/karaoke
+
+PREFIX ?= /usr/local
+install: ## Installs what `make build` made, with models, manual pages and completions (PREFIX=/usr/local).
+	@scripts/install.sh $(TARGET)/release/karaoke "$(DESTDIR)$(PREFIX)"
 
 runtime: ## Gets ONNX Runtime's library into .runtime/, unless it is there.
 	@$(PYTHON) scripts/fetch_onnxruntime.py

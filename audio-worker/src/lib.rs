@@ -32,6 +32,7 @@ pub use config::WorkerConfig;
 pub use fault_injection::{Fault, SimulationConfig};
 pub use installed::{installed, until_changed};
 pub use kinds::{SeparateError, Separator};
+pub use memory::available as available_memory;
 pub use pool::{Member, Pool, PoolOptions};
 pub use provider::{Provider, Wanted};
 pub use runtime::{Loader, Runtime, RuntimeError};

@@ -18,7 +18,7 @@ pub(crate) fn fit(each: u64, open: usize) -> usize {
 }
 
 /// Bytes that are free for this process: the machine's, and no more than its control group's.
-pub(crate) fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     let machine = kilobytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
     let group = Path::new("/sys/fs/cgroup");
     let number = |name: &str| std::fs::read_to_string(group.join(name)).ok()?.trim().parse::<u64>().ok();

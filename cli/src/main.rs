@@ -1,12 +1,16 @@
 //! The binary `karaoke`: reads the command line, connects the crates, decides nothing.
 
+mod backup;
+mod completions;
 mod config;
 mod console;
+mod doctor;
 mod error_message;
 mod fetch;
 mod keys;
 mod local_pipeline;
 mod log;
+mod man;
 mod models;
 mod pool;
 mod separate;
@@ -17,7 +21,7 @@ mod stages;
 mod up;
 mod worker;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use console::{OutputError, complain};
 use error_message::one_sentence;
 use std::path::PathBuf;
@@ -39,6 +43,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Configured(Configured),
+    /// Says what is missing or wrong here, with the remedy; changes nothing.
+    Doctor(doctor::Arguments),
+    /// Prints what a shell needs to complete commands.
+    Completions(completions::Arguments),
+    /// Writes the manual pages.
+    Man(man::Arguments),
+}
+
+/// What cannot begin before the configuration is read.
+#[derive(Debug, Subcommand)]
+enum Configured {
     /// Serves the karaoke page, the API and the workers in one process.
     Up(serve::Address),
     /// Serves the karaoke page and the API; workers elsewhere do the work, through RabbitMQ.
@@ -56,9 +73,25 @@ enum Command {
     /// Makes, lists and revokes API keys for clients of the server.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Copies the store to a new folder, also while a server works on it: every track that has ended.
+    Backup(backup::Arguments),
+    /// Tries one execution provider; `karaoke doctor` starts it.
+    #[command(hide = true)]
+    TryProvider,
 }
 
 impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Configured(command) => command.name(),
+            Self::Doctor(_) => "doctor",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+}
+
+impl Configured {
     fn name(&self) -> &'static str {
         match self {
             Self::Up(_) => "up",
@@ -68,6 +101,8 @@ impl Command {
             Self::Separate(_) => "separate",
             Self::Models(_) => "models",
             Self::Keys(_) => "keys",
+            Self::Backup(_) => "backup",
+            Self::TryProvider => "try-provider",
         }
     }
 }
@@ -99,22 +134,31 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_command(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let (config, warnings) = config::Config::read(arguments.config.as_deref())?;
-    // A pool's processes read what the pool itself has warned of already.
-    if !matches!(arguments.command, Command::WorkerProcess(_)) {
+    let done = match arguments.command {
+        Command::Configured(command) => return run_configured(command, arguments.config).await,
+        Command::Doctor(doctor) => return doctor::run(doctor, arguments.config).await,
+        Command::Completions(shell) => completions::run(&shell, &Arguments::command()),
+        Command::Man(pages) => man::run(&pages, Arguments::command()),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn run_configured(command: Configured, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let (config, warnings) = config::Config::read(file.as_deref())?;
+    // What another process of ours has started need not repeat what that has told.
+    if !matches!(command, Configured::WorkerProcess(_) | Configured::TryProvider) {
         warnings.iter().for_each(|warning| complain(format_args!("warning: {warning}.")));
     }
-    match arguments.command {
-        Command::Up(up) => up::run(up, config).await.map(|()| ExitCode::SUCCESS),
-        Command::Server(server) => server::run(server, config).await.map(|()| ExitCode::SUCCESS),
-        Command::Worker(worker) => {
-            worker::run(worker, config, arguments.config).await.map(|()| ExitCode::SUCCESS)
-        }
-        Command::WorkerProcess(process) => {
-            pool::process::run(process, config).await.map(|()| ExitCode::SUCCESS)
-        }
-        Command::Separate(separate) => separate::run(separate, config).await,
-        Command::Keys(command) => keys::run(command, config).await.map(|()| ExitCode::SUCCESS),
-        Command::Models(command) => models::run(command, config).await.map(|()| ExitCode::SUCCESS),
-    }
+    let done = match command {
+        Configured::Separate(separate) => return separate::run(separate, config).await,
+        Configured::Up(up) => up::run(up, config).await,
+        Configured::Server(server) => server::run(server, config).await,
+        Configured::Worker(worker) => worker::run(worker, config, file).await,
+        Configured::WorkerProcess(process) => pool::process::run(process, config).await,
+        Configured::Models(command) => models::run(command, config).await,
+        Configured::Keys(command) => keys::run(command, config).await,
+        Configured::Backup(backup) => backup::run(backup, config).await,
+        Configured::TryProvider => doctor::try_configured(&config),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -156,12 +156,12 @@ impl Files {
 
     /// Removes what only a running track needs.
     pub fn remove_working(&self, id: &TrackId) -> io::Result<()> {
-        self.remove_named(id, |name| name == "upload" || name == "model.f32" || name.contains(".layer"))
+        self.remove_named(id, is_working)
     }
 
     /// Removes files that a previous run of the server did not get to the end of.
     pub fn remove_parts(&self, id: &TrackId) -> io::Result<()> {
-        self.remove_named(id, |name| name.ends_with(".part"))
+        self.remove_named(id, is_part)
     }
 
     fn remove_named(&self, id: &TrackId, goes: impl Fn(&str) -> bool) -> io::Result<()> {
@@ -203,11 +203,44 @@ impl Files {
     }
 
     fn dir(&self, id: &TrackId) -> PathBuf {
-        self.root.join("tracks").join(id.as_str())
+        track_dir(&self.root, id)
     }
 }
 
-fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
+/// Copies what is kept of a finished track from the store in `from` to the one in `to`, onto the disk; returns the
+/// bytes. Takes no lock: such files may be removed meanwhile, and never change.
+pub fn copy_finished(from: &Path, id: &TrackId, to: &Path) -> io::Result<u64> {
+    let (from, to) = (track_dir(from, id), track_dir(to, id));
+    fs::create_dir_all(&to)?;
+    let mut bytes = 0;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| !is_working(name) && !is_part(name)) {
+            let copy = to.join(entry.file_name());
+            bytes += fs::copy(entry.path(), &copy)?;
+            fs::File::open(copy)?.sync_all()?;
+        }
+    }
+    Ok(bytes)
+}
+
+/// The folder of a track in the store in `root`.
+pub(crate) fn track_dir(root: &Path, id: &TrackId) -> PathBuf {
+    root.join("tracks").join(id.as_str())
+}
+
+/// Whether only a running track needs a file.
+fn is_working(name: &str) -> bool {
+    name == "upload" || name == "model.f32" || name.contains(".layer")
+}
+
+/// Whether a file is being written.
+fn is_part(name: &str) -> bool {
+    name.ends_with(".part")
+}
+
+/// What is to be gone may be gone already.
+pub(crate) fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),

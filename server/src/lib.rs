@@ -4,6 +4,7 @@
 //! Workers are reached through [`karaoke_queue::ServerQueue`] alone.
 
 pub mod active_track;
+pub mod backup;
 pub mod client;
 mod clock;
 mod concurrency;

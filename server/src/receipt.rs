@@ -104,7 +104,8 @@ pub struct Receipt {
 }
 
 /// How long the steps of a track took, in seconds: `queue_wait_s`, `decode_s`, `separate_s` and `merge_s` add up to
-/// `total_s`. A step that a crash interrupted lasts until it was over at last. None for steps that it has not come to.
+/// `total_s`. A step that a crash interrupted lasts until it was over at last. None for steps that it has not come to, and
+/// for those that an older version did not note.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Times {
     /// When the upload was complete, RFC 3339.
@@ -252,11 +253,13 @@ fn times(facts: &Facts<'_>) -> Times {
         let next = begins[index + 1..].iter().flatten().next().copied();
         Some(seconds(begin, next.unwrap_or(end_ms)))
     };
+    // A version that noted no steps has planned it: when it was decoded is not known.
+    let is_noted = track.audio.is_none() || steps.separating_ms.is_some();
     let worker_wait = |begin| seconds(begin, steps.first_chunk_ms.or(steps.finishing_ms).unwrap_or(end_ms));
     Times {
         received_at: rfc3339(track.created_ms),
         finished_at: track.finished_ms.map(rfc3339),
-        queue_wait_s: step(0),
+        queue_wait_s: step(0).filter(|_| is_noted),
         decode_s: step(1),
         separate_s: step(2),
         worker_wait_s: steps.separating_ms.map(worker_wait),

@@ -125,6 +125,11 @@ impl Program {
         Self::start_in(Role::Server, settings, Arc::new(tempfile::tempdir().expect("a folder")), 0)
     }
 
+    /// Starts `karaoke up` on a free port with the store that lies in `dir`, in the folder `store`.
+    pub fn start_on(settings: Settings, dir: TempDir) -> Self {
+        Self::start_in(Role::Up, settings, Arc::new(dir), 0)
+    }
+
     fn start_in(role: Role, settings: Settings, dir: Arc<TempDir>, port: u16) -> Self {
         let store = dir.path().join("store");
         std::fs::create_dir_all(&store).expect("a folder");
@@ -198,10 +203,20 @@ impl Program {
 
     /// Asks it to stop as an operator does, waits for its end, and starts it again.
     pub fn terminate_and_restart(mut self) -> (ExitStatus, Self) {
-        signal(self.child.id(), "TERM");
-        let status = crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"));
+        let status = self.terminate();
         let again = Self::start_in(self.role, self.settings.clone(), self.dir.clone(), 0);
         (status, again)
+    }
+
+    /// Asks it to stop as an operator does, and waits for its end; its store stays until what is returned is dropped.
+    pub fn stop(mut self) -> Arc<TempDir> {
+        self.terminate();
+        self.dir.clone()
+    }
+
+    fn terminate(&mut self) -> ExitStatus {
+        signal(self.child.id(), "TERM");
+        crate::wait::until_sync("the program ends", || self.child.try_wait().expect("wait"))
     }
 
     /// Every file in its store but the database, by path.

@@ -37,7 +37,7 @@ export class Player extends EventTarget {
   #timer = 0;
   #settings = { key: 0, tempo: 1, loop: null };
 
-  /** `url()` gives the address of the multitrack WAV; `renew()` renews the access cookie after a 401 or 403. */
+  /** `url()` gives the address of the multitrack WAV; `renew()` renews the access cookie after a 401. */
   constructor({ url, renew }) {
     super();
     this.#url = url;

@@ -23,6 +23,9 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What the names of environment variables that are settings begin with.
+pub const PREFIX: &str = "KARAOKE__";
+
 /// Every setting; each section belongs to the module that uses it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,19 +46,28 @@ pub struct Config {
 }
 
 impl Config {
+    /// The file that is read when `file` is asked for: that, or `config.toml` of the working directory, if it is there.
+    pub fn file(file: Option<&Path>) -> Option<&Path> {
+        Some(file.unwrap_or(Path::new("config.toml"))).filter(|path| path.is_file())
+    }
+
     /// Reads `file` (or `config.toml`, if there is one) and the environment, and refuses what cannot be.
     ///
     /// Also returns a sentence for each key that was given by the name it had in an earlier version.
     pub fn read(file: Option<&Path>) -> anyhow::Result<(Self, Vec<String>)> {
-        let path = file.unwrap_or(Path::new("config.toml"));
-        ensure!(file.is_none() || path.is_file(), "there is no configuration file {}", path.display());
+        let path = Self::file(file);
+        ensure!(
+            file.is_none() || path.is_some(),
+            "there is no configuration file {}",
+            file.unwrap_or(Path::new("")).display()
+        );
         let warnings = Warnings::default();
         let mut figment = Figment::new();
-        if path.is_file() {
+        if let Some(path) = path {
             let source = Toml::file_exact(path);
             figment = figment.merge(WithNewNames { source, warnings: warnings.clone() });
         }
-        let source = Env::prefixed("KARAOKE__").split("__");
+        let source = Env::prefixed(PREFIX).split("__");
         figment = figment.merge(WithNewNames { source, warnings: warnings.clone() });
         let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!(one_line(&e)))?;
         config.check()?;

@@ -74,6 +74,21 @@ fn a_finished_track_says_who_did_what_and_what_failed() {
 }
 
 #[test]
+fn steps_that_an_older_version_did_not_note_are_unknown() {
+    let track = track(TrackState::Done, Some(9_000));
+    let receipt = |finishing_ms| {
+        let steps = Steps { finishing_ms, ..Steps::default() };
+        let facts = Facts { track: &track, steps, chunks: &[], failed: &[], bytes_down: 0, now_ms: 99_000 };
+        Receipt::new(&facts, &RATES).times
+    };
+    for (finishing_ms, merge_s) in [(None, None), (Some(8_000), Some(1.0))] {
+        let t = receipt(finishing_ms);
+        assert_eq!([t.queue_wait_s, t.decode_s, t.separate_s, t.worker_wait_s], [None; 4]);
+        assert_eq!((t.merge_s, t.total_s), (merge_s, 8.0));
+    }
+}
+
+#[test]
 fn who_failed_pays_nothing_and_who_called_off_what_was_computed() {
     let chunks = [chunk(0, "a", 2.0)];
     let total = |state| {
@@ -120,6 +135,8 @@ proptest! {
             (begins.next().flatten(), begins.next().flatten(), begins.next().flatten());
         let steps = Steps { decoding_ms, separating_ms, first_chunk_ms: None, finishing_ms };
         let track = track(if ended { TrackState::Done } else { TrackState::Separating }, ended.then_some(50_000));
+        // Both are written down together.
+        let track = TrackRecord { audio: track.audio.filter(|_| separating_ms.is_some()), ..track };
         let chunks: Vec<ChunkView> = (0..).zip(&computed).map(|(i, (worker, seconds))| {
             chunk(i, ["a", "b", "c"][*worker], *seconds)
         }).collect();

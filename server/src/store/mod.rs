@@ -3,6 +3,8 @@
 mod chunks;
 mod deliveries;
 mod disk;
+mod ended_copy;
+mod inspection;
 mod keys;
 mod lyrics;
 mod notifications;
@@ -14,16 +16,22 @@ mod usage;
 
 pub use chunks::ChunkRecord;
 pub use deliveries::{Delivery, DeliveryAttempt};
+pub use ended_copy::EndedCopy;
+pub use inspection::{Inspection, inspect};
 pub use lyrics::{LyricsMark, LyricsSource};
 pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
 pub use tracks::{Audio, Failure, NewTrack, TrackPage, TrackRecord};
 pub use uploads::{UploadBounds, UploadRecord};
 
 use serde::{Deserialize, Serialize};
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use std::path::{Path, PathBuf};
+
+/// How tables become what this version needs.
+static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// `[store]`: where songs and stems are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +73,28 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
         /// Why.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
+    },
+    /// Its tables are of a newer version of the program.
+    #[error(
+        "the database {path} was written by a newer version of karaoke (its schema is {found}, this version's is \
+         {known}): start the newer version, or restore the backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// The migration that this version does not know.
+        found: i64,
+        /// The last one that it knows.
+        known: i64,
+    },
+    /// Its file does not hold together.
+    #[error("the database {path} is damaged ({damage}): restore a backup of the store")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite found first.
+        damage: String,
     },
     /// A row holds something that this version does not understand.
     #[error("the database holds an impossible {0}")]
@@ -92,7 +121,7 @@ pub struct Store {
 impl Store {
     /// Opens (or makes) the database in `dir` and brings its tables up to date.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join("karaoke.sqlite");
+        let path = database(dir);
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
@@ -102,7 +131,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-        sqlx::migrate!().run(&pool).await.map_err(|source| StoreError::Migrate { path, source })?;
+        MIGRATOR.run(&pool).await.map_err(|source| not_migrated(path, source))?;
         Ok(Self { pool })
     }
 
@@ -114,6 +143,24 @@ impl Store {
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// The database of the store in `dir`.
+fn database(dir: &Path) -> PathBuf {
+    dir.join("karaoke.sqlite")
+}
+
+/// The last migration that this version knows.
+fn known_schema() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+fn not_migrated(path: PathBuf, source: MigrateError) -> StoreError {
+    let known = known_schema();
+    match source {
+        MigrateError::VersionMissing(found) if found > known => StoreError::Newer { path, found, known },
+        source => StoreError::Migrate { path, source },
     }
 }
 

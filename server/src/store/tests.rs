@@ -17,11 +17,9 @@ const AUDIO: Audio = Audio {
     windows_per_chunk: 3,
 };
 
-async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
-    let store = Store::open(dir.path()).await.unwrap();
-    let id = TrackId::from_random(7);
-    let track = NewTrack {
-        id: id.clone(),
+fn new_track(n: u128) -> NewTrack {
+    NewTrack {
+        id: TrackId::from_random(n),
         passcode_sha256: "p".into(),
         created_ms: 1,
         deadline_ms: Some(9),
@@ -31,9 +29,14 @@ async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
         manifest: Manifest::parse(MANIFEST).unwrap(),
         notifications: Vec::new(),
         client: Default::default(),
-    };
+    }
+}
+
+async fn with_track(dir: &tempfile::TempDir) -> (Store, TrackId) {
+    let store = Store::open(dir.path()).await.unwrap();
+    let track = new_track(7);
     store.insert_track(&track).await.unwrap();
-    (store, id)
+    (store, track.id)
 }
 
 #[tokio::test]
@@ -130,4 +133,29 @@ async fn steps_keep_their_first_time_and_spare_copies_count_once() {
     assert!(store.failed_attempts(&other).await.unwrap().is_empty());
     store.delete_track(&id).await.unwrap();
     assert!(store.failed_attempts(&id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_copy_holds_what_has_ended_and_forgets_what_was_deleted_since() {
+    let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, running) = with_track(&dir).await;
+    let ended = [8, 9].map(new_track);
+    for track in &ended {
+        store.insert_track(track).await.unwrap();
+        for state in [TrackState::Decoding, TrackState::Finishing, TrackState::Done] {
+            assert!(store.set_state(&track.id, state, 2).await.unwrap());
+        }
+    }
+    let [deleted, kept] = ended.map(|track| track.id);
+    let mut copy = EndedCopy::begin(dir.path(), to.path()).await.unwrap().unwrap();
+    assert_eq!((copy.left_out, copy.done().await.unwrap().len()), (1, 2));
+    store.delete_track(&deleted).await.unwrap();
+    assert!(!copy.is_there(&deleted).await.unwrap() && copy.is_there(&kept).await.unwrap());
+    copy.forget(&deleted).await.unwrap();
+    copy.close().await.unwrap();
+    let copied = Store::open(to.path()).await.unwrap();
+    for gone in [&running, &deleted] {
+        assert!(copied.track(gone).await.unwrap().is_none());
+    }
+    assert_eq!(copied.track(&kept).await.unwrap().unwrap().state, TrackState::Done);
 }

@@ -14,7 +14,8 @@ fn tus(api: &Api, method: Method, path: &str) -> RequestBuilder {
     api.request(method, path).header("Tus-Resumable", "1.0.0")
 }
 
-fn patch(api: &Api, path: &str, offset: usize, bytes: &[u8]) -> RequestBuilder {
+/// Sends what comes next of an upload.
+pub fn patch(api: &Api, path: &str, offset: usize, bytes: &[u8]) -> RequestBuilder {
     tus(api, Method::PATCH, path)
         .header("Upload-Offset", offset)
         .header("Content-Type", "application/offset+octet-stream")
@@ -43,7 +44,7 @@ async fn begin(api: &Api, name: &str, length: usize, model: &str) -> String {
 }
 
 /// Where the upload stands, by HEAD.
-async fn offset(api: &Api, path: &str) -> usize {
+pub async fn offset(api: &Api, path: &str) -> usize {
     let head = answer(tus(api, Method::HEAD, path)).await;
     assert_eq!(
         (head.status().as_u16(), &head.headers()["cache-control"]),
@@ -53,7 +54,7 @@ async fn offset(api: &Api, path: &str) -> usize {
 }
 
 /// The track that an upload has become.
-async fn track_of(api: &Api, path: &str) -> Track {
+pub async fn track_of(api: &Api, path: &str) -> Track {
     let body = api.json(api.request(Method::GET, path)).await;
     let text = |key: &str| body[key].as_str().unwrap_or_else(|| panic!("{key}: {body}")).to_owned();
     Track { id: text("id"), passcode: text("passcode") }

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod demonstration;
+mod doctor;
 mod fairness;
 mod faults;
 mod hosts;

@@ -17,7 +17,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// The first pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long leaving waits for the broker's answer: a broker that is short of memory may take nothing for minutes.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that held so long was healthy: the next loss begins with the first pause again.
 const HEALTHY: Duration = Duration::from_secs(5);
 
@@ -228,7 +228,7 @@ async fn forward(client: Client, mut subscription: Subscription, to: mpsc::Sende
     }
 }
 
-fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
+pub(super) fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
     let mut options =
         Options::from_url(&config.url).map_err(|e| QueueError::Refused(format!("broker.url: {e}")))?;
     if !config.ca_file.as_os_str().is_empty() {
@@ -248,7 +248,7 @@ fn options(config: &BrokerConfig) -> Result<Options, QueueError> {
 }
 
 /// The frame that RabbitMQ 3.12.2 and newer take unless `stomp.max_frame_size` says more, bytes.
-const USUAL_FRAME: usize = 4 << 20;
+pub const USUAL_FRAME: usize = 4 << 20;
 
 /// What it means that a message of so many bytes was not taken. A broker that finds it too large closes the connection
 /// without a word, as it does when it dies: then the size is the only clue.

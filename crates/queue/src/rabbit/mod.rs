@@ -7,11 +7,14 @@
 
 pub mod config;
 mod connection;
+mod probe;
 mod server;
 mod settle;
 mod topology;
 mod worker;
 
 pub use config::BrokerConfig;
+pub use connection::USUAL_FRAME;
+pub use probe::probe;
 pub use server::RabbitServer;
 pub use worker::RabbitWorker;
