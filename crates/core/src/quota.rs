@@ -43,6 +43,8 @@ pub struct Allowance {
     pub limit: u64,
     /// How much is left, rounded down.
     pub left: u64,
+    /// Nothing is left: also where less than a whole one would be.
+    pub is_used_up: bool,
     /// Seconds until some of it comes back; none: when songs are done or deleted.
     pub reset_s: Option<u64>,
 }
@@ -53,9 +55,10 @@ impl Quotas {
         *self == Self::default()
     }
 
-    /// What is left of each quota that there is. A client may hand in another song while something is left of each.
+    /// What is left of each quota that there is. A client may hand in another song while none is used up.
     pub fn left(&self, used: &Usage) -> Vec<Allowance> {
         let day = Some(used.oldest_leaves_s.min(WINDOW_S));
+        let used_up_audio = used.audio_s >= f64::from(self.audio_minutes_per_day) * 60.0;
         let minutes = (used.audio_s.max(0.0) / 60.0).ceil();
         [
             ("tracks", u64::from(self.tracks_per_day), u64::from(used.tracks), day),
@@ -67,8 +70,12 @@ impl Quotas {
         .filter(|(_, limit, ..)| *limit > 0)
         .map(|(name, limit, used, reset_s)| {
             let left = limit.saturating_sub(used);
-            // Nothing to come back.
-            Allowance { name, limit, left, reset_s: reset_s.filter(|_| used > 0) }
+            let is_used_up = match name {
+                "audio-minutes" => used_up_audio,
+                _ => left == 0,
+            };
+            // Where nothing was used, nothing comes back.
+            Allowance { name, limit, left, is_used_up, reset_s: reset_s.filter(|_| used > 0) }
         })
         .collect()
     }
@@ -98,6 +105,8 @@ mod tests {
             [left(0.0), left(1.0), left(60.0), left(61.0), left(599.0), left(1e9)],
             [10, 9, 9, 8, 0, 0]
         );
+        let is_used_up = |audio_s| quotas.left(&Usage { audio_s, ..Usage::default() })[0].is_used_up;
+        assert!(!is_used_up(599.9) && is_used_up(600.0), "part of a minute is something");
         assert!(!quotas.is_audio_exceeded(&Usage { audio_s: 600.0, ..Usage::default() }));
         assert!(quotas.is_audio_exceeded(&Usage { audio_s: 600.1, ..Usage::default() }));
     }
@@ -108,7 +117,7 @@ mod tests {
             let quotas = Quotas { tracks_per_day: limit, ..Quotas::default() };
             let mut used = Usage { oldest_leaves_s: WINDOW_S, ..Usage::default() };
             for _ in 0..asked {
-                if quotas.left(&used).iter().all(|a| a.left > 0) {
+                if quotas.left(&used).iter().all(|a| !a.is_used_up) {
                     used.tracks += 1;
                 }
             }

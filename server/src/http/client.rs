@@ -88,7 +88,7 @@ pub(super) async fn with_limits(app: &App, client: &Client, mut response: Respon
         }
     }
     if is_refused {
-        let used_up = allowances.iter().find(|a| a.left == 0);
+        let used_up = allowances.iter().find(|a| a.is_used_up);
         let wait = used_up.and_then(|a| a.reset_s).unwrap_or(60);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
     }

@@ -4,6 +4,7 @@ mod app;
 mod archive;
 mod auth;
 mod client;
+mod conditional;
 mod connections;
 mod cors;
 mod events;
@@ -70,7 +71,8 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/workers", get(workers::workers))
         .route("/workers/events", get(workers::events))
         .route("/queue", get(workers::queue))
-        .fallback(respond::no_such_address);
+        .fallback(respond::no_such_address)
+        .layer(from_fn(conditional::tagged));
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());
     Router::new()

@@ -1,6 +1,6 @@
 //! The web page, built into the program.
 
-use super::respond;
+use super::{conditional, respond};
 use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -76,7 +76,7 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Result
         body.splice(..0, SHELL.preamble().into_bytes());
     }
     let etag = format!("\"{etag}\"");
-    let unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == etag.as_bytes());
+    let unchanged = conditional::has(&headers, &etag);
     let mime = mime_guess::from_path(path).first_or_octet_stream();
     let mime = match mime.type_() {
         mime_guess::mime::TEXT => format!("{mime}; charset=utf-8"),

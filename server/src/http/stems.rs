@@ -2,7 +2,7 @@
 
 use super::auth::Owned;
 use super::range::{Asked, parse};
-use super::{App, respond};
+use super::{App, conditional, respond};
 use crate::concurrency::{blocking, lock};
 use crate::encode::{Format, wav};
 use crate::pipeline::{StemReader, download_name};
@@ -47,7 +47,13 @@ pub(super) async fn stem(
     let Query(options) = options.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
     let (stem, format) = address(&file, options.bits.as_deref())?;
     let (id, record) = (owned.track.id.clone(), owned.track.record());
-    let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
+    // The samples of a stem never change once they are there, so a range of it stays valid for good.
+    let tag = format!("\"{id}-{stem}-{format:?}\"");
+    if conditional::has(&headers, &tag) {
+        return Ok(conditional::not_modified(&tag));
+    }
+    let asked = headers.get(header::RANGE).filter(|_| conditional::range_holds(&headers, &tag));
+    let asked = asked.and_then(|v| v.to_str().ok());
     let is_wav = matches!(format, Format::Wav16 | Format::Wav24 | Format::WavFloat);
     let mut response = match stem {
         MULTITRACK if is_wav => {
@@ -66,9 +72,7 @@ pub(super) async fn stem(
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     out.insert(header::CACHE_CONTROL, respond::PRIVATE);
-    // The samples of a stem never change once they are there, so a range of it stays valid for good.
-    let etag = format!("\"{id}-{stem}-{format:?}\"");
-    out.insert(header::ETAG, HeaderValue::from_str(&etag).map_err(|e| Problem::internal(&e))?);
+    out.insert(header::ETAG, HeaderValue::from_str(&tag).map_err(|e| Problem::internal(&e))?);
     if options.download.is_some_and(|d| d != "0") {
         out.insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
     }
@@ -259,6 +263,7 @@ pub(super) async fn encoded(
             reader.encode_to(&to, format, &tags, &|| stopping.is_cancelled())
         };
         blocking(work).await.map_err(|e| Problem::disk(&e))?;
+        app.pipeline.measure_disk(&record.id).await?;
     }
     Ok(path)
 }

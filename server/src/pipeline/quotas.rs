@@ -19,7 +19,7 @@ impl Pipeline {
     /// Refuses a client that has used up one of its quotas.
     pub async fn check_quotas(&self, client: &Client) -> Result<(), Problem> {
         let allowances = self.allowances(client).await?;
-        allowances.iter().find(|allowance| allowance.left == 0).map_or(Ok(()), |a| Err(quota_used_up(a)))
+        allowances.iter().find(|allowance| allowance.is_used_up).map_or(Ok(()), |a| Err(quota_used_up(a)))
     }
 
     /// Counts the audio of a track that has just been decoded, and refuses it where that is more than its client may

@@ -160,7 +160,7 @@ impl Store {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(client) = &t.client.name {
             let used = usage::usage(&mut tx, client, t.created_ms).await?;
-            if let Some(used_up) = t.client.quotas.left(&used).into_iter().find(|a| a.left == 0) {
+            if let Some(used_up) = t.client.quotas.left(&used).into_iter().find(|a| a.is_used_up) {
                 return Ok(Some(used_up));
             }
             usage::count(&mut tx, client, &t.id, t.created_ms).await?;

@@ -219,3 +219,47 @@ async fn who_is_refused_for_his_query_or_key_hears_why_although_he_is_still_send
         assert!([400, 422].contains(&Api::problem(answer).await.0), "{query}");
     }
 }
+
+#[tokio::test]
+async fn what_a_client_has_is_not_sent_again_and_what_another_changed_is_not_overwritten() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let track = api.accepted("a.wav", song(2.0, 44_100).wav_16(), "identity").await;
+    api.until_state(&track, "done").await;
+    for path in ["", "/chunks", "/stems/vocals.wav", "/stems/vocals.flac", "/stems/multitrack.wav"] {
+        let first = api.about(Method::GET, &track, path).send().await.unwrap();
+        let tag = first.headers()["etag"].clone();
+        assert_eq!(first.status(), 200, "{path}");
+        let again = api.about(Method::GET, &track, path).header("if-none-match", &tag).send().await.unwrap();
+        assert_eq!((again.status().as_u16(), &again.headers()["etag"]), (304, &tag), "{path}");
+        assert!(again.bytes().await.unwrap().is_empty());
+        let other =
+            api.about(Method::GET, &track, path).header("if-none-match", "\"other\"").send().await.unwrap();
+        assert_eq!(other.status(), 200, "{path}");
+    }
+    let part = |name: &'static str, value: String| {
+        let request = api.about(Method::GET, &track, "/stems/vocals.wav").header("range", "bytes=0-9");
+        async move { request.header(name, value).send().await.unwrap().status().as_u16() }
+    };
+    let whole = api.about(Method::GET, &track, "/stems/vocals.wav").send().await.unwrap();
+    let tag = whole.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(part("if-range", tag).await, 206);
+    assert_eq!(part("if-range", "\"other\"".into()).await, 200, "a part of something else would not fit");
+
+    let put = |text: &'static str, tag: Option<String>| {
+        let mut request = api.about(Method::PUT, &track, "/lyrics").body(text);
+        if let Some(tag) = tag {
+            request = request.header("if-match", tag);
+        }
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(put("One", Some("*".into())).await, 412, "there is nothing to change yet");
+    assert_eq!(put("One", None).await, 200);
+    let seen = api.about(Method::GET, &track, "/lyrics").send().await.unwrap();
+    let seen = seen.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(put("Two", Some(seen.clone())).await, 200);
+    assert_eq!(put("Three", Some(seen)).await, 412, "it is another text by now");
+    let words =
+        api.about(Method::GET, &track, "/lyrics?format=lrc").send().await.unwrap().text().await.unwrap();
+    assert!(words.contains("Two"), "{words}");
+}

@@ -331,15 +331,24 @@ async fn a_full_disk_keeps_what_can_be_gone_on_with_and_no_more() {
     let program = Program::start(Settings::default().disk_mb(24));
     let api = program.api();
     let large: Vec<u8> = Sound { rate: 44_100, samples: song(100.0, 44_100).samples }.wav_float();
-    let path = begin(&api, "large.wav", large.len(), "centre").await;
-    let half = 12_000_000;
-    assert_eq!(answer(patch(&api, &path, 0, &large[..half])).await.status(), 204);
-    let problem = Api::problem(answer(patch(&api, &path, half, &large[half..])).await).await;
+    let refused = tus(&api, Method::POST, "/api/v1/uploads").header("upload-length", large.len());
+    assert_eq!(Api::problem(answer(refused).await).await.1, "No room", "known at the beginning");
+    // Both fit when they begin, and not together.
+    let (song, other) = (&large[..16_000_000], &large[..14_000_000]);
+    let path = begin(&api, "song.wav", song.len(), "centre").await;
+    let half = 8_000_000;
+    assert_eq!(answer(patch(&api, &path, 0, &song[..half])).await.status(), 204);
+    let beside = begin(&api, "other.wav", other.len(), "centre").await;
+    assert_eq!(answer(patch(&api, &beside, 0, &other[..12_000_000])).await.status(), 204);
+    let problem = Api::problem(answer(patch(&api, &path, half, &song[half..])).await).await;
     assert_eq!(problem.0, 507, "{problem:?}");
     let at = offset(&api, &path).await;
-    assert!(at >= half && at < large.len(), "{at}");
+    assert!(at >= half && at < song.len(), "{at}");
     // What was aborted makes room.
-    assert_eq!(answer(tus(&api, Method::DELETE, &path)).await.status(), 204);
-    let small = api.accepted("small.wav", song(10.0, 44_100).wav_16(), "centre").await;
+    for path in [&path, &beside] {
+        assert_eq!(answer(tus(&api, Method::DELETE, path)).await.status(), 204);
+    }
+    let small = karaoke_tests::sound::song(10.0, 44_100).wav_16();
+    let small = api.accepted("small.wav", small, "centre").await;
     api.until_state(&small, "done").await;
 }
