@@ -13,6 +13,9 @@ pub(crate) enum ChunkError {
     /// It failed or was cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// The operator wants the worker to let go of it.
+    #[error("stopped by the operator")]
+    Stopped,
     /// The worker misbehaves on purpose.
     #[error("the worker simulates the fault `{0}`")]
     Simulated(Fault),
@@ -28,7 +31,7 @@ impl ChunkError {
     /// Whether the same chunk may succeed elsewhere or later.
     pub(crate) fn retryable(&self) -> bool {
         match self {
-            Self::Cancelled | Self::Panicked(_) => false,
+            Self::Cancelled | Self::Stopped | Self::Panicked(_) => false,
             Self::Simulated(fault) => *fault == Fault::Nack,
             Self::Separate(error) => error.retryable(),
         }

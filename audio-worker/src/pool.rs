@@ -11,7 +11,7 @@ use crate::runtime::{Loader, Runtime};
 use crate::sessions::{ModelFile, Open, Sessions, opener};
 use crate::worker::{Preload, RunResult, Worker};
 use crate::worker_status::{Identity, WorkerInfo, WorkerStatus};
-use karaoke_core::{ModelName, Route, WorkerId};
+use karaoke_core::{ModelName, Route};
 use karaoke_models::Catalogue;
 use karaoke_queue::WorkerQueue;
 use std::collections::BTreeMap;
@@ -156,12 +156,13 @@ impl Pool {
             let open = opener(loader.at(index), catalogue.clone());
             let (options, models, preload) = (options.clone(), models.clone(), preload.clone());
             let stop = stop.clone();
+            let mut options = options;
+            // Whoever crashes here ends its process, and the pool begins it anew.
+            options.simulation.restart_crashed = false;
             let worker = WorkerFactory { options, fault, models, queue, open, preload, stop };
-            let worker = worker.worker(identity, scope)?;
-            announced.push(worker.status.announced().clone());
-            workers.spawn(async move {
-                worker.run().await;
-            });
+            let first = worker.worker(identity, scope)?;
+            announced.push(first.status.announced().clone());
+            workers.spawn(worker.keep_running(first, scope));
         }
         Ok(Self { stop, workers, announced })
     }
@@ -185,7 +186,7 @@ impl Pool {
             let factory = WorkerFactory { options, fault, models, queue, open, preload, stop: stop.clone() };
             let first = factory.worker(Identity::new(name.as_str()), FaultScope::Task)?;
             announced.push(first.status.announced().clone());
-            workers.spawn(factory.keep_running(name.into(), first));
+            workers.spawn(factory.keep_running(first, FaultScope::Task));
         }
         tracing::info!(workers = workers.len(), "workers started");
         Ok(Self { stop, workers, announced })
@@ -276,7 +277,9 @@ impl WorkerFactory {
             providers: self.options.providers.clone(),
         };
         let options = self.options.clone();
+        let order_before = self.queue.order(&info.identity.name).map(|order| order.number);
         Ok(Worker {
+            order_before,
             models: self.models.clone(),
             routes: Arc::new(move |models: &[ModelName]| options.routes(models)),
             queue: self.queue.clone(),
@@ -290,23 +293,30 @@ impl WorkerFactory {
         })
     }
 
-    /// Lets `first` work here, and another after each crash, if there is to be one.
-    async fn keep_running(self, name: WorkerId, first: Worker) {
+    /// Lets `first` work here, and another after each crash, if there is to be one, or when the operator wants it.
+    async fn keep_running(self, first: Worker, scope: FaultScope) {
+        let mut identity = first.status.identity().clone();
+        let name = identity.name.clone();
         let (mut worker, mut backoff) = (first, Backoff::default());
         loop {
             let born = Instant::now();
-            if worker.run().await == RunResult::Left {
-                return;
+            match worker.run().await {
+                RunResult::Left => return,
+                // The same run for the pool, which would tell of its death by that number.
+                RunResult::Restart => {}
+                RunResult::Crashed => {
+                    tracing::warn!(worker = name.as_str(), "crashed (simulated)");
+                    if !self.options.simulation.restart_crashed {
+                        return;
+                    }
+                    let pause = backoff.after(born.elapsed());
+                    if timeout(pause, self.stop.cancelled()).await.is_ok() {
+                        return;
+                    }
+                    identity = Identity::new(name.as_str());
+                }
             }
-            tracing::warn!(worker = name.as_str(), "crashed (simulated)");
-            if !self.options.simulation.restart_crashed {
-                return;
-            }
-            let pause = backoff.after(born.elapsed());
-            if timeout(pause, self.stop.cancelled()).await.is_ok() {
-                return;
-            }
-            worker = match self.worker(Identity::new(name.as_str()), FaultScope::Task) {
+            worker = match self.worker(identity.clone(), scope) {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::error!(worker = name.as_str(), %error, "cannot be started again");

@@ -9,7 +9,7 @@ use crate::installed::Served;
 use crate::result_publisher::{ReplySender, ResultPublisher};
 use crate::sessions::ModelFile;
 use crate::worker_status::WorkerStatus;
-use karaoke_core::presence::WorkerState;
+use karaoke_core::presence::{OrderKind, WorkerState};
 use karaoke_core::wire::{Job, Outcome, Reply, Separated};
 use karaoke_core::{ModelName, Route, WorkerId};
 use karaoke_queue::{Delivery, QueueError, WorkerQueue};
@@ -43,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) injector: Option<Arc<FaultInjector>>,
     pub(crate) reply_faults: ReplyFaults,
     pub(crate) preload: Preload,
+    /// The number of the last order before this run: it was obeyed.
+    pub(crate) order_before: Option<u64>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -53,6 +55,8 @@ pub(crate) enum RunResult {
     Left,
     /// It crashed on purpose.
     Crashed,
+    /// The operator wants it to begin anew.
+    Restart,
 }
 
 /// What came of a delivery.
@@ -82,7 +86,7 @@ impl Worker {
         });
         let result = self.work(&announcer, &mut publisher).await;
         let (state, note) = match result {
-            RunResult::Left => {
+            RunResult::Left | RunResult::Restart => {
                 publisher.settle().await;
                 (WorkerState::Left, None)
             }
@@ -103,6 +107,9 @@ impl Worker {
         let mut loaded_ahead = None;
         self.load_ahead(&mut loaded_ahead).await;
         loop {
+            if let Some(order) = self.new_order() {
+                return self.obey(order, publisher).await;
+            }
             if models.has_changed().unwrap_or(false) {
                 routes = (self.routes)(&models.borrow_and_update());
                 self.status.announce_soon();
@@ -169,6 +176,11 @@ impl Worker {
                 delivery.ack();
                 JobResult::Nothing
             }
+            Err(ChunkError::Stopped) => {
+                tracing::info!("let go of, as the operator wants it");
+                delivery.nack();
+                JobResult::Nothing
+            }
             Err(ChunkError::Simulated(Fault::Kill)) => JobResult::Crash,
             Err(ChunkError::Simulated(Fault::Hang)) => JobResult::Hang(Box::new(delivery)),
             Err(error) if error.retryable() => self.return_job(delivery, seconds, &error).await,
@@ -178,6 +190,37 @@ impl Worker {
                 let reply = self.reply(job, seconds, Outcome::Failed(error.to_string()));
                 publisher.send(delivery, reply).await;
                 JobResult::Nothing
+            }
+        }
+    }
+
+    /// What the operator has ordered in this run.
+    fn new_order(&self) -> Option<OrderKind> {
+        let order = self.queue.order(self.name());
+        order.filter(|order| Some(order.number) != self.order_before).map(|order| order.kind)
+    }
+
+    /// Takes no more jobs; where the operator wants it to stay away, waits until it is to begin anew.
+    async fn obey(&self, order: OrderKind, publisher: &mut ResultPublisher) -> RunResult {
+        if order == OrderKind::Restart {
+            tracing::info!(worker = self.name().as_str(), "restarts, as the operator wants it");
+            return RunResult::Restart;
+        }
+        publisher.settle().await;
+        self.queue.pause().await;
+        let how = if order == OrderKind::Stop { "stopped" } else { "drained" };
+        tracing::info!(worker = self.name().as_str(), "{how} by the operator");
+        self.status.drained(&format!("{how} by the operator"));
+        while self.new_order() != Some(OrderKind::Restart) {
+            if timeout(POLL_INTERVAL, self.stop.cancelled()).await.is_ok() {
+                return RunResult::Left;
+            }
+        }
+        match self.queue.resume().await {
+            Ok(()) => RunResult::Restart,
+            Err(error) => {
+                tracing::error!(worker = self.name().as_str(), %error, "cannot take jobs again");
+                RunResult::Left
             }
         }
     }
@@ -215,7 +258,13 @@ impl Worker {
     fn before_window(&self, job: &Job, abandoned: CancellationToken) -> BeforeWindow {
         let (queue, injector) = (self.queue.clone(), self.injector(job).cloned());
         let (track, chunk, windows) = (job.track.clone(), job.chunk, job.windows);
+        let (name, before) = (self.name().clone(), self.order_before);
+        let is_stopped = move |queue: &dyn WorkerQueue| {
+            let order = queue.order(&name).filter(|order| Some(order.number) != before);
+            order.is_some_and(|order| order.kind == OrderKind::Stop)
+        };
         Box::new(move |window| match &injector {
+            _ if is_stopped(&*queue) => Err(ChunkError::Stopped),
             _ if abandoned.is_cancelled() || queue.is_unwanted(&track, chunk) => Err(ChunkError::Cancelled),
             Some(injector) => injector.before_window(window, windows),
             None => Ok(()),

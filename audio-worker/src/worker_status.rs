@@ -82,6 +82,10 @@ impl WorkerStatus {
         self.info.every
     }
 
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.info.identity
+    }
+
     pub(crate) fn name(&self) -> &WorkerId {
         &self.info.identity.name
     }
@@ -107,6 +111,11 @@ impl WorkerStatus {
 
     pub(crate) fn resting(&self, note: &str) {
         self.write(WorkerState::Resting, Some(note.to_owned()), None);
+        self.news.notify_one();
+    }
+
+    pub(crate) fn drained(&self, note: &str) {
+        self.write(WorkerState::Drained, Some(note.to_owned()), None);
         self.news.notify_one();
     }
 

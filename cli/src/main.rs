@@ -12,6 +12,7 @@ mod local_pipeline;
 mod log;
 mod man;
 mod models;
+mod nodes;
 mod pool;
 mod separate;
 mod serve;
@@ -70,6 +71,8 @@ enum Configured {
     /// Lists, fetches and verifies the models, and looks into ONNX files.
     #[command(subcommand)]
     Models(models::Command),
+    /// Lists the machines and workers that the server has heard of, with what they did and suffered.
+    Nodes(nodes::Arguments),
     /// Makes, lists and revokes API keys for clients of the server.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -100,6 +103,7 @@ impl Configured {
             Self::WorkerProcess(_) => "worker-process",
             Self::Separate(_) => "separate",
             Self::Models(_) => "models",
+            Self::Nodes(_) => "nodes",
             Self::Keys(_) => "keys",
             Self::Backup(_) => "backup",
             Self::TryProvider => "try-provider",
@@ -156,6 +160,7 @@ async fn run_configured(command: Configured, file: Option<PathBuf>) -> anyhow::R
         Configured::Worker(worker) => worker::run(worker, config, file).await,
         Configured::WorkerProcess(process) => pool::process::run(process, config).await,
         Configured::Models(command) => models::run(command, config).await,
+        Configured::Nodes(nodes) => nodes::run(nodes, config).await,
         Configured::Keys(command) => keys::run(command, config).await,
         Configured::Backup(backup) => backup::run(backup, config).await,
         Configured::TryProvider => doctor::try_configured(&config),

@@ -1,7 +1,6 @@
 //! Who hands in songs, and how much of that there may be.
 
-use crate::problem::Problem;
-use karaoke_core::quota::{Allowance, Quotas};
+use karaoke_core::quota::Quotas;
 use serde::{Deserialize, Serialize};
 
 /// `[quotas]`: what each address without an API key may use.
@@ -70,21 +69,4 @@ impl From<&ApiKey> for Client {
     fn from(key: &ApiKey) -> Self {
         Self { name: Some(key.client_name()), quotas: key.quotas }
     }
-}
-
-/// 429: a quota is used up.
-pub fn quota_used_up(used_up: &Allowance) -> Problem {
-    let what = match used_up.name {
-        "tracks" => format!("{} songs within 24 hours", used_up.limit),
-        "audio-minutes" => format!("{} minutes of audio within 24 hours", used_up.limit),
-        "active-tracks" => format!("{} songs in work at once", used_up.limit),
-        _ => format!("{} MB of songs on the server's disk", used_up.limit / 1_000_000),
-    };
-    let when = match used_up.reset_s {
-        Some(s) if s < 5400 => format!("try again in {} minutes", s.div_ceil(60).max(1)),
-        Some(s) => format!("try again in {} hours", s.div_ceil(3600)),
-        None if used_up.name == "active-tracks" => "wait until one of them is done".into(),
-        None => "delete some of them".into(),
-    };
-    Problem::new(429, "Quota used up", format!("You may have {what}; {when}."))
 }

@@ -189,6 +189,27 @@ pub enum Health {
     Crashed,
 }
 
+impl Health {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Alive, Self::Suspect, Self::Gone, Self::Left, Self::Crashed];
+
+    /// As the API and the database have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Gone => "gone",
+            Self::Left => "left",
+            Self::Crashed => "crashed",
+        }
+    }
+
+    /// The health of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|health| health.name() == name)
+    }
+}
+
 /// A worker, for everybody.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkerView {
@@ -232,6 +253,60 @@ pub struct WorkerView {
     pub heard_s_ago: f64,
     /// How long its process has been running, in seconds.
     pub uptime_s: f64,
+    /// When it was first heard of, RFC 3339.
+    pub first_seen_at: String,
+    /// When it was last heard of, RFC 3339.
+    pub last_seen_at: String,
+    /// What it did and suffered since then, across its runs and those of this server.
+    pub totals: WorkerTotals,
+    /// `drain` or `stop`: the operator wants it to take no jobs until it is restarted.
+    pub away: Option<&'static str>,
+}
+
+/// Counts of a worker, or of all workers of a machine, since they are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkerTotals {
+    /// How often it joined.
+    pub runs: u64,
+    /// How often it crashed, or vanished without a word.
+    pub crashes: u64,
+    /// Chunks that it failed with, for any server.
+    pub failures: u64,
+    /// Chunks that it did for this server.
+    pub served: u64,
+    /// Replies of it that this server refused as corrupt.
+    pub refused: u64,
+    /// Chunks of this server that it took and never ended.
+    pub lost: u64,
+}
+
+impl WorkerTotals {
+    /// Adds those of another.
+    pub fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.crashes += other.crashes;
+        self.failures += other.failures;
+        self.served += other.served;
+        self.refused += other.refused;
+        self.lost += other.lost;
+    }
+}
+
+/// A machine with its workers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its name.
+    pub host: String,
+    /// When one of its workers was first heard of, RFC 3339.
+    pub first_seen_at: String,
+    /// When one of them was last heard of, RFC 3339.
+    pub last_seen_at: String,
+    /// Workers that are there.
+    pub alive: usize,
+    /// Workers that are remembered, those that are there included.
+    pub workers: usize,
+    /// What they did and suffered, added up.
+    pub totals: WorkerTotals,
 }
 
 /// The queue, for everybody.

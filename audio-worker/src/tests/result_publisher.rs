@@ -3,7 +3,7 @@
 use super::fake::Fake;
 use super::fixture::{chunk, fakes, options, queue, reply, rest_of, said};
 use async_trait::async_trait;
-use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::presence::{Notice, Order, Presence};
 use karaoke_core::reply_part::ReplyPart;
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
@@ -51,6 +51,10 @@ impl WorkerQueue for HoldsBack {
 
     fn refusals(&self, worker: &WorkerId) -> u64 {
         self.queue.refusals(worker)
+    }
+
+    fn order(&self, worker: &WorkerId) -> Option<Order> {
+        self.queue.order(worker)
     }
 
     fn prefetch(&self) -> u32 {

@@ -92,6 +92,8 @@ pub enum WorkerState {
     Working,
     /// Takes nothing for a while, after failures.
     Resting,
+    /// Takes nothing until it is restarted: the operator wants it so.
+    Drained,
     /// Has left as it should.
     Left,
     /// Has died; its pool says so.
@@ -137,4 +139,48 @@ pub enum Notice {
         /// The worker.
         worker: WorkerId,
     },
+    /// The operator orders a worker to do something.
+    Ordered {
+        /// The worker.
+        worker: WorkerId,
+        /// What.
+        order: Order,
+    },
+}
+
+/// What the operator orders a worker to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Another one for each order: one that is heard twice is obeyed once.
+    pub number: u64,
+    /// What to do.
+    pub kind: OrderKind,
+}
+
+/// The kinds of orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderKind {
+    /// Finish the chunk in hand, hand the others back, and take none until restarted.
+    Drain,
+    /// The same, but hand back the chunk in hand, too.
+    Stop,
+    /// Finish the chunk in hand and begin anew, with nothing loaded.
+    Restart,
+}
+
+impl OrderKind {
+    /// As messages and the database have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Drain, Self::Stop, Self::Restart].into_iter().find(|kind| kind.name() == name)
+    }
 }

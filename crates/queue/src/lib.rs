@@ -10,7 +10,7 @@ mod notices;
 pub mod rabbit;
 
 use async_trait::async_trait;
-use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::presence::{Notice, Order, Presence};
 use karaoke_core::wire::{Job, Reply};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use std::time::Duration;
@@ -146,6 +146,14 @@ pub trait WorkerQueue: Send + Sync {
     fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool;
     /// How many replies of this worker were refused as corrupt, as far as was heard.
     fn refusals(&self, worker: &WorkerId) -> u64;
+    /// What the operator last ordered this worker to do, as far as was heard.
+    fn order(&self, worker: &WorkerId) -> Option<Order>;
+    /// Hands back jobs that wait here for the worker, and takes no more until [`Self::resume`].
+    async fn pause(&self) {}
+    /// Takes jobs again.
+    async fn resume(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
     /// Deliveries that a worker may hold at once.
     fn prefetch(&self) -> u32;
 }

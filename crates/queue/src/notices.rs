@@ -1,6 +1,7 @@
-//! What servers told the workers lately: which chunks nobody wants, and whose replies were refused.
+//! What servers told the workers lately: which chunks nobody wants, whose replies were refused, and what the operator
+//! orders.
 
-use karaoke_core::presence::Notice;
+use karaoke_core::presence::{Notice, Order};
 use karaoke_core::{ChunkIndex, TrackId, WorkerId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -20,6 +21,7 @@ struct Recorded {
     cancelled: Recent<TrackId>,
     settled: Recent<(TrackId, ChunkIndex)>,
     refusals: HashMap<WorkerId, u64>,
+    orders: HashMap<WorkerId, Order>,
 }
 
 impl Recorded {
@@ -27,6 +29,12 @@ impl Recorded {
     fn refuse(&mut self, worker: WorkerId) {
         if self.refusals.len() < KEPT || self.refusals.contains_key(&worker) {
             *self.refusals.entry(worker).or_default() += 1;
+        }
+    }
+
+    fn order(&mut self, worker: WorkerId, order: Order) {
+        if self.orders.len() < KEPT || self.orders.contains_key(&worker) {
+            self.orders.insert(worker, order);
         }
     }
 }
@@ -38,12 +46,18 @@ impl Notices {
             Notice::Cancelled { track } => recorded.cancelled.insert(track),
             Notice::Settled { track, chunk } => recorded.settled.insert((track, chunk)),
             Notice::Refused { worker } => recorded.refuse(worker),
+            Notice::Ordered { worker, order } => recorded.order(worker, order),
         }
     }
 
     pub(crate) fn is_unwanted(&self, track: &TrackId, chunk: ChunkIndex) -> bool {
         let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.cancelled.contains(track) || recorded.settled.contains(&(track.clone(), chunk))
+    }
+
+    pub(crate) fn order(&self, worker: &WorkerId) -> Option<Order> {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.orders.get(worker).copied()
     }
 
     pub(crate) fn refusals(&self, worker: &WorkerId) -> u64 {

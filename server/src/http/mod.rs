@@ -70,6 +70,8 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/models", get(system::models))
         .route("/workers", get(workers::workers))
         .route("/workers/events", get(workers::events))
+        .route("/workers/{id}/{order}", post(workers::order))
+        .route("/nodes", get(workers::nodes))
         .route("/queue", get(workers::queue))
         .fallback(respond::no_such_address)
         .layer(from_fn(conditional::tagged));

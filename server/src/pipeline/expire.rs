@@ -19,6 +19,9 @@ impl Pipeline {
             if let Err(error) = self.store.expire_usage(now_ms()).await {
                 tracing::warn!(%error, "old usage could not be removed");
             }
+            if let Err(problem) = self.expire_nodes().await {
+                tracing::warn!(error = %problem, "workers of long ago could not be forgotten");
+            }
             if let Err(problem) = self.expire_deliveries().await {
                 tracing::warn!(error = %problem, "old messages could not be removed");
             }

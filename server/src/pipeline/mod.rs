@@ -12,6 +12,7 @@ mod finish;
 mod in_flight;
 mod lyrics;
 mod model_choice;
+mod nodes;
 mod notifications;
 mod parts;
 mod prepare;
@@ -30,7 +31,7 @@ pub use parts::{Parts, Submission};
 pub use stem_reader::StemReader;
 
 use crate::active_track::ActiveTrack;
-use crate::client::{QuotasConfig, quota_used_up};
+use crate::client::QuotasConfig;
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
@@ -189,6 +190,7 @@ impl Pipeline {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
+        pipeline.registry.load(pipeline.store.workers().await?);
         pipeline.recover().await?;
         pipeline.spawn_loops();
         Ok(pipeline)
@@ -205,6 +207,7 @@ impl Pipeline {
         self.spawn_restarting(Self::expire_loop);
         self.spawn_restarting(Self::sent_loop);
         self.spawn_restarting(Self::delivery_loop);
+        self.spawn_restarting(Self::nodes_loop);
     }
 
     /// Runs a loop that must not end before the server does: one that panics is begun again.
@@ -234,6 +237,7 @@ impl Pipeline {
         self.tasks.close();
         self.tasks.wait().await;
         self.keep_sent().await;
+        self.keep_nodes().await;
         self.store.close().await;
     }
 
@@ -273,7 +277,7 @@ impl Pipeline {
         };
         if let Some(used_up) = self.store.insert_track(&row).await? {
             self.remove_files(&s.id).await?;
-            return Err(quota_used_up(&used_up));
+            return Err(Self::quota_used_up(&used_up));
         }
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));

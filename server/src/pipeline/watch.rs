@@ -50,6 +50,10 @@ impl Pipeline {
                 tracing::info!(worker = name.as_str(), "worker joined");
                 record("joined", format!("{name} has joined."));
                 self.resend_cancelled();
+                // It, or its whole pool, was begun anew and does not know.
+                if let Some(away) = self.registry.wanted_away(&name) {
+                    self.send_order(&name, away);
+                }
             }
             AnnouncementEffect::Left => {
                 tracing::info!(worker = name.as_str(), "worker left");

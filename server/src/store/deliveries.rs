@@ -2,7 +2,7 @@
 //! that whatever dies, none is lost and none tells what did not happen (a transactional outbox).
 
 use super::notifications::notification;
-use super::tracks::record;
+use super::track_record::record;
 use super::{Store, StoreError};
 use crate::notification::{self, Event, Notification};
 use karaoke_core::{TrackId, TrackState};

@@ -10,9 +10,11 @@ mod lyrics;
 mod notifications;
 mod receipts;
 mod secrets;
+mod track_record;
 mod tracks;
 mod uploads;
 mod usage;
+mod workers;
 
 pub use chunks::ChunkRecord;
 pub use deliveries::{Delivery, DeliveryAttempt};
@@ -20,7 +22,8 @@ pub use ended_copy::EndedCopy;
 pub use inspection::{Inspection, inspect};
 pub use lyrics::{LyricsMark, LyricsSource};
 pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
-pub use tracks::{Audio, Failure, NewTrack, TrackPage, TrackRecord};
+pub use track_record::{Audio, Failure, TrackRecord};
+pub use tracks::{NewTrack, TrackPage};
 pub use uploads::{UploadBounds, UploadRecord};
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Rows of uploads that are not whole yet, or were refused.
 
-use super::tracks::failure;
+use super::track_record::failure;
 use super::{Failure, Store, StoreError};
 use karaoke_core::TrackId;
 use sqlx::Row;

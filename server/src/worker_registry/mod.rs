@@ -4,16 +4,20 @@
 //! are free to do it. Times are durations since the registry began.
 
 mod effect;
+mod history;
+mod nodes;
 mod record;
 
+use crate::clock::now_ms;
 use crate::events::EventLog;
 use crate::events::json;
 use crate::view::{Health, WorkerEvent, WorkerView};
 pub use effect::AnnouncementEffect;
+pub use history::WorkerHistory;
 use karaoke_core::presence::{HeldChunk, Presence, WorkerState};
 use karaoke_core::{ChunkIndex, ModelName, Route, TrackId, WorkerId};
 use record::{GONE_AFTER, WorkerRecord, merge_final_presence, missed_announcements};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +27,8 @@ const KEPT_AFTER_END: Duration = Duration::from_secs(600);
 const IDLE_AFTER: Duration = Duration::from_millis(300);
 /// Deliveries of one worker that count for the number in flight; pushing many ahead is asked for by number.
 const PREFETCH_COUNTED: u32 = 4;
+/// How exactly it is known when a worker was last heard of, in milliseconds.
+const SEEN_EVERY_MS: i64 = 10_000;
 /// Events kept for listeners that come later.
 const EVENTS_KEPT: usize = 100;
 
@@ -37,6 +43,10 @@ pub struct WorkerRegistry {
 #[derive(Default)]
 struct Inner {
     workers: BTreeMap<WorkerId, WorkerRecord>,
+    /// Everybody who was ever heard of, also those who are not shown any more.
+    remembered: BTreeMap<WorkerId, WorkerHistory>,
+    /// Of whom something is remembered that the database does not have yet.
+    changed: BTreeSet<WorkerId>,
     /// Routes that were served, whoever is left of their workers.
     served: HashMap<Route, RouteSeen>,
     /// Silence counts from here on: the start, or the end of a time in which no announcement could arrive.
@@ -86,6 +96,10 @@ impl WorkerRegistry {
             }
             _ => presence,
         };
+        let new_failures = match before {
+            Some(known) if lives => presence.failures.saturating_sub(known.presence.failures),
+            _ => presence.failures,
+        };
         let counted = before.map_or((0, 0, 0), |k| (k.served, k.refused, k.lost));
         let was_idle = before.filter(|k| lives && k.is_free()).map(|k| k.since);
         let known = WorkerRecord {
@@ -98,6 +112,7 @@ impl WorkerRegistry {
             lost: counted.2,
         };
         inner.note_routes(&known);
+        inner.remember_presence(&known, effect, new_failures);
         inner.workers.insert(name.clone(), known);
         self.publish(&inner, &name);
         effect
@@ -105,7 +120,7 @@ impl WorkerRegistry {
 
     /// A worker has begun with a chunk.
     pub fn busy(&self, worker: &WorkerId, held: HeldChunk) {
-        self.change(worker, |known, now| {
+        self.change(worker, |known, now, _| {
             if known.mark_alive(now) {
                 (known.presence.state, known.presence.current) = (WorkerState::Working, Some(held));
             }
@@ -114,8 +129,9 @@ impl WorkerRegistry {
 
     /// A worker has ended a chunk, well or badly.
     pub fn free(&self, worker: &WorkerId, chunk: (&TrackId, ChunkIndex), served: bool) {
-        self.change(worker, |known, now| {
+        self.change(worker, |known, now, history| {
             known.served += u64::from(served);
+            history.totals.served += u64::from(served);
             let is_it = known.presence.current.as_ref().is_none_or(|c| (&c.track, c.chunk) == chunk);
             // It may have begun with the next one already.
             if known.mark_alive(now) && is_it {
@@ -127,12 +143,18 @@ impl WorkerRegistry {
 
     /// A worker's reply was corrupt.
     pub fn refused(&self, worker: &WorkerId) {
-        self.change(worker, |known, _| known.refused += 1);
+        self.change(worker, |known, _, history| {
+            known.refused += 1;
+            history.totals.refused += 1;
+        });
     }
 
     /// A worker has lost a chunk that it had begun with.
     pub fn lost(&self, worker: &WorkerId) {
-        self.change(worker, |known, _| known.lost += 1);
+        self.change(worker, |known, _, history| {
+            known.lost += 1;
+            history.totals.lost += 1;
+        });
     }
 
     /// No announcement could arrive for a while; silence counts from now on.
@@ -157,7 +179,12 @@ impl WorkerRegistry {
                 changed.push((name.clone(), health));
             }
         }
-        for (name, _) in &changed {
+        for (name, health) in &changed {
+            inner.remember(name, |history| {
+                history.health = *health;
+                // Whoever vanishes without a word has crashed, or its machine or network has.
+                history.totals.crashes += u64::from(*health == Health::Gone);
+            });
             self.publish(&inner, name);
         }
         changed
@@ -165,8 +192,7 @@ impl WorkerRegistry {
 
     /// Workers that are there for a model, by whatever provider.
     pub fn workers_for(&self, model: &ModelName) -> usize {
-        let serves =
-            |k: &&WorkerRecord| k.health == Health::Alive && k.routes().any(|route| route.model == *model);
+        let serves = |k: &&WorkerRecord| k.takes_jobs() && k.routes().any(|route| route.model == *model);
         self.lock().workers.values().filter(serves).count()
     }
 
@@ -184,8 +210,7 @@ impl WorkerRegistry {
 
     /// Whether a worker other than `worker` is there for `route`.
     pub fn has_others(&self, route: &Route, worker: &WorkerId) -> bool {
-        let other =
-            |k: &WorkerRecord| k.health == Health::Alive && k.presence.worker != *worker && k.serves(route);
+        let other = |k: &WorkerRecord| k.takes_jobs() && k.presence.worker != *worker && k.serves(route);
         self.lock().workers.values().any(other)
     }
 
@@ -203,7 +228,7 @@ impl WorkerRegistry {
     /// its own, of which each of its workers holds so many.
     pub fn capacities(&self) -> HashMap<Route, usize> {
         let mut capacities = HashMap::new();
-        for known in self.lock().workers.values().filter(|k| k.health == Health::Alive) {
+        for known in self.lock().workers.values().filter(|k| k.takes_jobs()) {
             let held = known.presence.prefetch.clamp(1, PREFETCH_COUNTED) as usize;
             for route in known.routes() {
                 *capacities.entry(route).or_insert(1) += held;
@@ -217,7 +242,8 @@ impl WorkerRegistry {
     pub fn is_gone(&self, route: &Route) -> bool {
         let now = self.now();
         let inner = self.lock();
-        if inner.workers.values().any(|k| k.health.is_here() && k.serves(route)) {
+        let is_there = |k: &WorkerRecord| k.health.is_here() && k.presence.state != WorkerState::Drained;
+        if inner.workers.values().any(|k| is_there(k) && k.serves(route)) {
             return false;
         }
         // The interval of a route that was never served is unknown: the longest of all workers is assumed.
@@ -241,7 +267,8 @@ impl WorkerRegistry {
     /// All workers, by name.
     pub fn views(&self) -> Vec<WorkerView> {
         let now = self.now();
-        self.lock().workers.values().map(|k| k.view(now)).collect()
+        let inner = self.lock();
+        inner.workers.keys().filter_map(|name| inner.view(name, now)).collect()
     }
 
     /// Recent events, oldest first.
@@ -249,18 +276,26 @@ impl WorkerRegistry {
         self.lock().recent_events.iter().cloned().collect()
     }
 
-    fn change(&self, worker: &WorkerId, change: impl FnOnce(&mut WorkerRecord, Duration)) {
+    fn change(
+        &self,
+        worker: &WorkerId,
+        change: impl FnOnce(&mut WorkerRecord, Duration, &mut WorkerHistory),
+    ) {
         let now = self.now();
-        let mut inner = self.lock();
-        if let Some(known) = inner.workers.get_mut(worker) {
-            change(known, now);
-            self.publish(&inner, worker);
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        if let (Some(known), Some(history)) =
+            (inner.workers.get_mut(worker), inner.remembered.get_mut(worker))
+        {
+            change(known, now, history);
+            inner.changed.insert(worker.clone());
+            self.publish(inner, worker);
         }
     }
 
     fn publish(&self, inner: &Inner, worker: &WorkerId) {
-        if let Some(known) = inner.workers.get(worker) {
-            self.events.push("worker", json(&known.view(self.now())));
+        if let Some(view) = inner.view(worker, self.now()) {
+            self.events.push("worker", json(&view));
         }
     }
 
@@ -271,6 +306,39 @@ impl WorkerRegistry {
 }
 
 impl Inner {
+    fn view(&self, worker: &WorkerId, now: Duration) -> Option<WorkerView> {
+        Some(self.workers.get(worker)?.view(now, self.remembered.get(worker)?))
+    }
+
+    fn remember(&mut self, worker: &WorkerId, change: impl FnOnce(&mut WorkerHistory)) {
+        if let Some(history) = self.remembered.get_mut(worker) {
+            change(history);
+            self.changed.insert(worker.clone());
+        }
+    }
+
+    fn remember_presence(&mut self, known: &WorkerRecord, effect: AnnouncementEffect, new_failures: u64) {
+        let (p, now_ms) = (&known.presence, now_ms());
+        let new = || WorkerHistory::new(&p.host, &p.provider, now_ms);
+        let history = self.remembered.entry(p.worker.clone()).or_insert_with(new);
+        let is_news = effect != AnnouncementEffect::Renewed || new_failures > 0;
+        // That it still lives need not be written every time.
+        let is_due = is_news || now_ms - history.last_seen_ms >= SEEN_EVERY_MS;
+        history.totals.runs += u64::from(effect == AnnouncementEffect::Joined);
+        history.totals.crashes += u64::from(effect == AnnouncementEffect::Crashed);
+        history.totals.failures += new_failures;
+        if !p.host.is_empty() {
+            history.host.clone_from(&p.host);
+        }
+        history.provider.clone_from(&p.provider);
+        history.health = known.health;
+        history.note.clone_from(&p.note);
+        if is_due {
+            history.last_seen_ms = now_ms;
+            self.changed.insert(p.worker.clone());
+        }
+    }
+
     fn note_routes(&mut self, known: &WorkerRecord) {
         if known.presence.state.is_over() {
             return;

@@ -1,8 +1,10 @@
 //! What is known of one worker.
 
+use super::history::WorkerHistory;
+use crate::clock::rfc3339;
 use crate::view::{Health, WorkerView};
 use karaoke_core::Route;
-use karaoke_core::presence::{Presence, WorkerState};
+use karaoke_core::presence::{OrderKind, Presence, WorkerState};
 use std::time::Duration;
 
 /// Announcements that a worker may miss before it is suspected, and before it is taken for gone.
@@ -33,8 +35,18 @@ pub(super) fn merge_final_presence(last: Presence, known: &WorkerRecord) -> Pres
 }
 
 impl WorkerRecord {
+    /// Of a worker that is only remembered.
+    pub(super) fn remembered(presence: Presence, health: Health, now: Duration) -> Self {
+        Self { presence, health, last_seen: now, since: now, served: 0, refused: 0, lost: 0 }
+    }
+
     pub(super) fn routes(&self) -> impl Iterator<Item = Route> {
         self.presence.routes()
+    }
+
+    /// It is there, and takes jobs.
+    pub(super) fn takes_jobs(&self) -> bool {
+        self.health == Health::Alive && self.presence.state != WorkerState::Drained
     }
 
     pub(super) fn serves(&self, route: &Route) -> bool {
@@ -62,9 +74,13 @@ impl WorkerRecord {
         }
     }
 
-    pub(super) fn view(&self, now: Duration) -> WorkerView {
+    pub(super) fn view(&self, now: Duration, history: &WorkerHistory) -> WorkerView {
         let p = &self.presence;
         WorkerView {
+            first_seen_at: rfc3339(history.first_seen_ms),
+            last_seen_at: rfc3339(history.last_seen_ms),
+            totals: history.totals,
+            away: history.away.map(OrderKind::name),
             id: p.worker.clone(),
             host: p.host.clone(),
             pid: p.pid,

@@ -19,6 +19,7 @@ mod lyrics;
 mod manual;
 mod models;
 mod models_folder;
+mod nodes;
 mod notifications;
 mod output_files;
 mod receipt;

@@ -23,7 +23,7 @@ const LOOK: &str = "(async () => {
 })()";
 
 /// Checks the current view in all windows and colour schemes; violations are added to `findings`.
-fn check(browser: &Browser, view: &str, findings: &mut String) {
+pub fn check(browser: &Browser, view: &str, findings: &mut String) {
     if browser.js("typeof axe") != "object" {
         let path = root().join(".runtime/axe-core/axe.min.js");
         let axe = std::fs::read_to_string(&path).unwrap_or_else(|e| {
@@ -63,7 +63,7 @@ fn append(findings: &mut String, place: &str, rule: &Value) {
     }
 }
 
-fn assert_clean(findings: &str) {
+pub fn assert_clean(findings: &str) {
     assert!(findings.is_empty(), "axe-core found:\n{findings}");
 }
 

@@ -14,6 +14,7 @@ mod mixer;
 mod model_choice;
 mod notifications;
 mod offline;
+mod operator;
 mod overflow;
 mod page;
 mod page_versions;

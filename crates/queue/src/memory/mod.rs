@@ -19,7 +19,7 @@ mod message_queue;
 use crate::notices::Notices;
 use crate::{Delivery, QueueError, ServerQueue, Settle, WorkerQueue};
 use async_trait::async_trait;
-use karaoke_core::presence::{Notice, Presence};
+use karaoke_core::presence::{Notice, Order, Presence};
 use karaoke_core::wire::{Job, Reply};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use message_queue::{MessageQueue, Priority};
@@ -159,6 +159,10 @@ impl WorkerQueue for MemoryQueue {
 
     fn refusals(&self, worker: &WorkerId) -> u64 {
         self.shared.notices.refusals(worker)
+    }
+
+    fn order(&self, worker: &WorkerId) -> Option<Order> {
+        self.shared.notices.order(worker)
     }
 
     fn prefetch(&self) -> u32 {

@@ -8,7 +8,7 @@ use crate::notices::Notices;
 use crate::{Delivery, QueueError, WorkerQueue};
 use async_trait::async_trait;
 use bytes::Bytes;
-use karaoke_core::presence::Presence;
+use karaoke_core::presence::{Order, Presence};
 use karaoke_core::wire::{Job, Outcome, Reply};
 use karaoke_core::{ChunkIndex, Route, TrackId, WorkerId};
 use karaoke_stages::Stage;
@@ -25,12 +25,12 @@ const NOTICES: usize = 256;
 /// One worker's connections to the broker: one to consume, one to publish.
 pub struct RabbitWorker {
     publish: Connection,
-    consume: Option<Connection>,
+    consume: Mutex<Option<Connection>>,
     jobs: Mutex<mpsc::Receiver<Received>>,
     notices: Arc<Notices>,
     listener: JoinHandle<()>,
-    prefetch: u32,
-    timeout: Duration,
+    config: BrokerConfig,
+    routes: Vec<Route>,
 }
 
 impl RabbitWorker {
@@ -39,38 +39,47 @@ impl RabbitWorker {
     /// A broker that cannot be reached yet is no error; one that refuses the login is.
     pub async fn connect(config: &BrokerConfig, name: &str, routes: &[Route]) -> Result<Self, QueueError> {
         tracing::debug!(worker = name, ?routes, "connecting");
-        let (to_jobs, jobs) = mpsc::channel(config.prefetch as usize);
         let (to_notices, received) = mpsc::channel(NOTICES);
-        let mut specs = vec![SubscriptionSpec::topic(topology::NOTICES, to_notices)];
-        for route in routes {
-            specs.push(SubscriptionSpec::queue(topology::jobs(route)?, config.prefetch, to_jobs.clone()));
-        }
-        let consume = async {
-            match routes.is_empty() {
-                true => Ok(None),
-                false => Connection::start("consume", config, specs).await.map(Some),
-            }
+        // Beside what is published: it is heard also while no jobs are taken.
+        let notices = match routes.is_empty() {
+            true => Vec::new(),
+            false => vec![SubscriptionSpec::topic(topology::NOTICES, to_notices)],
         };
-        let (publish, consume) = tokio::try_join!(Connection::start("publish", config, Vec::new()), consume)?;
+        let publish = Connection::start("publish", config, notices);
+        let (publish, (consume, jobs)) = tokio::try_join!(publish, consume(config, routes))?;
         let notices = Arc::new(Notices::default());
         Ok(Self {
             publish,
-            consume,
+            consume: Mutex::new(consume),
             jobs: Mutex::new(jobs),
             listener: tokio::spawn(listen(received, notices.clone())),
             notices,
-            prefetch: config.prefetch,
-            timeout: Duration::from_secs_f64(config.receipt_s),
+            config: config.clone(),
+            routes: routes.to_vec(),
         })
     }
 
     /// Leaves as it should: what was settled is settled, jobs that wait here go back at once.
     pub async fn leave(&self) {
-        if let Some(consume) = &self.consume {
-            consume.leave().await;
-        }
+        self.pause().await;
         self.publish.leave().await;
     }
+}
+
+/// A connection that takes jobs of `routes`, and where they arrive; none without routes.
+async fn consume(
+    config: &BrokerConfig,
+    routes: &[Route],
+) -> Result<(Option<Connection>, mpsc::Receiver<Received>), QueueError> {
+    let (to_jobs, jobs) = mpsc::channel(config.prefetch as usize);
+    let mut specs = Vec::new();
+    for route in routes {
+        specs.push(SubscriptionSpec::queue(topology::jobs(route)?, config.prefetch, to_jobs.clone()));
+    }
+    if specs.is_empty() {
+        return Ok((None, jobs));
+    }
+    Ok((Some(Connection::start("consume", config, specs).await?), jobs))
 }
 
 impl Drop for RabbitWorker {
@@ -125,7 +134,7 @@ impl WorkerQueue for RabbitWorker {
         for (name, value) in fields {
             headers.push(name, value);
         }
-        let client = self.publish.connected(self.timeout).await?;
+        let client = self.publish.connected(Duration::from_secs_f64(self.config.receipt_s)).await?;
         let bytes = body.len();
         client
             .send_with_receipt(&topology::replies(reply_to), headers, body)
@@ -150,7 +159,27 @@ impl WorkerQueue for RabbitWorker {
         self.notices.refusals(worker)
     }
 
+    fn order(&self, worker: &WorkerId) -> Option<Order> {
+        self.notices.order(worker)
+    }
+
+    async fn pause(&self) {
+        if let Some(consume) = self.consume.lock().await.take() {
+            consume.leave().await;
+        }
+    }
+
+    async fn resume(&self) -> Result<(), QueueError> {
+        let mut current = self.consume.lock().await;
+        if current.is_none() {
+            let (connection, jobs) = consume(&self.config, &self.routes).await?;
+            *self.jobs.lock().await = jobs;
+            *current = connection;
+        }
+        Ok(())
+    }
+
     fn prefetch(&self) -> u32 {
-        self.prefetch
+        self.config.prefetch
     }
 }
