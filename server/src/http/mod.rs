@@ -3,6 +3,7 @@
 mod app;
 mod archive;
 mod auth;
+mod classic;
 mod connections;
 mod cors;
 mod events;
@@ -66,10 +67,12 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/workers/events", get(workers::events))
         .route("/queue", get(workers::queue))
         .fallback(respond::no_such_address);
+    let classic = if app.config.classic_api { classic::routes() } else { Router::new() };
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());
     Router::new()
         .nest("/api/v1", api)
+        .merge(classic)
         .route("/healthz", get(system::healthz))
         .route("/readyz", get(system::readyz))
         .fallback_service(page)

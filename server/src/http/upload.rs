@@ -13,6 +13,7 @@ use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
 use axum::Json;
 use axum::extract::multipart::{Field, Multipart};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -45,7 +46,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub(super) struct Wishes {
     /// The file's name, for a raw body.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The model.
     model: Option<String>,
     /// Seconds from now by which it should be done.
@@ -54,14 +55,12 @@ pub(super) struct Wishes {
 
 pub(super) async fn upload(
     State(app): State<App>,
-    wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let accepted = async {
-        let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
-        app.pipeline.admit()?;
-        check_length(&app, &headers)?;
+        let wishes = admitted(&app, wishes, &headers)?;
         Ok((wishes, idempotency::ticket(&app, &headers).await?))
     };
     let (wishes, ticket) = match accepted.await {
@@ -81,6 +80,18 @@ pub(super) async fn upload(
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
     accept(&app, body, &name, wishes, ticket).await
+}
+
+/// What the query asks for, if the server takes an upload of that length now.
+pub(super) fn admitted(
+    app: &App,
+    wishes: Result<Query<Wishes>, QueryRejection>,
+    headers: &HeaderMap,
+) -> Result<Wishes, Problem> {
+    let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+    app.pipeline.admit()?;
+    check_length(app, headers)?;
+    Ok(wishes)
 }
 
 /// Reads on for a while after a refusal: a client that is still sending would see a broken connection
@@ -158,15 +169,48 @@ async fn accept(
     wishes: Wishes,
     ticket: Ticket,
 ) -> Result<Response, Problem> {
-    let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
-    let received = receive(app, &mut body, &id).await;
+    let received = receive_all(app, &mut body, &ticket.id).await?;
+    if let Some(earlier) = &ticket.earlier {
+        return again(app, earlier, &received.upload_sha256, &wishes, &ticket.passcode).await;
+    }
+    let passcode = ticket.passcode.clone();
+    let track = become_track(app, received, name, wishes, ticket, std::future::ready(Ok(()))).await?;
+    Ok(answer(&track, &passcode))
+}
+
+/// A song as it came, on disk.
+pub(super) struct Received {
+    size_bytes: u64,
+    upload_sha256: String,
+    incoming: Incoming,
+}
+
+/// Receives a song; who is refused while he is still sending is heard out, so that he learns why.
+pub(super) async fn receive_all(
+    app: &App,
+    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    id: &TrackId,
+) -> Result<Received, Problem> {
+    let received = receive(app, &mut body, id).await;
     if received.is_err() {
         drain(body).await;
     }
-    let (size_bytes, upload_sha256, mut incoming) = received?;
-    if let Some(earlier) = &ticket.earlier {
-        return again(app, earlier, &upload_sha256, &wishes, &passcode).await;
-    }
+    received
+}
+
+/// Makes a track of what was received, and waits a while for its decoding: what is no music is refused.
+///
+/// `registered` is done as soon as there is a track; should it fail, or the client go away, the track is removed.
+pub(super) async fn become_track(
+    app: &App,
+    received: Received,
+    name: &str,
+    wishes: Wishes,
+    ticket: Ticket,
+    registered: impl Future<Output = Result<(), Problem>>,
+) -> Result<Arc<ActiveTrack>, Problem> {
+    let Received { size_bytes, upload_sha256, mut incoming } = received;
+    let (id, passcode) = (ticket.id, ticket.passcode);
     let submission = Submission {
         id: id.clone(),
         passcode_sha256: auth::hash(&passcode),
@@ -179,6 +223,7 @@ async fn accept(
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;
+    registered.await?;
     if let Some(failure) = app.pipeline.decoded_soon(&track).await {
         // The orphan is deleted when this returns, but who is refused should find nothing left at once.
         app.pipeline.delete(&id).await?;
@@ -187,7 +232,7 @@ async fn accept(
         return Err(failure.into());
     }
     orphan.adopted();
-    Ok(answer(&track, &passcode))
+    Ok(track)
 }
 
 fn answer(track: &ActiveTrack, passcode: &str) -> Response {
@@ -297,7 +342,7 @@ async fn receive(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     id: &TrackId,
-) -> Result<(u64, String, Incoming), Problem> {
+) -> Result<Received, Problem> {
     let incoming = Incoming { path: app.pipeline.files.incoming(id), kept: false };
     let path = incoming.path.clone();
     let file = blocking(move || File::create(path)).await.map_err(|e| Problem::disk(&e))?;
@@ -329,10 +374,10 @@ async fn receive(
             sink = Some(blocking(write).await.map_err(|e| Problem::disk(&e))?);
         }
         if ended {
-            let hash = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
+            let upload_sha256 = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
             return match size {
                 0 => Err(empty()),
-                _ => Ok((size, hash, incoming)),
+                _ => Ok(Received { size_bytes: size, upload_sha256, incoming }),
             };
         }
     }

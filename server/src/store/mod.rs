@@ -1,6 +1,7 @@
 //! The store: tracks and their chunks in SQLite. SQL stands here and nowhere else.
 
 mod chunks;
+mod classic;
 mod lyrics;
 mod receipts;
 mod secrets;
@@ -8,6 +9,7 @@ mod tracks;
 mod uploads;
 
 pub use chunks::ChunkRecord;
+pub use classic::ClassicSong;
 pub use lyrics::{LyricsMark, LyricsSource};
 pub use receipts::{AttemptOutcome, FailedAttempt, Steps};
 pub use tracks::{Audio, Failure, NewTrack, TrackPage, TrackRecord};
