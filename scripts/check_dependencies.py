@@ -17,6 +17,7 @@ USES = [
     (r"\bsymphonia::", ["server/src/ingest/decode/"], "only ingest/decode uses symphonia"),
     (r"\brubato::", ["server/src/ingest/resample.rs"], "only ingest/resample.rs uses rubato"),
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
+    (r"\bprometheus_client::", ["server/src/metrics/"], "only server/src/metrics writes metrics"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
     (r"\breqwest::", ["crates/pull/", "cli/examples/"], "only crates/pull is an HTTP client"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),

@@ -12,6 +12,7 @@ pub mod files;
 pub mod http;
 pub mod ingest;
 mod layers;
+pub mod metrics;
 pub mod model_fetch;
 pub mod pipeline;
 pub mod problem;

@@ -187,6 +187,19 @@ pub enum Health {
     Crashed,
 }
 
+impl Health {
+    /// Its name, as in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Gone => "gone",
+            Self::Left => "left",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
 /// A worker, for everybody.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkerView {
@@ -233,7 +246,7 @@ pub struct WorkerView {
 }
 
 /// The queue, for everybody.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct QueueView {
     /// There is a connection to the broker (always, in one process).
     pub connected: bool,

@@ -8,6 +8,7 @@ pub mod file_server;
 pub mod hosts;
 pub mod models;
 pub mod program;
+pub mod prometheus;
 pub mod sound;
 pub mod sse;
 pub mod wait;

@@ -3,6 +3,7 @@
 mod renamed;
 
 use crate::console::complain;
+use crate::log::LogConfig;
 use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -33,6 +34,7 @@ pub struct Config {
     pub billing: BillingConfig,
     pub broker: BrokerConfig,
     pub worker: WorkerConfig,
+    pub log: LogConfig,
     pub simulation: SimulationConfig,
 }
 
@@ -84,6 +86,7 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.worker.check()?;
+        self.log.check()?;
         self.simulation.check()?;
         self.broker.check()?;
         self.billing.check()?;
@@ -181,6 +184,8 @@ mod tests {
             ("[limits]\ndecoders = 0", "decoders"),
             ("[http]\ncors_origins = [\"https://a.org/\"]", "cors_origins"),
             ("[http]\nheader_timeout_s = 0.0", "header_timeout_s"),
+            ("[log]\nlevel = \"a=b=c\"", "log.level"),
+            ("[log]\nformat = \"xml\"", "format"),
             ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),

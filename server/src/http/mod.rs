@@ -10,6 +10,7 @@ mod events;
 mod idempotency;
 mod in_progress;
 mod lyrics;
+mod metrics;
 mod page;
 mod peaks;
 mod range;
@@ -74,6 +75,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .nest("/api/v1", api)
         .merge(classic)
         .route("/healthz", get(system::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/readyz", get(system::readyz))
         .fallback_service(page)
         .method_not_allowed_fallback(respond::wrong_method)
@@ -88,6 +90,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
             "microphone=(self), camera=(), geolocation=()",
         ))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn_with_state(app.clone(), metrics::measured))
         .layer(from_fn_with_state(app.clone(), cors::cors))
         .layer(from_fn(request_id::identified))
         .with_state(app)

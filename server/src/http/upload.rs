@@ -353,6 +353,7 @@ async fn receive(
         let ended = part.is_none();
         if let Some(part) = part {
             size += part.len() as u64;
+            app.pipeline.metrics.received(part.len() as u64);
             if size > app.pipeline.limits.upload_bytes {
                 return Err(too_large(app));
             }

@@ -54,6 +54,7 @@ impl Pipeline {
         let merge_s = format!("{:.1}", began.elapsed().as_secs_f64());
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
+        self.metrics.track_ended(TrackState::Done);
         lock(&self.active).remove(&track.id);
         self.in_flight.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;

@@ -27,6 +27,7 @@ use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
+use crate::metrics::Metrics;
 use crate::model_fetch::FetchStatus;
 use crate::problem::Problem;
 use crate::receipt::BillingConfig;
@@ -136,6 +137,8 @@ pub struct Pipeline {
     in_flight: InFlightChunks,
     /// The workers.
     pub registry: WorkerRegistry,
+    /// What is counted for Prometheus.
+    pub metrics: Metrics,
     /// The connection that the queue had when it was last looked at.
     connection: AtomicU64,
     /// Tracks cancelled lately, whose jobs may still be with the queue.
@@ -184,6 +187,7 @@ impl Pipeline {
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
             registry: WorkerRegistry::default(),
+            metrics: Metrics::default(),
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
@@ -312,6 +316,7 @@ impl Pipeline {
             return Ok(());
         }
         tracing::info!(track = %id, "track cancelled");
+        self.metrics.track_ended(TrackState::Cancelled);
         self.end(id, |record| record.state = TrackState::Cancelled).await
     }
 
@@ -345,6 +350,7 @@ impl Pipeline {
             return Ok(());
         }
         tracing::warn!(track = %id, status = failure.status, reason = %failure.detail, "track failed");
+        self.metrics.track_ended(TrackState::Failed);
         self.end(id, |record| {
             record.state = TrackState::Failed;
             record.failure = Some(failure);

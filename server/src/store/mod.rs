@@ -2,6 +2,7 @@
 
 mod chunks;
 mod classic;
+mod counts;
 mod lyrics;
 mod receipts;
 mod secrets;

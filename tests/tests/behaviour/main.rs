@@ -12,6 +12,7 @@ mod kinds;
 mod lifecycle;
 mod listening;
 mod lyrics;
+mod metrics;
 mod models;
 mod models_folder;
 mod output_files;
