@@ -19,7 +19,8 @@ USES = [
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
     (r"\bprometheus_client::", ["server/src/metrics/"], "only server/src/metrics writes metrics"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
-    (r"\breqwest::", ["crates/pull/", "cli/examples/"], "only crates/pull is an HTTP client"),
+    (r"\breqwest::", ["crates/pull/", "crates/telemetry/", "cli/examples/"], "only crates/pull and crates/telemetry are HTTP clients"),
+    (r"\bopentelemetry\w*::", ["crates/telemetry/"], "only crates/telemetry knows OpenTelemetry"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),
     (r"/(queue|topic)/", ["crates/queue/src/rabbit/topology.rs", "crates/stomp/"], "only topology.rs names destinations"),
     (r"\bkaraoke_worker\b", ["audio-worker/", "cli/"], "the server does not know the workers"),
@@ -35,12 +36,13 @@ CRATES = {
     "crates/pull": {"karaoke-core", "karaoke-models"},
     "crates/stomp": set(),
     "crates/stages": set(),
+    "crates/telemetry": set(),
     "crates/queue": {"karaoke-core", "karaoke-stages", "karaoke-stomp"},
-    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
-    "server": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
+    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages", "karaoke-telemetry"},
+    "server": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages", "karaoke-telemetry"},
     "cli": {
         "karaoke-core", "karaoke-models", "karaoke-pull", "karaoke-queue", "karaoke-server", "karaoke-stages",
-        "karaoke-worker",
+        "karaoke-telemetry", "karaoke-worker",
     },
 }
 

@@ -13,6 +13,7 @@ mod serve;
 mod server;
 mod signals;
 mod stages;
+mod telemetry;
 mod up;
 mod worker;
 
@@ -87,6 +88,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let measured = stages::Measured::start(arguments.command.name())?;
     let outcome = run_command(arguments).await;
+    telemetry::end().await;
     if let Some(measured) = measured {
         measured.end().await;
     }

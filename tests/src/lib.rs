@@ -4,6 +4,7 @@ pub mod api;
 pub mod broker;
 pub mod browser;
 pub mod cluster;
+pub mod collector;
 pub mod file_server;
 pub mod hosts;
 pub mod models;

@@ -15,6 +15,7 @@ use karaoke_server::model_fetch::FetchStatus;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::receipt::BillingConfig;
 use karaoke_server::store::StoreConfig;
+use karaoke_telemetry::TelemetryConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
 use renamed::{Warnings, WithNewNames};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ pub struct Config {
     pub broker: BrokerConfig,
     pub worker: WorkerConfig,
     pub log: LogConfig,
+    pub telemetry: TelemetryConfig,
     pub simulation: SimulationConfig,
 }
 
@@ -87,6 +89,7 @@ impl Config {
     fn check(&self) -> anyhow::Result<()> {
         self.worker.check()?;
         self.log.check()?;
+        self.telemetry.check()?;
         self.simulation.check()?;
         self.broker.check()?;
         self.billing.check()?;
@@ -185,6 +188,8 @@ mod tests {
             ("[http]\ncors_origins = [\"https://a.org/\"]", "cors_origins"),
             ("[http]\nheader_timeout_s = 0.0", "header_timeout_s"),
             ("[log]\nlevel = \"a=b=c\"", "log.level"),
+            ("[telemetry]\nsample = 2.0", "telemetry.sample"),
+            ("[telemetry]\notlp_endpoint = \"collector:4318\"", "otlp_endpoint"),
             ("[log]\nformat = \"xml\"", "format"),
             ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),

@@ -10,6 +10,7 @@ use karaoke_core::TrackState;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::Instrument;
 
 /// Frames written at a time.
 const BLOCK: usize = 1 << 16;
@@ -34,7 +35,9 @@ impl Pipeline {
 
     /// From `finishing` to `done`: also what a previous run left there.
     pub(super) async fn finish_started(self: Arc<Self>, track: Arc<ActiveTrack>) {
-        if let Err(problem) = self.try_finish(&track).await
+        let span = tracing::info_span!(parent: None, "merge", track = %track.id);
+        karaoke_telemetry::follow(&span, track.trace_parent());
+        if let Err(problem) = self.try_finish(&track).instrument(span).await
             && !track.is_aborted()
             && let Err(e) = self.fail(&track.id, problem).await
         {

@@ -284,6 +284,7 @@ impl Pipeline {
         self.store.insert_track(&row).await?;
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
+        track.set_trace_parent();
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
         lock(&self.active).insert(track.id.clone(), track.clone());
         self.enqueue_decoding(track.clone());

@@ -23,3 +23,4 @@ mod shell;
 mod stems;
 mod streams;
 mod survival;
+mod traces;

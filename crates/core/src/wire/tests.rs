@@ -28,6 +28,7 @@ fn any_job() -> impl Strategy<Value = Job> {
                 urgent: chunk % 2 == 0,
                 reply_to: "results.x".into(),
                 max_reply_bytes: window,
+                trace_parent: (chunk % 3 == 0).then(|| "00-0af7-b7ad-01".into()),
                 body: Bytes::from(vec![7; cut.frames() * 8]),
             }
         },
