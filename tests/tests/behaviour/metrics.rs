@@ -198,7 +198,7 @@ async fn every_query_of_the_dashboard_finds_something() {
         })
         .await;
         for rule in rules {
-            assert_eq!(rule["state"], "inactive", "{rule}");
+            assert_ne!(rule["state"], "firing", "{rule}");
         }
     };
     tokio::select! {

@@ -72,6 +72,33 @@ async fn a_song_is_one_trace_from_the_request_to_the_merge() {
 }
 
 #[tokio::test]
+async fn a_resumable_upload_begins_the_trace_of_its_song() {
+    let collector = Collector::start().await;
+    let program = Program::start(Settings::default().set("telemetry.otlp_endpoint", &collector.url));
+    let wav = song(3.0, 44_100).wav_16();
+    let request = program.api().request(Method::POST, "/api/v1/uploads");
+    let request = request
+        .header("Tus-Resumable", "1.0.0")
+        .header("Upload-Length", wav.len())
+        .header("Upload-Metadata", "model aWRlbnRpdHk=")
+        .header("Content-Type", "application/offset+octet-stream")
+        .header("traceparent", format!("00-{TRACE}-{CALLER}-01"))
+        .header("X-Request-Id", "parts");
+    assert_eq!(request.body(wav).send().await.unwrap().status(), 201);
+    let merged = |spans: &[Span]| named(spans, "merge").first().map(|span| span.parent.clone());
+    let (spans, parent) = until("the song's last span has come", || async {
+        let spans = collector.spans();
+        let parent = merged(&spans)?;
+        (!named(&spans, "POST /api/v1/uploads").is_empty()).then_some((spans, parent))
+    })
+    .await;
+    assert_eq!(named(&spans, "POST /api/v1/uploads")[0].id, parent);
+    let log = program.log();
+    let accepted = log.lines().find(|line| line.contains("track accepted")).unwrap();
+    assert!(accepted.contains("request{id=\"parts\"}"), "{accepted}");
+}
+
+#[tokio::test]
 async fn without_a_collector_songs_are_made_all_the_same() {
     let settings = Settings::default()
         // Nobody listens there.
