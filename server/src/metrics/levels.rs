@@ -20,7 +20,7 @@ pub struct Levels {
     pub workers: Vec<WorkerView>,
     /// The store's disk, where the system tells.
     pub disk: Option<DiskUse>,
-    /// Bytes of the store's files, in the order of [`KINDS`].
+    /// Bytes of the store's files, in the order of `KINDS`.
     pub files: [u64; KINDS.len()],
 }
 

@@ -146,7 +146,7 @@ impl Metrics {
         self.attempts_failed.get_or_create(&[("outcome", outcome.name().to_owned())]).inc();
     }
 
-    /// Another copy of a chunk in flight is sent, for one of the reasons of [`RESENT`].
+    /// Another copy of a chunk in flight is sent, for one of the reasons in `RESENT`.
     pub(crate) fn resent(&self, reason: &'static str) {
         self.resent.get_or_create(&[("reason", reason.to_owned())]).inc();
     }
