@@ -50,6 +50,15 @@ proptest! {
     }
 
     #[test]
+    fn headers_of_later_versions_are_ignored_and_a_trace_parent_may_be_missing(job in any_job()) {
+        let mut headers = job.headers();
+        headers.insert("of-a-later-version".into(), "1".into());
+        headers.remove("traceparent");
+        let untraced = Job { trace_parent: None, ..job.clone() };
+        prop_assert_eq!(Job::from_message(&headers, job.body), Ok(untraced));
+    }
+
+    #[test]
     fn an_end_or_a_lead_that_cannot_be_is_refused(job in any_job(), far in any::<bool>(), by in 0usize..1000) {
         let last = (job.windows as usize - 1) * job.step;
         let end = if far { last + job.window + 1 + by } else { last.saturating_sub(by) };
