@@ -208,11 +208,12 @@ async fn every_query_of_the_dashboard_finds_something() {
     // An expression that names nothing that there is would be quiet for ever.
     let told = text(&api).await;
     let known = families(&told);
-    let alerts = std::fs::read_to_string(root().join("deploy/prometheus/alerts.yml")).unwrap();
-    for name in metrics_in(&alerts) {
-        let family =
-            ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-        assert!(known.contains(family), "{name} of the alerts is no metric");
+    for file in ["deploy/prometheus/alerts.yml", "deploy/grafana/karaoke.json"] {
+        for name in metrics_in(&std::fs::read_to_string(root().join(file)).unwrap()) {
+            let ends = ["_bucket", "_count", "_sum"];
+            let family = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            assert!(known.contains(family), "{name} of {file} is no metric");
+        }
     }
 }
 
