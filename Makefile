@@ -55,8 +55,8 @@ chaos: runtime web test-tools ## Kills and freezes everything, again and again, 
 	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
 FONTS = /usr/share/fonts/truetype
-test-tools: ## Installs what only the tests need: a browser and fonts, an independent decoder and encoder, RabbitMQ, `ip`.
-	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg mkvmerge:mkvtoolnix rabbitmq-server:rabbitmq-server ip:iproute2 \
+test-tools: ## Installs what only the tests need: a browser and fonts, an independent decoder and encoder, RabbitMQ, Prometheus, `ip`.
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg mkvmerge:mkvtoolnix rabbitmq-server:rabbitmq-server ip:iproute2 prometheus:prometheus \
 		$(FONTS)/dejavu/DejaVuSans.ttf:fonts-dejavu-core $(FONTS)/liberation/LiberationSans-Regular.ttf:fonts-liberation \
 		$(FONTS)/noto/NotoSans-Regular.ttf:fonts-noto-core
 	@$(PYTHON) scripts/fetch_web_libraries.py --tests

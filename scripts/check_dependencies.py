@@ -17,9 +17,12 @@ USES = [
     (r"\bsymphonia::", ["server/src/ingest/decode/"], "only ingest/decode uses symphonia"),
     (r"\brubato::", ["server/src/ingest/resample.rs"], "only ingest/resample.rs uses rubato"),
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
+    (r"\bprometheus_client::", ["server/src/metrics/"], "only server/src/metrics writes metrics"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
-    (r"\breqwest::", ["crates/pull/", "crates/notify/", "cli/examples/"], "only crates/pull and crates/notify are HTTP clients"),
+    (r"\breqwest::", ["crates/pull/", "crates/notify/", "crates/telemetry/", "cli/examples/"],
+     "only crates/pull, crates/notify and crates/telemetry are HTTP clients"),
     (r"\blettre::", ["crates/notify/src/mail.rs", "crates/notify/src/target.rs"], "only the mailer sends mail"),
+    (r"\bopentelemetry\w*::", ["crates/telemetry/"], "only crates/telemetry knows OpenTelemetry"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),
     (r"/(queue|topic)/", ["crates/queue/src/rabbit/topology.rs", "crates/stomp/"], "only topology.rs names destinations"),
     (r"\bkaraoke_worker\b", ["audio-worker/", "cli/"], "the server does not know the workers"),
@@ -36,12 +39,15 @@ CRATES = {
     "crates/notify": set(),
     "crates/stomp": set(),
     "crates/stages": set(),
+    "crates/telemetry": set(),
     "crates/queue": {"karaoke-core", "karaoke-stages", "karaoke-stomp"},
-    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages"},
-    "server": {"karaoke-core", "karaoke-models", "karaoke-notify", "karaoke-queue", "karaoke-stages"},
+    "audio-worker": {"karaoke-core", "karaoke-models", "karaoke-queue", "karaoke-stages", "karaoke-telemetry"},
+    "server": {
+        "karaoke-core", "karaoke-models", "karaoke-notify", "karaoke-queue", "karaoke-stages", "karaoke-telemetry",
+    },
     "cli": {
         "karaoke-core", "karaoke-models", "karaoke-notify", "karaoke-pull", "karaoke-queue", "karaoke-server",
-        "karaoke-stages", "karaoke-worker",
+        "karaoke-stages", "karaoke-telemetry", "karaoke-worker",
     },
 }
 

@@ -25,12 +25,14 @@ fi
 
 # The services that would start. One that is there already is somebody's, and is left alone.
 services=
+mask_later() {
+    for unit in "$@"; do
+        systemctl cat "$unit" >/dev/null 2>&1 || services="$services $unit"
+    done
+}
 if [ -d /run/systemd/system ]; then
-    case "$missing " in *" rabbitmq-server "*)
-        for unit in rabbitmq-server.service epmd.service epmd.socket; do
-            systemctl cat "$unit" >/dev/null 2>&1 || services="$services $unit"
-        done ;;
-    esac
+    case "$missing " in *" rabbitmq-server "*) mask_later rabbitmq-server.service epmd.service epmd.socket ;; esac
+    case "$missing " in *" prometheus "*) mask_later prometheus.service ;; esac
 fi
 allow_services() {
     # shellcheck disable=SC2086 # a list of units

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 /// How long a worker waits until the queue has what it says beside its results, before it goes on.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -126,7 +127,10 @@ impl Worker {
                 () = tokio::time::sleep(POLL_INTERVAL) => continue,
             };
             let result = match next {
-                Ok(delivery) => self.handle(delivery, publisher).await,
+                Ok(delivery) => {
+                    let span = self.span(&delivery.message);
+                    self.handle(delivery, publisher).instrument(span).await
+                }
                 Err(error) if error.retryable() => JobResult::Returned(format!("no job: {error}")),
                 Err(QueueError::Closed) => return RunResult::Left,
                 Err(error) => {
@@ -145,11 +149,14 @@ impl Worker {
         }
     }
 
-    #[tracing::instrument(
-        name = "job", skip_all,
-        fields(worker = self.name().as_str(), track = %delivery.message.track, chunk = %delivery.message.chunk,
-            attempt = delivery.message.attempt),
-    )]
+    /// What is logged and traced of a job stands in its span, which follows the server's.
+    fn span(&self, job: &Job) -> Span {
+        let (worker, track) = (self.name().as_str(), &job.track);
+        let span = tracing::info_span!("job", worker, %track, chunk = %job.chunk, attempt = job.attempt);
+        karaoke_telemetry::follow(&span, job.trace_parent.as_deref());
+        span
+    }
+
     async fn handle(&self, delivery: Delivery<Job>, publisher: &mut ResultPublisher) -> JobResult {
         let job = &delivery.message;
         if self.queue.is_unwanted(&job.track, job.chunk) {
@@ -160,7 +167,8 @@ impl Worker {
         tracing::info!("chunk {} begun", job.chunk);
         self.send_status(job, 0.0, Outcome::Started).await;
         let began = Instant::now();
-        let result = self.separate(job).await;
+        let inference = tracing::info_span!("inference", model = job.model.as_str(), windows = job.windows);
+        let result = self.separate(job).instrument(inference).await;
         let seconds = began.elapsed().as_secs_f64();
         match result {
             Ok(separated) => {

@@ -19,6 +19,7 @@ mod serve;
 mod server;
 mod signals;
 mod stages;
+mod telemetry;
 mod up;
 mod worker;
 
@@ -131,6 +132,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let measured = stages::Measured::start(arguments.command.name())?;
     let outcome = run_command(arguments).await;
+    telemetry::end().await;
     if let Some(measured) = measured {
         measured.end().await;
     }

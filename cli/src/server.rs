@@ -13,7 +13,7 @@ use karaoke_server::pipeline::Pipeline;
 use std::sync::Arc;
 /// Serves page and API until stopped; the queue is RabbitMQ.
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
-    crate::log::start();
+    crate::log::start(&config.log, crate::telemetry::start(&config.telemetry, "karaoke-server")?);
     let catalogue = config.catalogue()?;
     check_sizes(&config, &catalogue)?;
     let listener = address.listen(&config.http).await?;

@@ -8,7 +8,7 @@ use karaoke_server::model_fetch::FetchStatus;
 
 /// Serves page and API until stopped, with workers and queue in this process.
 pub async fn run(address: Address, config: Config) -> anyhow::Result<()> {
-    crate::log::start();
+    crate::log::start(&config.log, crate::telemetry::start(&config.telemetry, "karaoke")?);
     let listener = address.listen(&config.http).await?;
     let http_config = config.http.clone();
     let catalogue = config.catalogue()?;

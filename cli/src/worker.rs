@@ -24,7 +24,7 @@ pub struct Arguments {
 }
 /// Runs a pool of workers until stopped.
 pub async fn run(arguments: Arguments, mut config: Config, file: Option<PathBuf>) -> anyhow::Result<()> {
-    crate::log::start();
+    crate::log::start(&config.log, crate::telemetry::start(&config.telemetry, "karaoke-worker-pool")?);
     if let Some(workers) = arguments.workers {
         config.worker.workers = usize::from(workers);
         config.simulation.workers_healthy = 0;

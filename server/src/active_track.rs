@@ -26,6 +26,8 @@ pub struct ActiveTrack {
     pub manifest: Manifest,
     /// What happens to it.
     pub events: EventLog,
+    /// What traces of it follow: the request by which it came, in this run of the server.
+    trace_parent: OnceLock<String>,
     audio: OnceLock<ActiveAudio>,
     inner: Mutex<Inner>,
     aborted: AtomicBool,
@@ -103,6 +105,7 @@ impl ActiveTrack {
             id: record.id.clone(),
             manifest: record.manifest.clone(),
             events: EventLog::default(),
+            trace_parent: OnceLock::new(),
             audio: OnceLock::new(),
             aborted: AtomicBool::new(record.state.is_terminal()),
             failing: AtomicBool::new(false),
@@ -153,6 +156,19 @@ impl ActiveTrack {
     pub fn route(&self) -> Option<Route> {
         let provider = self.lock().record.providers.last().cloned()?;
         Some(Route::new(self.manifest.name.as_str(), provider))
+    }
+
+    /// Traces of it follow what this thread is at.
+    pub fn set_trace_parent(&self) {
+        if let Some(parent) = karaoke_telemetry::current() {
+            // It comes by one request.
+            let _ = self.trace_parent.set(parent);
+        }
+    }
+
+    /// What traces of it follow, as a trace parent.
+    pub fn trace_parent(&self) -> Option<&str> {
+        self.trace_parent.get().map(String::as_str)
     }
 
     /// It failed or was cancelled: decoders and readers stop.

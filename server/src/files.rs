@@ -102,6 +102,11 @@ impl Files {
         }
     }
 
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The uploaded file.
     pub fn upload(&self, id: &TrackId) -> PathBuf {
         self.dir(id).join("upload")

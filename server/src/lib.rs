@@ -15,6 +15,7 @@ pub mod http;
 pub mod ingest;
 pub mod keys;
 mod layers;
+pub mod metrics;
 pub mod model_fetch;
 pub mod notification;
 pub mod pipeline;

@@ -310,7 +310,7 @@ pub struct NodeView {
 }
 
 /// The queue, for everybody.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct QueueView {
     /// There is a connection to the broker (always, in one process).
     pub connected: bool,

@@ -50,6 +50,7 @@ pub(crate) fn job(model: &str, chunk: u64) -> Job {
         urgent: false,
         reply_to: "memory".into(),
         max_reply_bytes: 1 << 24,
+        trace_parent: None,
         body: Bytes::from(to_le_bytes(&samples)),
     }
 }

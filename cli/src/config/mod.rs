@@ -3,6 +3,7 @@
 mod renamed;
 
 use crate::console::complain;
+use crate::log::LogConfig;
 use anyhow::{Context, ensure};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -17,6 +18,7 @@ use karaoke_server::notification::NotificationsConfig;
 use karaoke_server::pipeline::{ChunkingConfig, DispatchConfig, LimitsConfig, Parts};
 use karaoke_server::receipt::BillingConfig;
 use karaoke_server::store::StoreConfig;
+use karaoke_telemetry::TelemetryConfig;
 use karaoke_worker::{SimulationConfig, WorkerConfig};
 use renamed::{Warnings, WithNewNames};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,8 @@ pub struct Config {
     pub email: EmailConfig,
     pub broker: BrokerConfig,
     pub worker: WorkerConfig,
+    pub log: LogConfig,
+    pub telemetry: TelemetryConfig,
     pub simulation: SimulationConfig,
 }
 
@@ -105,6 +109,8 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.worker.check()?;
+        self.log.check()?;
+        self.telemetry.check()?;
         self.simulation.check()?;
         self.broker.check()?;
         self.billing.check()?;
@@ -215,6 +221,10 @@ mod tests {
             ("[email]\nsmtp = \"mail.example.org\"", "email.smtp"),
             ("[email]\nsmtp = \"smtp://localhost\"\nfrom = \"k@example.org\"", "public_url"),
             ("[notifications]\nkeep_days = 0", "keep_days"),
+            ("[log]\nlevel = \"a=b=c\"", "log.level"),
+            ("[telemetry]\nsample = 2.0", "telemetry.sample"),
+            ("[telemetry]\notlp_endpoint = \"collector:4318\"", "otlp_endpoint"),
+            ("[log]\nformat = \"xml\"", "format"),
             ("[billing]\ncurrency = \"euro\"", "currency"),
             ("[limits]\nunfinished_hours = 0.0", "unfinished_hours"),
             ("[limits]\nliving_tracks = 3\nactive_tracks = 3", "living_tracks"),

@@ -32,7 +32,7 @@ pub struct Arguments {
 /// Runs the workers until they are asked to stop, there are no more jobs, or other models are installed: a connection
 /// subscribes to its routes once.
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
-    crate::log::start();
+    crate::log::start(&config.log, crate::telemetry::start(&config.telemetry, "karaoke-worker")?);
     let stop = told_to_leave()?;
     let Arguments { workers, fault, cores } = arguments;
     let catalogue = Catalogue::open(&config.models.dir)?;

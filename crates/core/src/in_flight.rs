@@ -79,6 +79,12 @@ impl InFlightChunk {
         (self.attempt, self.sent, self.last_sign) = (attempt, now, now);
     }
 
+    /// How long its latest attempt has waited for a worker; none where one had begun with it already.
+    pub fn waited(&self, attempt: u32, now: Duration) -> Option<Duration> {
+        let is_begun = self.holders.iter().any(|h| h.attempt == attempt);
+        (attempt == self.attempt && !is_begun).then(|| now.saturating_sub(self.sent))
+    }
+
     /// A worker has begun with it. Returns the worker that had this delivery before, if one had: it died, or
     /// the broker lost it from sight.
     pub fn started(&mut self, worker: &WorkerId, attempt: u32, now: Duration) -> Option<WorkerId> {

@@ -101,6 +101,18 @@ pub enum WorkerState {
 }
 
 impl WorkerState {
+    /// Its name, as in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Working => "working",
+            Self::Resting => "resting",
+            Self::Drained => "drained",
+            Self::Left => "left",
+            Self::Crashed => "crashed",
+        }
+    }
+
     /// It will announce nothing more in this run.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Left | Self::Crashed)

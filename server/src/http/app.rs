@@ -26,6 +26,11 @@ pub struct HttpConfig {
     pub admin_key: String,
     /// Anyone may see the workers and the queue; otherwise only who has the admin key.
     pub public_workers: bool,
+    /// Anyone may read `/metrics`; otherwise only who has the admin key.
+    pub public_metrics: bool,
+    /// Serves the API of 2023 under `/music`, `/job` and `/reset`, too. Songs that come by it are everybody's: whoever
+    /// reaches the server may list, hear and remove them.
+    pub classic_api: bool,
     /// Seconds that the header of a request may take to arrive, counted from the connection or the last answer: so long
     /// also lives a connection that nobody uses.
     pub header_timeout_s: f64,
@@ -42,6 +47,8 @@ impl Default for HttpConfig {
             port: 8080,
             admin_key: String::new(),
             public_workers: true,
+            public_metrics: false,
+            classic_api: false,
             header_timeout_s: 30.0,
             public_url: String::new(),
             cors_origins: Vec::new(),

@@ -114,9 +114,14 @@ pub(super) fn admin_only(app: &App, headers: &HeaderMap, what: &str) -> Result<(
 
 /// Whether the request holds the admin key, if there is one.
 pub(super) fn is_admin(app: &App, headers: &HeaderMap) -> bool {
-    let key = &app.config.admin_key;
     let given = headers.get("x-admin-key").and_then(|v| v.to_str().ok());
-    !key.is_empty() && given.is_some_and(|given| same(&hash(given), &hash(key)))
+    given.is_some_and(|given| has_admin_key(app, given))
+}
+
+/// Whether this is the admin key, if there is one.
+pub(super) fn has_admin_key(app: &App, given: &str) -> bool {
+    let key = &app.config.admin_key;
+    !key.is_empty() && same(&hash(given), &hash(key))
 }
 
 /// A new passcode.

@@ -55,7 +55,8 @@ pub(super) async fn ticket(app: &App, headers: &HeaderMap, client: &Client) -> R
     Ok(Ticket { id, passcode: auth::passcode(half(16)), earlier, held: Some(held) })
 }
 
-fn fresh() -> Ticket {
+/// The ticket of a request without a key.
+pub(super) fn fresh() -> Ticket {
     Ticket {
         id: TrackId::from_random(rand::random()),
         passcode: auth::new_passcode(),

@@ -3,6 +3,7 @@
 mod app;
 mod archive;
 mod auth;
+mod classic;
 mod client;
 mod conditional;
 mod connections;
@@ -11,6 +12,7 @@ mod events;
 mod idempotency;
 mod in_progress;
 mod lyrics;
+mod metrics;
 mod notifications;
 mod page;
 mod peaks;
@@ -75,11 +77,14 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/queue", get(workers::queue))
         .fallback(respond::no_such_address)
         .layer(from_fn(conditional::tagged));
+    let classic = if app.config.classic_api { classic::routes() } else { Router::new() };
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());
     Router::new()
         .nest("/api/v1", api)
+        .merge(classic)
         .route("/healthz", get(system::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/readyz", get(system::readyz))
         .fallback_service(page)
         .method_not_allowed_fallback(respond::wrong_method)
@@ -94,6 +99,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
             "microphone=(self), camera=(), geolocation=()",
         ))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn_with_state(app.clone(), metrics::measured))
         .layer(from_fn_with_state(app.clone(), cors::cors))
         .layer(from_fn(request_id::identified))
         .with_state(app)

@@ -1,6 +1,6 @@
 //! A name for each request, in its answer and in every line that is logged for it.
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -18,7 +18,21 @@ pub(super) async fn identified(request: Request, next: Next) -> Response {
         request.headers().get(&HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_plain(id));
     let id = given.map_or_else(|| format!("{:016x}", rand::random::<u64>()), str::to_owned);
     let span = tracing::info_span!("request", id);
-    let mut response = next.run(request).instrument(Stage::Http.span()).instrument(span).await;
+    let parent = request.headers().get(karaoke_telemetry::HEADER).and_then(|value| value.to_str().ok());
+    karaoke_telemetry::follow(&span, parent);
+    let (method, route) = (request.method().to_string(), request.extensions().get::<MatchedPath>().cloned());
+    let mut response = next.run(request).instrument(Stage::Http.span()).instrument(span.clone()).await;
+    let route = route.as_ref().map_or("/*", MatchedPath::as_str);
+    let status = i64::from(response.status().as_u16());
+    karaoke_telemetry::describe(
+        &span,
+        &format!("{method} {route}"),
+        [
+            ("http.request.method", method.clone().into()),
+            ("http.route", route.to_owned().into()),
+            ("http.response.status_code", status.into()),
+        ],
+    );
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }

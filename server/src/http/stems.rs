@@ -32,7 +32,7 @@ const BLOCK: u64 = 1 << 14;
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
     /// `16` (default), `24` or `float` (WAV only).
-    bits: Option<String>,
+    pub(super) bits: Option<String>,
     /// Anything but `0`: answer as a download with a name.
     download: Option<String>,
 }
@@ -67,20 +67,26 @@ pub(super) async fn stem(
             }
         }
     };
+    describe(&mut response, &tag, format)?;
     response = response.map(|body| counted(&app, &id, body));
-    let out = response.headers_mut();
-    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    out.insert(header::CACHE_CONTROL, respond::PRIVATE);
-    out.insert(header::ETAG, HeaderValue::from_str(&tag).map_err(|e| Problem::internal(&e))?);
     if options.download.is_some_and(|d| d != "0") {
-        out.insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(&record, stem, format)?);
     }
     Ok(response)
 }
 
+/// What an answer with sound says of it; `tag` tells it from all other sounds of this server.
+pub(super) fn describe(response: &mut Response, tag: &str, format: Format) -> Result<(), Problem> {
+    let out = response.headers_mut();
+    out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    out.insert(header::CACHE_CONTROL, respond::PRIVATE);
+    out.insert(header::ETAG, HeaderValue::from_str(tag).map_err(|e| Problem::internal(&e))?);
+    Ok(())
+}
+
 /// The same bytes, of which those that leave are counted for the track's receipt.
-fn counted(app: &App, id: &TrackId, body: Body) -> Body {
+pub(super) fn counted(app: &App, id: &TrackId, body: Body) -> Body {
     let (pipeline, id) = (app.pipeline.clone(), id.clone());
     Body::from_stream(
         body.into_data_stream().inspect_ok(move |bytes| pipeline.count_sent(&id, bytes.len() as u64)),
@@ -101,7 +107,7 @@ pub(super) async fn multitrack(
 }
 
 /// `vocals.wav` → the stem and the format.
-fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), Problem> {
+pub(super) fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), Problem> {
     let unknown = || {
         let detail = "A stem's address ends in .wav, .flac or .mp3; bits may be 16, 24 or (WAV only) float.";
         Problem::new(404, "No such format", detail)
@@ -120,7 +126,11 @@ fn address<'a>(file: &'a str, bits: Option<&str>) -> Result<(&'a str, Format), P
 }
 
 /// A WAV of one stem, or of several side by side.
-fn wav_response(stems: Vec<StemReader>, format: Format, asked: Option<&str>) -> Result<Response, Problem> {
+pub(super) fn wav_response(
+    stems: Vec<StemReader>,
+    format: Format,
+    asked: Option<&str>,
+) -> Result<Response, Problem> {
     let wav = Arc::new(Wav::new(stems, format)?);
     Ok(partial(asked, wav.total, move |range| Body::from_stream(wav.bytes(range))))
 }

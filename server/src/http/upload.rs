@@ -10,13 +10,14 @@ use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
-use crate::notification::Asked;
+use crate::notification::{Asked, Notification};
 use crate::pipeline::{Pipeline, Reservation, Submission};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
 use axum::Json;
 use axum::extract::multipart::{Field, Multipart};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -49,7 +50,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub(super) struct Wishes {
     /// The file's name, for a raw body.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The model.
     model: Option<String>,
     /// Seconds from now by which it should be done.
@@ -63,7 +64,7 @@ pub(super) struct Wishes {
 pub(super) async fn upload(
     State(app): State<App>,
     client: Result<Client, Problem>,
-    wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     request: Request,
 ) -> Response {
     let answer = take(&app, client.clone(), wishes, request).await.unwrap_or_else(Problem::into_response);
@@ -73,23 +74,15 @@ pub(super) async fn upload(
 async fn take(
     app: &App,
     client: Result<Client, Problem>,
-    wishes: Result<Query<Wishes>, axum::extract::rejection::QueryRejection>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let accepted = async {
-        let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+        let wishes = admitted(app, wishes, &headers)?;
         let client = client?;
-        app.pipeline.admit()?;
-        check_length(app, &headers)?;
         let ticket = idempotency::ticket(app, &headers, &client).await?;
-        // A request that came before is not another song.
-        if ticket.earlier.is_none() {
-            app.pipeline.check_quotas(&client).await?;
-        }
-        // Of who does not say how much is coming, what has come is looked at in the end.
-        let room = app.pipeline.reserve(content_length(&headers).unwrap_or(0)).await?;
-        Ok((wishes, Submitter { client, ticket, room }))
+        Ok((wishes, Submitter::admitted(app, client, ticket, &headers).await?))
     };
     let (wishes, submitter) = match accepted.await {
         Ok(accepted) => accepted,
@@ -111,10 +104,40 @@ async fn take(
 }
 
 /// Who hands a song in, what it becomes, and the room that it was promised.
-struct Submitter {
+pub(super) struct Submitter {
     client: Client,
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     room: Reservation,
+}
+
+impl Submitter {
+    /// Refuses who has used up a quota, and promises room for what a request says that is coming.
+    pub(super) async fn admitted(
+        app: &App,
+        client: Client,
+        ticket: Ticket,
+        headers: &HeaderMap,
+    ) -> Result<Self, Problem> {
+        // A request that came before is not another song.
+        if ticket.earlier.is_none() {
+            app.pipeline.check_quotas(&client).await?;
+        }
+        // Of who does not say how much is coming, what has come is looked at in the end.
+        let room = app.pipeline.reserve(content_length(headers).unwrap_or(0)).await?;
+        Ok(Self { client, ticket, room })
+    }
+}
+
+/// What the query asks for, if the server takes an upload of that length now.
+pub(super) fn admitted(
+    app: &App,
+    wishes: Result<Query<Wishes>, QueryRejection>,
+    headers: &HeaderMap,
+) -> Result<Wishes, Problem> {
+    let Query(wishes) = wishes.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
+    app.pipeline.admit()?;
+    check_length(app, headers)?;
+    Ok(wishes)
 }
 
 /// Reads on for a while after a refusal: a client that is still sending would see a broken connection
@@ -195,25 +218,66 @@ async fn accept(
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     name: &str,
     wishes: Wishes,
-    Submitter { client, ticket, room }: Submitter,
+    submitter: Submitter,
 ) -> Result<Response, Problem> {
-    let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
+    let passcode = submitter.ticket.passcode.clone();
     let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
-    let notifications = match app.pipeline.asked_for(&asked, &app.page_of(&id, &passcode)) {
+    let told = app.pipeline.asked_for(&asked, &app.page_of(&submitter.ticket.id, &passcode));
+    let notifications = match told {
         Ok(notifications) => notifications,
         Err(problem) => {
             drain(body).await;
             return Err(problem);
         }
     };
-    let received = receive(app, &mut body, &id).await;
+    let received = receive_all(app, &mut body, &submitter.ticket.id).await?;
+    if let Some(earlier) = &submitter.ticket.earlier {
+        return again(app, earlier, &received.upload_sha256, &wishes, &passcode).await;
+    }
+    let song = Song { name, wishes, notifications };
+    let track = become_track(app, received, song, submitter, std::future::ready(Ok(()))).await?;
+    answer(app, &track, &passcode).await
+}
+
+/// What is said of a song that is handed in.
+pub(super) struct Song<'n> {
+    pub(super) name: &'n str,
+    pub(super) wishes: Wishes,
+    pub(super) notifications: Vec<Notification>,
+}
+
+/// A song as it came, on disk.
+pub(super) struct Received {
+    size_bytes: u64,
+    upload_sha256: String,
+    incoming: Incoming,
+}
+
+/// Receives a song; who is refused while he is still sending is heard out, so that he learns why.
+pub(super) async fn receive_all(
+    app: &App,
+    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    id: &TrackId,
+) -> Result<Received, Problem> {
+    let received = receive(app, &mut body, id).await;
     if received.is_err() {
         drain(body).await;
     }
-    let (size_bytes, upload_sha256, mut incoming) = received?;
-    if let Some(earlier) = &ticket.earlier {
-        return again(app, earlier, &upload_sha256, &wishes, &passcode).await;
-    }
+    received
+}
+
+/// Makes a track of what was received, and waits a while for its decoding: what is no music is refused.
+///
+/// `registered` is done as soon as there is a track; should it fail, or the client go away, the track is removed.
+pub(super) async fn become_track(
+    app: &App,
+    received: Received,
+    Song { name, wishes, notifications }: Song<'_>,
+    Submitter { client, ticket, room }: Submitter,
+    registered: impl Future<Output = Result<(), Problem>>,
+) -> Result<Arc<ActiveTrack>, Problem> {
+    let Received { size_bytes, upload_sha256, mut incoming } = received;
+    let (id, passcode) = (ticket.id, ticket.passcode);
     let submission = Submission {
         id: id.clone(),
         passcode_sha256: auth::hash(&passcode),
@@ -230,6 +294,7 @@ async fn accept(
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;
+    registered.await?;
     if let Some(failure) = app.pipeline.decoded_soon(&track).await {
         // The orphan is deleted when this returns, but who is refused should find nothing left at once.
         app.pipeline.withdraw(&id).await?;
@@ -238,7 +303,7 @@ async fn accept(
         return Err(failure.into());
     }
     orphan.adopted();
-    answer(app, &track, &passcode).await
+    Ok(track)
 }
 
 async fn answer(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Response, Problem> {
@@ -353,7 +418,7 @@ async fn receive(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     id: &TrackId,
-) -> Result<(u64, String, Incoming), Problem> {
+) -> Result<Received, Problem> {
     let incoming = Incoming { path: app.pipeline.files.incoming(id), kept: false };
     let path = incoming.path.clone();
     let file = blocking(move || File::create(path)).await.map_err(|e| Problem::disk(&e))?;
@@ -364,6 +429,7 @@ async fn receive(
         let ended = part.is_none();
         if let Some(part) = part {
             size += part.len() as u64;
+            app.pipeline.metrics.received(part.len() as u64);
             if size > app.pipeline.limits.upload_bytes {
                 return Err(too_large(app));
             }
@@ -385,10 +451,10 @@ async fn receive(
             sink = Some(blocking(write).await.map_err(|e| Problem::disk(&e))?);
         }
         if ended {
-            let hash = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
+            let upload_sha256 = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
             return match size {
                 0 => Err(empty()),
-                _ => Ok((size, hash, incoming)),
+                _ => Ok(Received { size_bytes: size, upload_sha256, incoming }),
             };
         }
     }

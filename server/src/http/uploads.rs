@@ -16,6 +16,7 @@ use futures::StreamExt;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
+use tracing::Instrument;
 
 const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str = "creation,creation-with-upload,checksum,expiration,termination";
@@ -190,7 +191,8 @@ async fn append(app: &App, secret: Secret, request: Request) -> Result<UploadSta
     };
     let body = body.map(|part| part.map_err(|e| upload::cut_off(&e)));
     let piece = Piece { offset, length, checksum, body };
-    let task = tokio::spawn(append_apart(app.uploads.clone(), key(app, secret), piece));
+    let apart = append_apart(app.uploads.clone(), key(app, secret), piece);
+    let task = tokio::spawn(apart.in_current_span());
     task.await.map_err(|e| Problem::internal(&e))?
 }
 

@@ -30,6 +30,8 @@ impl Pipeline {
         if is_new != Some(true) {
             return self.notify_settled(track, chunk);
         }
+        let waited = self.in_flight.with(&track.id, chunk, |f| f.waited(reply.attempt, now)).flatten();
+        waited.into_iter().for_each(|wait| self.metrics.waited(wait));
         self.adopt(track, reply);
         let before =
             self.in_flight.with(&track.id, chunk, |f| f.started(worker, reply.attempt, now)).flatten();
@@ -197,6 +199,7 @@ impl Pipeline {
 
     /// A chunk cannot be done: its track ends, all others go on.
     pub(super) async fn fail_chunk(&self, track: &ActiveTrack, chunk: ChunkIndex, why: &str) {
+        self.metrics.chunk_failed();
         let detail =
             format!("Chunk {chunk} could not be separated: {why}. Try another model, or another file.");
         if let Err(e) = self.fail(&track.id, Problem::new(500, "Separation failed", detail)).await {

@@ -160,13 +160,14 @@ impl Pipeline {
         let new = self.store.chunk_done(id, chunk, reply.attempt, &reply.worker, reply.seconds).await?;
         self.registry.free(&reply.worker, (id, chunk), new);
         track.forget_parts(chunk);
-        if let Some(audio) = track.audio() {
-            let windows = audio.plan.windows_of(chunk);
-            self.note_pace(track, windows.end - windows.start, reply.seconds);
-        }
+        let windows = track.audio().map_or(0..0, |audio| audio.plan.windows_of(chunk));
+        self.note_pace(track, windows.end - windows.start, reply.seconds);
         if !new {
             self.in_flight.remove(id, chunk);
             return Ok(());
+        }
+        if let Some(route) = track.route() {
+            self.metrics.chunk_done(&route, windows.end - windows.start, reply.seconds);
         }
         lock(&self.schedule).drop_chunk(id, chunk);
         let copies = track.update_chunk(chunk, |c| {

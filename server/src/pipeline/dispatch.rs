@@ -149,6 +149,7 @@ impl Pipeline {
             urgent,
             reply_to: self.queue.reply_to().to_owned(),
             max_reply_bytes: self.chunking.max_message_bytes,
+            trace_parent: karaoke_telemetry::of(&self.in_flight.span(track, chunk)),
             body: self.job_body(track, chunk).await?,
         };
         tracing::debug!(track = %track.id, %chunk, attempt, bytes = job.body.len(), "chunk dispatched");

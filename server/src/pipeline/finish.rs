@@ -10,6 +10,7 @@ use karaoke_core::TrackState;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::Instrument;
 
 /// Frames written at a time.
 const BLOCK: usize = 1 << 16;
@@ -34,7 +35,9 @@ impl Pipeline {
 
     /// From `finishing` to `done`: also what a previous run left there.
     pub(super) async fn finish_started(self: Arc<Self>, track: Arc<ActiveTrack>) {
-        if let Err(problem) = self.try_finish(&track).await
+        let span = tracing::info_span!(parent: None, "merge", track = %track.id);
+        karaoke_telemetry::follow(&span, track.trace_parent());
+        if let Err(problem) = self.try_finish(&track).instrument(span).await
             && !track.is_aborted()
             && let Err(e) = self.fail(&track.id, problem).await
         {
@@ -55,6 +58,7 @@ impl Pipeline {
         let merge_s = format!("{:.1}", began.elapsed().as_secs_f64());
         let finished_ms = now_ms();
         track.update(|r| (r.state, r.finished_ms) = (TrackState::Done, Some(finished_ms)));
+        self.metrics.track_ended(TrackState::Done);
         lock(&self.active).remove(&track.id);
         self.in_flight.remove_track(&track.id);
         let took_s = (finished_ms - track.record().created_ms) as f64 / 1000.0;

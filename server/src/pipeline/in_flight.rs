@@ -1,5 +1,6 @@
 //! The chunks in flight, and how many more may go out.
 
+use crate::active_track::ActiveTrack;
 use crate::concurrency::lock;
 use karaoke_core::in_flight::InFlightChunk;
 use karaoke_core::route::choose;
@@ -8,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tracing::Span;
 
 type Key = (TrackId, ChunkIndex);
 
@@ -21,6 +23,8 @@ pub(super) struct InFlightChunks {
 struct Out {
     route: Route,
     entry: InFlightChunk,
+    /// From its first copy's going out to its reply, for traces.
+    span: Span,
 }
 
 /// How many chunks of a route may be in flight: a track whose model nobody serves must not take the places of others.
@@ -85,7 +89,19 @@ impl InFlightChunks {
 
     /// A chunk goes out.
     pub(super) fn add(&self, track: &TrackId, chunk: ChunkIndex, route: &Route, entry: InFlightChunk) {
-        lock(&self.out).insert((track.clone(), chunk), Out { route: route.clone(), entry });
+        lock(&self.out)
+            .insert((track.clone(), chunk), Out { route: route.clone(), entry, span: Span::none() });
+    }
+
+    /// The span of a chunk in flight, which ends when it no longer is.
+    pub(super) fn span(&self, track: &ActiveTrack, chunk: ChunkIndex) -> Span {
+        let mut out = lock(&self.out);
+        let Some(out) = out.get_mut(&(track.id.clone(), chunk)) else { return Span::none() };
+        if out.span.is_none() {
+            out.span = tracing::info_span!(parent: None, "chunk", track = %track.id, %chunk);
+            karaoke_telemetry::follow(&out.span, track.trace_parent());
+        }
+        out.span.clone()
     }
 
     /// Another copy of a chunk in flight goes out now, on `route`. False when it is not in flight.

@@ -35,6 +35,7 @@ use crate::client::QuotasConfig;
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
 use crate::files::Files;
+use crate::metrics::Metrics;
 use crate::model_fetch::FetchStatus;
 use crate::notification::NotificationsConfig;
 use crate::problem::Problem;
@@ -112,6 +113,8 @@ pub struct Pipeline {
     in_flight: InFlightChunks,
     /// The workers.
     pub registry: WorkerRegistry,
+    /// What is counted for Prometheus.
+    pub metrics: Metrics,
     /// The connection that the queue had when it was last looked at.
     connection: AtomicU64,
     /// Tracks cancelled lately, whose jobs may still be with the queue.
@@ -174,6 +177,7 @@ impl Pipeline {
             chunking: parts.chunking,
             in_flight: InFlightChunks::new(LEAST_IN_FLIGHT, parts.dispatch.fixed_bound()),
             registry: WorkerRegistry::default(),
+            metrics: Metrics::default(),
             connection: AtomicU64::new(parts.queue.connection()),
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
@@ -281,6 +285,7 @@ impl Pipeline {
         }
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
+        track.set_trace_parent();
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
         lock(&self.active).insert(track.id.clone(), track.clone());
         self.enqueue_decoding(track.clone());
@@ -313,6 +318,7 @@ impl Pipeline {
             return Ok(());
         }
         tracing::info!(track = %id, "track cancelled");
+        self.metrics.track_ended(TrackState::Cancelled);
         self.end(id, |record| record.state = TrackState::Cancelled).await
     }
 
@@ -350,6 +356,7 @@ impl Pipeline {
             return Ok(());
         }
         tracing::warn!(track = %id, status = failure.status, reason = %failure.detail, "track failed");
+        self.metrics.track_ended(TrackState::Failed);
         self.end(id, |record| {
             record.state = TrackState::Failed;
             record.failure = Some(failure);

@@ -13,6 +13,7 @@ use karaoke_core::audio::gain_to_ceiling;
 use karaoke_core::{ChunkPlan, Frames, SampleRate, TrackId, TrackState};
 use karaoke_stages::Stage;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Frames resampled at a time.
 const BLOCK: usize = 1 << 16;
@@ -30,7 +31,9 @@ impl Pipeline {
 
     /// From `queued` to `separating`, or to `failed` with the reason.
     async fn prepare(self: &Arc<Self>, track: Arc<ActiveTrack>) {
-        let outcome = self.try_prepare(&track).await;
+        let span = tracing::info_span!(parent: None, "decode", track = %track.id);
+        karaoke_telemetry::follow(&span, track.trace_parent());
+        let outcome = self.try_prepare(&track).instrument(span).await;
         if let Err(problem) = outcome
             && !track.is_aborted()
             && let Err(e) = self.fail(&track.id, problem).await

@@ -30,6 +30,11 @@ impl Pipeline {
 
     /// Bytes of a track's stems have left for a listener.
     pub(crate) fn count_sent(&self, id: &TrackId, bytes: u64) {
+        self.metrics.sent(bytes);
+        self.add_sent(id, bytes);
+    }
+
+    fn add_sent(&self, id: &TrackId, bytes: u64) {
         let mut sent = lock(&self.sent);
         match sent.get_mut(id) {
             Some(count) => *count += bytes,
@@ -54,7 +59,7 @@ impl Pipeline {
         }
         if let Err(error) = self.store.add_bytes_down(&sent).await {
             tracing::warn!(%error, "cannot write down what was sent");
-            sent.iter().for_each(|(id, bytes)| self.count_sent(id, *bytes));
+            sent.iter().for_each(|(id, bytes)| self.add_sent(id, *bytes));
         }
     }
 
@@ -77,6 +82,7 @@ impl Pipeline {
         outcome: AttemptOutcome,
         why: &str,
     ) {
+        self.metrics.attempt_failed(outcome);
         let failed = FailedAttempt {
             chunk,
             attempt,

@@ -43,11 +43,31 @@ impl Pipeline {
         stem: &str,
         bits: Option<u32>,
     ) -> Result<StemReader, Problem> {
+        self.open_reader(id, Wanted::Stem(stem.to_owned()), bits).await
+    }
+
+    /// Opens the sum of some parts for reading, as [`Self::stem`] does a stem: with `bits`, the integers of these
+    /// parts added up.
+    pub async fn mix_of(
+        self: &Arc<Self>,
+        id: &TrackId,
+        parts: Vec<String>,
+        bits: Option<u32>,
+    ) -> Result<StemReader, Problem> {
+        self.open_reader(id, Wanted::Mix(parts), bits).await
+    }
+
+    async fn open_reader(
+        self: &Arc<Self>,
+        id: &TrackId,
+        wanted: Wanted,
+        bits: Option<u32>,
+    ) -> Result<StemReader, Problem> {
         let record = self.store.track(id).await?.ok_or_else(Problem::no_such_track)?;
         // Looked up after the row: a track that ends in between is found finished on disk.
         let track = self.active(id);
         let manifest = &record.manifest;
-        if !manifest.all_stems().any(|s| s == stem) {
+        if let Some(stem) = wanted.missing(manifest) {
             let detail = format!("Track {id} has no stem `{stem}`; it has: {}.", list(manifest));
             return Err(Problem::new(404, "No such stem", detail));
         }
@@ -65,9 +85,8 @@ impl Pipeline {
                 "The song is still being decoded (or was cancelled); ask again when it is separating.";
             return Err(Problem::new(409, "Not decoded yet", detail));
         };
-        let (me, owned, manifest, id, stem) =
-            (self.clone(), track.clone(), manifest.clone(), id.clone(), stem.to_owned());
-        let open = move || me.open_stem(owned.as_deref(), &manifest, &id, &stem, bits);
+        let (me, owned, manifest, id) = (self.clone(), track.clone(), manifest.clone(), id.clone());
+        let open = move || me.open_stem(owned.as_deref(), &manifest, &id, &wanted, bits);
         let source = crate::concurrency::blocking(open).await;
         let source = Arc::new(Mutex::new(source.map_err(|e| Problem::disk(&e))?));
         Ok(StemReader {
@@ -85,7 +104,7 @@ impl Pipeline {
         track: Option<&ActiveTrack>,
         manifest: &Manifest,
         id: &TrackId,
-        stem: &str,
+        wanted: &Wanted,
         bits: Option<u32>,
     ) -> io::Result<Box<dyn FrameSource + Send>> {
         let open = |stem: &str| self.open_predicted(track, id, stem);
@@ -96,11 +115,10 @@ impl Pipeline {
             && let Some(exact) = ExactSum::new(manifest, sum, bits)
         {
             let at = |stem: &str| manifest.parts().position(|part| part == stem);
-            let chosen = match (at(stem), manifest.sums.get(stem)) {
-                (Some(part), _) => vec![part],
+            let chosen = match wanted {
                 // Behind the parts stands the sum that is exact.
-                (None, _) if sum == Some(stem) => vec![manifest.parts().count()],
-                (None, of) => of.into_iter().flatten().filter_map(|part| at(part)).collect(),
+                Wanted::Stem(stem) if sum == Some(stem) => vec![manifest.parts().count()],
+                wanted => wanted.parts(manifest).iter().filter_map(|part| at(part)).collect(),
             };
             let parts = manifest.parts().map(|part| (Some(part) != rest).then(|| open(part)).transpose());
             let parts = parts.collect::<io::Result<_>>()?;
@@ -113,16 +131,13 @@ impl Pipeline {
             Ok(Box::new(Complement { mix: mix()?, predicted, block: Vec::new() })
                 as Box<dyn FrameSource + Send>)
         };
-        match manifest.sums.get(stem) {
-            Some(of) if of.iter().any(|part| Some(part.as_str()) == rest) => {
-                others(&of.iter().map(String::as_str).collect::<Vec<_>>())
-            }
-            Some(of) => {
+        match wanted.parts(manifest)[..] {
+            ref of if of.iter().any(|part| Some(*part) == rest) => others(of),
+            [stem] => open(stem),
+            ref of => {
                 let of = of.iter().map(|part| open(part)).collect::<io::Result<_>>()?;
                 Ok(Box::new(Sum { of, block: Vec::new() }))
             }
-            None if Some(stem) == rest => others(&[stem]),
-            None => open(stem),
         }
     }
 
@@ -155,6 +170,33 @@ impl Pipeline {
         }
         let resampled = Resampled::new(layers, from, to, planned.audio.model_frames.get())?;
         Ok(Box::new(resampled.with_length(planned.audio.frames.get())))
+    }
+}
+
+/// What is read of a track.
+enum Wanted {
+    /// A stem, or a sum that the model's manifest names.
+    Stem(String),
+    /// The sum of any parts.
+    Mix(Vec<String>),
+}
+
+impl Wanted {
+    /// The parts whose sum it is.
+    fn parts<'a>(&'a self, manifest: &'a Manifest) -> Vec<&'a str> {
+        let of = match self {
+            Self::Stem(stem) => match manifest.sums.get(stem) {
+                Some(of) => of,
+                None => return vec![stem],
+            },
+            Self::Mix(parts) => parts,
+        };
+        of.iter().map(String::as_str).collect()
+    }
+
+    /// What the model does not make.
+    fn missing<'a>(&'a self, manifest: &'a Manifest) -> Option<&'a str> {
+        self.parts(manifest).into_iter().find(|stem| !manifest.parts().any(|part| part == *stem))
     }
 }
 

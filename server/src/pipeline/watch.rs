@@ -31,6 +31,16 @@ enum ResendReason {
     Straggler,
 }
 
+impl ResendReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Overdue => "overdue",
+            Self::Silent => "silent",
+            Self::Straggler => "straggler",
+        }
+    }
+}
+
 impl Pipeline {
     /// Workers announce themselves.
     pub(super) async fn presence_loop(self: Arc<Self>) {
@@ -116,7 +126,13 @@ impl Pipeline {
     /// Nor for not being heard meanwhile.
     pub(super) fn check_connection(&self) {
         let now = self.queue.connection();
-        if now != 0 && self.connection.swap(now, Ordering::Relaxed) != now {
+        if now == 0 {
+            return;
+        }
+        let before = self.connection.swap(now, Ordering::Relaxed);
+        if before != now {
+            // The first one is no reconnect, whenever it came about.
+            self.metrics.reconnected(now.saturating_sub(before.max(1)));
             let at = self.registry.now();
             self.in_flight.each(|_, chunk| chunk.forget_holders(at));
             self.registry.reset_silence();
@@ -153,6 +169,7 @@ impl Pipeline {
             }
         });
         for (track, chunk, why) in resends {
+            self.metrics.resent(why.name());
             let (what, text) = match why {
                 ResendReason::Overdue => {
                     ("resent", format!("Nothing is heard of chunk {chunk}; it is sent again."))

@@ -1,6 +1,8 @@
 //! The store: tracks and their chunks in SQLite. SQL stands here and nowhere else.
 
 mod chunks;
+mod classic;
+mod counts;
 mod deliveries;
 mod disk;
 mod ended_copy;
@@ -17,6 +19,7 @@ mod usage;
 mod workers;
 
 pub use chunks::ChunkRecord;
+pub use classic::ClassicSong;
 pub use deliveries::{Delivery, DeliveryAttempt};
 pub use ended_copy::EndedCopy;
 pub use inspection::{Inspection, inspect};

@@ -54,9 +54,11 @@ pub struct FailedAttempt {
 }
 
 impl AttemptOutcome {
-    const ALL: [Self; 4] = [Self::Lost, Self::Returned, Self::Refused, Self::Spare];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Lost, Self::Returned, Self::Refused, Self::Spare];
 
-    fn name(self) -> &'static str {
+    /// Its name, as it is stored and told.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Lost => "lost",
             Self::Returned => "returned",

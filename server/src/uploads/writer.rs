@@ -96,6 +96,7 @@ impl UploadWriter {
             };
             let Some(bytes) = next else { break };
             held.touch();
+            self.pipeline.metrics.received(bytes.len() as u64);
             if self.written + (self.batch.len() + bytes.len()) as u64 > self.record.length {
                 return Err(longer_than_said());
             }

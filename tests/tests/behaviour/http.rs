@@ -1,5 +1,6 @@
 //! What any HTTP client relies on, and what hostile ones must not get away with.
 
+use karaoke_tests::sound::song;
 use karaoke_tests::wait::until;
 use karaoke_tests::{Api, Program, Settings};
 use reqwest::Method;

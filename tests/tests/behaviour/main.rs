@@ -2,6 +2,7 @@
 
 mod archive;
 mod backup;
+mod classic;
 mod command_line;
 mod deadlines;
 mod disk;
@@ -17,6 +18,7 @@ mod lifecycle;
 mod listening;
 mod lyrics;
 mod manual;
+mod metrics;
 mod models;
 mod models_folder;
 mod nodes;
@@ -29,4 +31,5 @@ mod shell;
 mod stems;
 mod streams;
 mod survival;
+mod traces;
 mod upgrade;

@@ -7,6 +7,7 @@ mod fairness;
 mod faults;
 mod hosts;
 mod new_models;
+mod observability;
 mod parts;
 mod providers;
 mod queue;

@@ -54,6 +54,7 @@ fn job(chunk: u64, server: &str) -> Job {
         urgent: false,
         reply_to: server.into(),
         max_reply_bytes: 8000,
+        trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         body: Bytes::from((0..8000u32).map(|i| (i * 7 + chunk as u32) as u8).collect::<Vec<_>>()),
     }
 }

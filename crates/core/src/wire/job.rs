@@ -43,6 +43,8 @@ pub struct Job {
     pub reply_to: String,
     /// The largest message that may go there, in bytes of samples: a larger reply goes in parts.
     pub max_reply_bytes: usize,
+    /// What traces of it follow, as the W3C's `traceparent`; none where nobody traces. Workers that do not know it ignore it.
+    pub trace_parent: Option<String>,
     /// Left then right channel, each as many samples as the cut has frames: `(windows − 1) · step + window`, or
     /// fewer when windows are moved back.
     pub body: Bytes,
@@ -86,6 +88,9 @@ impl Job {
         put(&mut headers, "answer-to", &self.reply_to);
         put(&mut headers, "max-reply-bytes", self.max_reply_bytes);
         put(&mut headers, "crc32", crc32fast::hash(&self.body));
+        if let Some(parent) = &self.trace_parent {
+            put(&mut headers, "traceparent", parent);
+        }
         headers
     }
 
@@ -108,6 +113,7 @@ impl Job {
             urgent: number(headers, "urgent")?,
             reply_to: text(headers, "answer-to")?,
             max_reply_bytes: number(headers, "max-reply-bytes")?,
+            trace_parent: headers.get("traceparent").cloned(),
             body,
         };
         if job.windows == 0 || job.window == 0 || job.window > 1 << 28 || job.windows > 1 << 20 {

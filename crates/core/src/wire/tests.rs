@@ -28,6 +28,7 @@ fn any_job() -> impl Strategy<Value = Job> {
                 urgent: chunk % 2 == 0,
                 reply_to: "results.x".into(),
                 max_reply_bytes: window,
+                trace_parent: (chunk % 3 == 0).then(|| "00-0af7-b7ad-01".into()),
                 body: Bytes::from(vec![7; cut.frames() * 8]),
             }
         },
@@ -46,6 +47,15 @@ proptest! {
     #[test]
     fn jobs_round_trip(job in any_job()) {
         prop_assert_eq!(Job::from_message(&job.headers(), job.body.clone()), Ok(job));
+    }
+
+    #[test]
+    fn headers_of_later_versions_are_ignored_and_a_trace_parent_may_be_missing(job in any_job()) {
+        let mut headers = job.headers();
+        headers.insert("of-a-later-version".into(), "1".into());
+        headers.remove("traceparent");
+        let untraced = Job { trace_parent: None, ..job.clone() };
+        prop_assert_eq!(Job::from_message(&headers, job.body), Ok(untraced));
     }
 
     #[test]

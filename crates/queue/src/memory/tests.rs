@@ -19,6 +19,7 @@ fn job(chunk: u64, model: &str) -> Job {
         urgent: false,
         reply_to: "memory".into(),
         max_reply_bytes: 8,
+        trace_parent: None,
         body: Bytes::from_static(&[0; 8]),
     }
 }
