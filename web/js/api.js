@@ -44,12 +44,14 @@ async function request(path, { method = "GET", passcode, json, body: sent } = {}
 
 const at = (id) => `/tracks/${encodeURIComponent(id)}`;
 
-/** What there is to choose from: `{ default, default_preset, models, available, presets, fetching, limits }`. */
+/** What there is to choose from: `{ default, default_preset, models, available, presets, fetching, limits, email, removal }`. */
 export const models = () => request("/models");
 /** A song as it is now; `{ id, passcode }` is its key. */
 export const track = ({ id, passcode }) => request(at(id), { passcode });
 
 export const receipt = ({ id, passcode }) => request(`${at(id)}/receipt`, { passcode });
+/** Has a song kept from removal by age or for room, or no longer; resolves to the song. */
+export const keep = ({ id, passcode }, kept) => request(`${at(id)}/keep`, { method: kept ? "PUT" : "DELETE", passcode });
 /** Cancels a song; resolves to the song. */
 export const cancel = ({ id, passcode }) => request(`${at(id)}/cancel`, { method: "POST", passcode });
 /** Deletes a song and everything kept of it. */

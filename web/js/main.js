@@ -29,6 +29,7 @@ async function offerModels() {
   limits = offer.limits ?? null;
   if (limits?.upload_bytes) byId("limits").textContent = text.limits(limits.upload_bytes, limits.duration_s);
   offerNotifications(offer);
+  if (offer.removal?.hours || offer.removal?.for_room) (await import("./keep.js")).setRemoval(offer.removal);
   if (offer.models.length < 2) return;
   fillModelChoice(byId("model"), byId("model-description"), offer);
   showFetches(byId("model-fetch"), offer.fetching ?? []);

@@ -413,6 +413,18 @@ export const text = {
     chunks: { title: "Chunks", place: "Place", attempts: "Attempts", failures: "What failed" },
   },
 
+  keep: {
+    keep: "Keep",
+    kept: "Kept",
+    of: (title) => `Keep ${title}`,
+    explain: (hours, forRoom) => {
+      const age = hours && `${hours === 1 ? "an hour" : `${hours} hours`} after they are ready`;
+      return `This server removes songs ${[age, forRoom && "when it needs room"].filter(Boolean).join(" or ")}. A kept one stays.`;
+    },
+    announceKept: (title) => `${title} is kept.`,
+    announceReleased: (title) => `${title} may be removed by the server.`,
+  },
+
   operatorLink: "For the operator",
   operator: {
     title: "Operator",

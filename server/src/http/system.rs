@@ -35,7 +35,7 @@ fn offer(pipeline: &Pipeline) -> Value {
         "default": default, "default_preset": pipeline.default_preset(), "models": models, "available": available,
         "fetching": pipeline.fetches.all(),
         "presets": catalogue.presets().map(preset).collect::<Vec<_>>(), "limits": limits,
-        "email": pipeline.sends_mail(),
+        "email": pipeline.sends_mail(), "removal": pipeline.removal(),
     })
 }
 

@@ -7,6 +7,7 @@ use crate::problem::Problem;
 use crate::store::Audio;
 use karaoke_core::audio::FRAME_BYTES;
 use karaoke_core::{Manifest, TrackId};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Room that an upload has been promised while it arrives.
@@ -94,6 +95,13 @@ impl Pipeline {
     /// Whether an owner, or the admin, may have songs kept.
     pub fn may_keep(&self, is_admin: bool) -> bool {
         is_admin || self.disk.owners_keep
+    }
+
+    /// What is removed by itself, for the page.
+    pub fn removal(&self) -> Value {
+        json!({
+            "hours": self.keep_hours(), "for_room": self.disk.max_bytes > 0, "owners_keep": self.disk.owners_keep,
+        })
     }
 
     /// Hours after which an ended track is removed; none: it stays.

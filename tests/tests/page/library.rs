@@ -4,7 +4,7 @@ use crate::layout::every_view;
 use crate::page::{Page, short_song};
 use karaoke_tests::sound::Sound;
 use karaoke_tests::wait::until_sync;
-use karaoke_tests::{Browser, Node};
+use karaoke_tests::{Browser, Node, Settings};
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -24,6 +24,22 @@ fn upload_all(page: &Page, names: &[&str]) {
 
 fn shown_titles(page: &Page) -> Vec<String> {
     page.browser.all("article").into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn a_song_is_kept_where_songs_are_removed() {
+    let page = Page::with(Settings::default().set("models.default", "identity").set("store.keep_hours", 24));
+    let browser = &page.browser;
+    page.upload("My Song.wav", &short_song().wav_16());
+    page.until_card("My Song", "Ready to sing");
+    let keep = || until_sync("the button is there", || browser.look_for("button", "Keep My Song"));
+    assert_eq!(keep().js("this.getAttribute('aria-pressed')"), "false");
+    keep().click();
+    until_sync("it is kept", || (keep().text() == "Kept").then_some(()));
+    browser.reload();
+    until_sync("it is remembered", || (keep().text() == "Kept").then_some(()));
+    keep().click();
+    until_sync("it may go again", || (keep().text() == "Keep").then_some(()));
 }
 
 #[test]

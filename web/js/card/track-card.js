@@ -24,7 +24,7 @@ const ENDED = ["done", "failed", "cancelled"];
 /** Shown until the stems of the song are known. */
 const STANDARD_STEMS = ["instrumental", "vocals"].map((name, i) => ({ name, formats: ["wav", "flac", "mp3"], multitrack: i }));
 
-/** Event: `changed`, whenever the card was rendered. */
+/** Events: `changed`, whenever the card was rendered; `removed`. */
 export class TrackCard extends EventTarget {
   root;
   state = "opening";
@@ -290,6 +290,7 @@ export class TrackCard extends EventTarget {
     clearTimeout(this.#snapshotTimer);
     this.#player.release();
     announce(text.announce.removed(this.title));
+    this.dispatchEvent(new Event("removed"));
     this.onRemoved(this, this.#key?.id);
   }
 
