@@ -53,6 +53,10 @@ impl Pipeline {
         let (name, note) = (presence.worker.clone(), presence.note.clone());
         let (held, before) = (presence.current.clone(), self.registry.held_chunk_of(&name));
         let effect = self.registry.record_presence(presence);
+        // It has not heard the order, or was begun anew and does not know.
+        if let Some(away) = self.registry.unheard_order(&name) {
+            self.send_order(&name, away);
+        }
         let record = |what, text| self.record_event(what, Some(&name), None, text);
         match effect {
             AnnouncementEffect::Renewed | AnnouncementEffect::Outdated => {}
@@ -60,10 +64,6 @@ impl Pipeline {
                 tracing::info!(worker = name.as_str(), "worker joined");
                 record("joined", format!("{name} has joined."));
                 self.resend_cancelled();
-                // It, or its whole pool, was begun anew and does not know.
-                if let Some(away) = self.registry.wanted_away(&name) {
-                    self.send_order(&name, away);
-                }
             }
             AnnouncementEffect::Left => {
                 tracing::info!(worker = name.as_str(), "worker left");

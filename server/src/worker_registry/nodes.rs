@@ -3,7 +3,7 @@
 use super::WorkerRegistry;
 use super::history::WorkerHistory;
 use super::record::WorkerRecord;
-use crate::clock::rfc3339;
+use crate::clock::{now_ms, rfc3339};
 use crate::view::{Health, NodeView, WorkerTotals, WorkerView};
 use karaoke_core::WorkerId;
 use karaoke_core::presence::{OrderKind, Presence};
@@ -52,7 +52,8 @@ impl WorkerRegistry {
                     note: history.note.clone(),
                     ..Presence::new(name.clone(), Vec::new(), history.provider.clone())
                 };
-                WorkerRecord::remembered(presence, history.health, now).view(now, history)
+                let view = WorkerRecord::remembered(presence, history.health, now).view(now, history);
+                WorkerView { heard_s_ago: (now_ms() - history.last_seen_ms) as f64 / 1000.0, ..view }
             })
         };
         inner.remembered.iter().map(view).collect()
@@ -93,8 +94,10 @@ impl WorkerRegistry {
         is_known
     }
 
-    /// What a worker that joins has to be told again: that it is to take no jobs.
-    pub fn wanted_away(&self, worker: &WorkerId) -> Option<OrderKind> {
-        self.lock().remembered.get(worker)?.away
+    /// What a worker has to be told again: that it is to take no jobs, although it does.
+    pub fn unheard_order(&self, worker: &WorkerId) -> Option<OrderKind> {
+        let inner = self.lock();
+        let takes_jobs = inner.workers.get(worker).is_some_and(WorkerRecord::takes_jobs);
+        inner.remembered.get(worker)?.away.filter(|_| takes_jobs)
     }
 }
