@@ -105,7 +105,7 @@ async fn what_a_song_takes_is_counted() {
     for word in [&track.id, &track.passcode, "Private", "x1", ".php", "BREW", "wanderings", "w1\""] {
         assert!(!text.contains(word), "{word} stands in the metrics");
     }
-    let refused = "karaoke_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/tracks/{id}\",status=\"404\"}";
+    let refused = "karaoke_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/tracks/{id}\",status=\"401\"}";
     assert_eq!(sum(&text, refused), 2.0, "{text}");
 }
 
