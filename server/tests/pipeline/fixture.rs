@@ -172,7 +172,7 @@ impl Fixture {
 
 async fn begin(dir: &Path, queue: &MemoryQueue) -> Result<Arc<Pipeline>, Problem> {
     let parts = Parts {
-        store: StoreConfig { dir: dir.join("store"), keep_hours: 0 },
+        store: StoreConfig { dir: dir.join("store"), ..Default::default() },
         // Two windows a chunk, and two stems of one window a message: a reply is four parts.
         chunking: ChunkingConfig { windows_per_chunk: 2, max_message_bytes: 2 * CELL, ..Default::default() },
         dispatch: DispatchConfig { lease_s: 0.5, ..Default::default() },
