@@ -1,6 +1,7 @@
 //! Behaviour tests: what a user does, checked by what a user gets.
 
 mod archive;
+mod authorisation;
 mod backup;
 mod command_line;
 mod deadlines;
