@@ -20,6 +20,7 @@ mod quotas;
 mod receipts;
 mod recover;
 mod stem_reader;
+mod store_access;
 mod uploads;
 mod watch;
 
@@ -55,6 +56,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use store_access::StoreCheck;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -116,6 +118,7 @@ pub struct Pipeline {
     /// Tracks cancelled lately, whose jobs may still be with the queue.
     cancelled: Mutex<VecDeque<TrackId>>,
     disk: StoreConfig,
+    store_check: tokio::sync::Mutex<StoreCheck>,
     /// Bytes that uploads were promised while they arrive.
     reserved: Mutex<u64>,
     /// Held while it is looked for room, and made.
@@ -137,14 +140,7 @@ impl Pipeline {
                 tracing::warn!(%error, "no default model: whoever uploads a song has to choose one");
             }
         }
-        let root = parts.store.dir.clone();
-        let files = blocking(move || Files::open(&root)).await.map_err(|e| {
-            let dir = parts.store.dir.display();
-            Problem::new(500, "Store not usable", format!("cannot use the folder {dir} (store.dir): {e}"))
-        })?;
-        let store = Store::open(&parts.store.dir).await.map_err(|e| {
-            Problem::new(500, "Store not usable", format!("{e} (store.dir = {})", parts.store.dir.display()))
-        })?;
+        let (files, store) = store_access::open(&parts.store).await?;
         let folder = parts.speeds.clone();
         let measured = blocking(move || Ok(folder.as_deref().map(speeds::read).unwrap_or_default()));
         let measured = measured.await.map_err(|e| Problem::disk(&e))?;
@@ -177,6 +173,7 @@ impl Pipeline {
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
             disk: parts.store,
+            store_check: tokio::sync::Mutex::default(),
             reserved: Mutex::default(),
             making_room: tokio::sync::Mutex::default(),
             queue: parts.queue,

@@ -25,6 +25,7 @@ mod refusals;
 mod resuming;
 mod shell;
 mod stems;
+mod store_trouble;
 mod streams;
 mod survival;
 mod upgrade;
