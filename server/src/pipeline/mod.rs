@@ -34,6 +34,7 @@ use crate::active_track::ActiveTrack;
 use crate::client::{QuotasConfig, quota_used_up};
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
+use crate::fault_point;
 use crate::files::Files;
 use crate::model_fetch::FetchStatus;
 use crate::notification::NotificationsConfig;
@@ -256,6 +257,7 @@ impl Pipeline {
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
         blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;
+        fault_point::reach("upload.adopted");
         let row = NewTrack {
             id: s.id.clone(),
             passcode_sha256: s.passcode_sha256,
@@ -272,6 +274,7 @@ impl Pipeline {
             self.remove_files(&s.id).await?;
             return Err(quota_used_up(&used_up));
         }
+        fault_point::reach("upload.inserted");
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
         tracing::info!(track = %track.id, file = %row.file_name, bytes = row.size_bytes, model = %row.manifest.name, "track accepted");
@@ -305,6 +308,7 @@ impl Pipeline {
         if !self.store.set_state(id, TrackState::Cancelled, now_ms()).await? {
             return Ok(());
         }
+        fault_point::reach("delete.cancelled");
         tracing::info!(track = %id, "track cancelled");
         self.end(id, |record| record.state = TrackState::Cancelled).await
     }
@@ -393,8 +397,11 @@ impl Pipeline {
     pub async fn delete(&self, id: &TrackId) -> Result<bool, Problem> {
         let track = self.active(id);
         self.cancel(id).await?;
+        fault_point::reach("delete.ended");
         let deleted = self.store.delete_track(id).await?;
+        fault_point::reach("delete.row");
         self.remove_files(id).await?;
+        fault_point::reach("delete.files");
         if let Some(track) = track {
             track.events.push("gone", "{}".into());
         }

@@ -7,6 +7,7 @@ mod command_line;
 mod deadlines;
 mod doctor;
 mod events;
+mod fault_points;
 mod fetching;
 mod http;
 mod identity;
