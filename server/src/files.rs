@@ -159,6 +159,17 @@ impl Files {
         Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
+    /// Writes and removes a small file, where uploads arrive; an error says why that cannot be done.
+    pub fn try_to_write(&self) -> io::Result<()> {
+        for folder in ["tracks", "partial"] {
+            fs::metadata(self.root.join(folder))?;
+        }
+        // No upload has such a name. Its bytes are there so that a full disk refuses them.
+        let path = self.root.join("incoming/.writable");
+        let written = fs::write(&path, [0; 4096]);
+        written.and(fs::remove_file(&path))
+    }
+
     /// Removes what only a running track needs.
     pub fn remove_working(&self, id: &TrackId) -> io::Result<()> {
         self.remove_named(id, is_working)

@@ -10,6 +10,7 @@ mod clock;
 mod concurrency;
 pub mod encode;
 pub mod events;
+mod fault_point;
 pub mod files;
 pub mod http;
 pub mod ingest;

@@ -34,12 +34,21 @@ impl Problem {
         )
     }
 
-    /// 507: nothing can be written.
+    /// 507 where the disk is full, 503 where the store is gone or may only be read.
     pub fn disk(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::disk_full(),
+            Kind::StorageFull | Kind::QuotaExceeded => Self::disk_full(),
+            Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied => Self::store_unusable(error),
+            Kind::ReadOnlyFilesystem | Kind::StaleNetworkFileHandle => Self::store_unusable(error),
             _ => Self::internal(error),
         }
+    }
+
+    fn store_unusable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "the store cannot be used");
+        let detail = "The server cannot use its store at the moment; its log says why. Try again later.";
+        Self::new(503, "Store not usable", detail)
     }
 
     fn disk_full() -> Self {
@@ -55,7 +64,11 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        if error.is_disk_full() { Self::disk_full() } else { Self::internal(&error) }
+        match () {
+            () if error.is_disk_full() => Self::disk_full(),
+            () if error.is_unusable() => Self::store_unusable(&error),
+            () => Self::internal(&error),
+        }
     }
 }
 

@@ -201,6 +201,12 @@ impl Program {
         *self = again;
     }
 
+    /// Waits until it has ended by itself, and starts it with other settings: same store, another port.
+    pub fn outlived(mut self, settings: Settings) -> Self {
+        crate::wait::until_sync("the program dies", || self.child.try_wait().expect("wait"));
+        Self::start_in(self.role, settings, self.dir.clone(), 0)
+    }
+
     /// Asks it to stop as an operator does, waits for its end, and starts it again.
     pub fn terminate_and_restart(mut self) -> (ExitStatus, Self) {
         let status = self.terminate();

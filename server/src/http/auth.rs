@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A track whose passcode the request knew.
 pub(super) struct Owned {
     pub(super) track: Arc<ActiveTrack>,
-    /// The passcode that it gave, if it gave one.
+    /// The passcode that it gave, if it gave the right one.
     pub(super) passcode: Option<String>,
     /// The cookie to set, when the passcode came by header only.
     pub(super) cookie: Option<HeaderValue>,
@@ -40,6 +40,8 @@ impl FromRequestParts<App> for Owned {
         }
         let id = id.ok_or_else(Problem::no_such_track)?;
         let track = credentials.open(app, &id, given.as_deref()).await?;
+        // Keys open a track whatever stands beside them; that must not become a cookie or a link.
+        let given = given.filter(|given| opens(given, &track.record()));
         let is_new = cookie != given && !credentials.is_admin;
         let cookie = given.as_ref().filter(|_| is_new).and_then(|given| set_cookie(&id, given));
         Ok(Self { track, passcode: given, cookie })

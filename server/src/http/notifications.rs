@@ -1,6 +1,6 @@
 //! Who is told what becomes of tracks: of one, for its owner, or of all, for the admin.
 
-use super::auth::{Owned, admin_only};
+use super::auth::{Owned, admin_only, is_admin};
 use super::{App, tracks};
 use crate::clock::{now_ms, rfc3339};
 use crate::notification::{Event, Notification};
@@ -37,6 +37,7 @@ pub(super) fn routes(base: &str) -> Router<App> {
 struct Scope {
     track: Option<TrackId>,
     passcode: Option<String>,
+    is_admin: bool,
     path: HashMap<String, String>,
 }
 
@@ -55,10 +56,11 @@ impl FromRequestParts<App> for Scope {
         let path = path.map(|Path(path)| path).unwrap_or_default();
         if !path.contains_key("id") {
             admin_only(app, &parts.headers, "What is told of all tracks")?;
-            return Ok(Self { track: None, passcode: None, path });
+            return Ok(Self { track: None, passcode: None, is_admin: true, path });
         }
         let owned = Owned::from_request_parts(parts, app).await?;
-        Ok(Self { track: Some(owned.track.id.clone()), passcode: owned.passcode, path })
+        let is_admin = is_admin(app, &parts.headers);
+        Ok(Self { track: Some(owned.track.id.clone()), passcode: owned.passcode, is_admin, path })
     }
 }
 
@@ -93,7 +95,7 @@ async fn create(
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(wanted) = wanted.map_err(|e| Problem::new(422, "Unreadable notification", e.body_text()))?;
-    if scope.passcode.is_some() && !app.pipeline.notifications.for_songs {
+    if !scope.is_admin && !app.pipeline.notifications.for_songs {
         let detail = "This server tells nobody else of songs (notifications.for_songs).";
         return Err(Problem::new(403, "Not offered", detail));
     }

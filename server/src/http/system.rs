@@ -69,6 +69,9 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Response, Problem> 
     if !app.pipeline.store.is_ready().await {
         return Err(Problem::new(503, "Not ready", "The database does not answer."));
     }
+    for found in [app.pipeline.check_store().await, app.pipeline.check_room().await] {
+        found.map_err(|problem| Problem::new(503, "Not ready", problem.detail))?;
+    }
     app.pipeline.admit()?;
     if !app.pipeline.is_connected() {
         let detail = "The broker cannot be reached; songs are taken and wait until it can.";

@@ -10,6 +10,7 @@ use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
+use crate::fault_point;
 use crate::notification::{Asked, Notification};
 use crate::pipeline::{Pipeline, Reservation, Submission};
 use crate::problem::Problem;
@@ -291,6 +292,7 @@ pub(super) async fn become_track(
     };
     drop(room);
     drop(app.pipeline.reserve(size_bytes).await?);
+    fault_point::reach("upload.received");
     incoming.keep();
     let mut orphan = Orphan::submit(app.pipeline.clone(), submission, ticket.held);
     let track = orphan.submitted().await?;
@@ -303,6 +305,7 @@ pub(super) async fn become_track(
         return Err(failure.into());
     }
     orphan.adopted();
+    fault_point::reach("upload.decoded");
     Ok(track)
 }
 

@@ -24,12 +24,21 @@ impl Drop for Reservation {
 
 impl Pipeline {
     /// Promises room for an upload of so many bytes, and makes it where that takes the removal of finished songs; 507
-    /// where there is none.
+    /// where there is none, 503 where nothing can be written.
     pub async fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Problem> {
+        self.check_store().await?;
         let _one_at_a_time = self.making_room.lock().await;
         self.make_room(bytes).await?;
         *lock(&self.reserved) += bytes;
         Ok(Reservation { pipeline: self.clone(), bytes })
+    }
+
+    /// Refuses while the disk has too little room for any song, and nothing would be removed for one.
+    pub async fn check_room(&self) -> Result<(), Problem> {
+        let files = self.files.clone();
+        let free = blocking(move || files.free_bytes()).await.map_err(|e| Problem::disk(&e))?;
+        let is_short = self.disk.max_bytes == 0 && free < self.disk.free_bytes;
+        if is_short { Err(no_room()) } else { Ok(()) }
     }
 
     /// A track has been decoded: promises it what its separation takes.

@@ -4,6 +4,7 @@ use super::Pipeline;
 use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::lock;
+use crate::fault_point;
 use crate::ingest::FrameWriter;
 use crate::problem::Problem;
 use karaoke_core::TrackState;
@@ -29,6 +30,7 @@ impl Pipeline {
                 return;
             }
         }
+        fault_point::reach("finish.begun");
         track.update(|r| r.state = TrackState::Finishing);
         self.finish_started(track).await;
     }
@@ -51,9 +53,11 @@ impl Pipeline {
         let (me, owned) = (self.clone(), track.clone());
         let work = move || owned.manifest.stems.iter().try_for_each(|stem| me.write_stem(&owned, stem));
         crate::concurrency::blocking(work).await.map_err(|e| Problem::disk(&e))?;
+        fault_point::reach("finish.written");
         if !self.store.set_state(&track.id, TrackState::Done, now_ms()).await? {
             return Ok(());
         }
+        fault_point::reach("finish.done");
         self.wake_deliveries();
         let merge_s = format!("{:.1}", began.elapsed().as_secs_f64());
         let finished_ms = now_ms();
@@ -67,6 +71,7 @@ impl Pipeline {
         crate::concurrency::blocking(move || files.remove_working(&id))
             .await
             .map_err(|e| Problem::disk(&e))?;
+        fault_point::reach("finish.tidied");
         self.measure_disk(&track.id).await
     }
 
@@ -88,6 +93,9 @@ impl Pipeline {
             at += frames as u64;
         }
         out.finish(length)?;
-        std::fs::rename(part, self.files.stem(&track.id, stem))
+        fault_point::reach("finish.part");
+        std::fs::rename(part, self.files.stem(&track.id, stem))?;
+        fault_point::reach("finish.stem");
+        Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod quotas;
 mod receipts;
 mod recover;
 mod stem_reader;
+mod store_access;
 mod uploads;
 mod watch;
 
@@ -34,6 +35,7 @@ use crate::active_track::ActiveTrack;
 use crate::client::QuotasConfig;
 use crate::clock::now_ms;
 use crate::concurrency::{blocking, lock};
+use crate::fault_point;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::model_fetch::FetchStatus;
@@ -57,6 +59,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use store_access::StoreCheck;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -120,6 +123,7 @@ pub struct Pipeline {
     /// Tracks cancelled lately, whose jobs may still be with the queue.
     cancelled: Mutex<VecDeque<TrackId>>,
     disk: StoreConfig,
+    store_check: tokio::sync::Mutex<StoreCheck>,
     /// Bytes that uploads were promised while they arrive.
     reserved: Mutex<u64>,
     /// Held while it is looked for room, and made.
@@ -141,14 +145,7 @@ impl Pipeline {
                 tracing::warn!(%error, "no default model: whoever uploads a song has to choose one");
             }
         }
-        let root = parts.store.dir.clone();
-        let files = blocking(move || Files::open(&root)).await.map_err(|e| {
-            let dir = parts.store.dir.display();
-            Problem::new(500, "Store not usable", format!("cannot use the folder {dir} (store.dir): {e}"))
-        })?;
-        let store = Store::open(&parts.store.dir).await.map_err(|e| {
-            Problem::new(500, "Store not usable", format!("{e} (store.dir = {})", parts.store.dir.display()))
-        })?;
+        let (files, store) = store_access::open(&parts.store).await?;
         let folder = parts.speeds.clone();
         let measured = blocking(move || Ok(folder.as_deref().map(speeds::read).unwrap_or_default()));
         let measured = measured.await.map_err(|e| Problem::disk(&e))?;
@@ -182,6 +179,7 @@ impl Pipeline {
             cancelled: Mutex::default(),
             dispatch: parts.dispatch,
             disk: parts.store,
+            store_check: tokio::sync::Mutex::default(),
             reserved: Mutex::default(),
             making_room: tokio::sync::Mutex::default(),
             queue: parts.queue,
@@ -267,6 +265,7 @@ impl Pipeline {
         let manifest = model.map_err(|e| Problem::new(422, "No such model", format!("{e}.")))?.clone();
         let (files, id) = (self.files.clone(), s.id.clone());
         blocking(move || files.adopt(&id)).await.map_err(|e| Problem::disk(&e))?;
+        fault_point::reach("upload.adopted");
         let row = NewTrack {
             id: s.id.clone(),
             passcode_sha256: s.passcode_sha256,
@@ -283,6 +282,7 @@ impl Pipeline {
             self.remove_files(&s.id).await?;
             return Err(Self::quota_used_up(&used_up));
         }
+        fault_point::reach("upload.inserted");
         let record = self.store.track(&s.id).await?.ok_or_else(Problem::no_such_track)?;
         let track = Arc::new(ActiveTrack::new(record, Vec::new()));
         track.set_trace_parent();
@@ -317,6 +317,7 @@ impl Pipeline {
         if !self.store.set_state(id, TrackState::Cancelled, now_ms()).await? {
             return Ok(());
         }
+        fault_point::reach("delete.cancelled");
         tracing::info!(track = %id, "track cancelled");
         self.metrics.track_ended(TrackState::Cancelled);
         self.end(id, |record| record.state = TrackState::Cancelled).await
@@ -407,8 +408,11 @@ impl Pipeline {
     pub async fn delete(&self, id: &TrackId) -> Result<bool, Problem> {
         let track = self.active(id);
         self.cancel(id).await?;
+        fault_point::reach("delete.ended");
         let deleted = self.store.delete_track(id).await?;
+        fault_point::reach("delete.row");
         self.remove_files(id).await?;
+        fault_point::reach("delete.files");
         if let Some(track) = track {
             track.events.push("gone", "{}".into());
         }

@@ -2,6 +2,7 @@
 
 use super::Pipeline;
 use crate::clock::now_ms;
+use crate::fault_point;
 use crate::notification::{Asked, Event, Notification, mail_text};
 use crate::problem::Problem;
 use crate::store::{Delivery, DeliveryAttempt};
@@ -75,7 +76,9 @@ impl Pipeline {
     /// Sends a message once and keeps what came of it; the attempt, as the log shows it.
     pub(super) async fn deliver(&self, delivery: &Delivery) -> DeliveryAttempt {
         let (at_ms, began) = (now_ms(), Instant::now());
+        fault_point::reach("webhook.claimed");
         let sent = self.send(delivery, at_ms).await;
+        fault_point::reach("webhook.sent");
         let error = sent.as_ref().err();
         let attempt = DeliveryAttempt {
             at_ms,
@@ -97,6 +100,7 @@ impl Pipeline {
         }
         let next = pause.map(|pause| now_ms() + pause.as_millis() as i64);
         let kept = self.store.delivery_attempted(id, &attempt, next).await;
+        fault_point::reach("webhook.kept");
         let given_up = error.filter(|e| pause.is_none() && (e.is_gone() || delivery.next_ms.is_some()));
         let disabled = match given_up {
             Some(error) => {

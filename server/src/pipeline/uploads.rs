@@ -4,6 +4,7 @@ use super::Pipeline;
 use crate::active_track::ActiveTrack;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
+use crate::fault_point;
 use crate::problem::Problem;
 use crate::store::Failure;
 use karaoke_core::{TrackId, TrackState};
@@ -22,6 +23,7 @@ impl Pipeline {
     /// Forgets an upload and what had come of it; false when there was none.
     pub(crate) async fn remove_upload(&self, id: &TrackId) -> Result<bool, Problem> {
         let was_there = self.store.delete_upload(id).await?;
+        fault_point::reach("tus.forgotten");
         self.remove_partial(id).await?;
         Ok(was_there)
     }
@@ -49,8 +51,15 @@ impl Pipeline {
             let length = blocking(move || Ok(std::fs::metadata(path).map_or(0, |m| m.len()))).await;
             let length = length.map_err(|e| Problem::disk(&e))?;
             if self.store.track(&upload.id).await?.is_some() {
-                // It became a track just before the server died.
-                self.remove_upload(&upload.id).await?;
+                match upload.failure {
+                    // It became a track just before the server died.
+                    None => drop(self.remove_upload(&upload.id).await?),
+                    // It was being refused: only the reason is kept.
+                    Some(_) => self.withdraw(&upload.id).await?,
+                }
+                continue;
+            }
+            if upload.failure.is_some() {
                 continue;
             }
             if length < upload.received {

@@ -95,12 +95,25 @@ pub enum StoreError {
         known: i64,
     },
     /// Its file does not hold together.
-    #[error("the database {path} is damaged ({damage}): restore a backup of the store")]
+    #[error(
+        "the database {path} is damaged ({damage}): restore a backup of the store (`karaoke backup` makes them)"
+    )]
     Damaged {
         /// The database.
         path: PathBuf,
         /// What SQLite found first.
         damage: String,
+    },
+    /// There are songs' folders, and no database that knows them.
+    #[error(
+        "{dir} holds the folders of {tracks} tracks and no database: put karaoke.sqlite back, or restore a backup of the \
+         store (`karaoke backup` makes them); to begin anew, empty the folder"
+    )]
+    Lost {
+        /// The store's folder.
+        dir: PathBuf,
+        /// Folders of tracks.
+        tracks: usize,
     },
     /// A row holds something that this version does not understand.
     #[error("the database holds an impossible {0}")]
@@ -110,11 +123,20 @@ pub enum StoreError {
 impl StoreError {
     /// Whether it was only that the disk is full (SQLITE_FULL).
     pub fn is_disk_full(&self) -> bool {
-        let code = match self {
-            Self::Sql(error) => error.as_database_error().and_then(|e| e.code()),
+        self.code() == Some(13)
+    }
+
+    /// Whether its file cannot be written or read: SQLITE_READONLY, IOERR, CORRUPT, CANTOPEN, NOTADB.
+    pub fn is_unusable(&self) -> bool {
+        matches!(self.code(), Some(8 | 10 | 11 | 14 | 26))
+    }
+
+    /// SQLite's primary result code.
+    fn code(&self) -> Option<i32> {
+        match self {
+            Self::Sql(error) => code(error),
             _ => None,
-        };
-        code.as_deref() == Some("13")
+        }
     }
 }
 
@@ -136,9 +158,21 @@ impl Store {
             // because samples reach the disk before their row is written.
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+        let pool = pool.map_err(|error| damaged(&path, &error).unwrap_or(StoreError::Sql(error)))?;
+        let found = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&pool).await;
+        let found: String =
+            found.map_err(|error| damaged(&path, &error).unwrap_or(StoreError::Sql(error)))?;
+        if found != "ok" {
+            return Err(StoreError::Damaged { path, damage: found.replace('\n', " ") });
+        }
         MIGRATOR.run(&pool).await.map_err(|source| not_migrated(path, source))?;
         Ok(Self { pool })
+    }
+
+    /// Whether the store in `dir` has a database; an empty file is none.
+    pub fn exists(dir: &Path) -> bool {
+        std::fs::metadata(database(dir)).is_ok_and(|file| file.len() > 0)
     }
 
     /// Whether the database answers.
@@ -160,6 +194,22 @@ fn database(dir: &Path) -> PathBuf {
 /// The last migration that this version knows.
 fn known_schema() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// SQLite's primary result code.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<i32>().ok().map(|extended| extended & 0xff)
+}
+
+/// SQLITE_CORRUPT and SQLITE_NOTADB.
+fn damaged(path: &Path, error: &sqlx::Error) -> Option<StoreError> {
+    let damage = match code(error)? {
+        11 => "its pages do not hold together",
+        26 => "it is no database",
+        _ => return None,
+    };
+    Some(StoreError::Damaged { path: path.to_owned(), damage: damage.to_owned() })
 }
 
 fn not_migrated(path: PathBuf, source: MigrateError) -> StoreError {

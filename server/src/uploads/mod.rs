@@ -17,6 +17,7 @@ use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
+use crate::fault_point;
 use crate::pipeline::{Pipeline, Submission};
 use crate::problem::Problem;
 use crate::store::UploadRecord;
@@ -93,6 +94,7 @@ impl Uploads {
             self.pipeline.expire_uploads().await?;
             taken = self.pipeline.store.insert_upload(&record, bounds).await?;
         }
+        fault_point::reach("tus.created");
         let detail = "The server holds as many unfinished uploads as it takes; try again later.";
         taken.then_some(record).ok_or_else(|| Problem::new(503, "Too many uploads", detail))
     }
@@ -177,11 +179,14 @@ impl Uploads {
                 return if for_good { self.refuse(&key.id, problem).await } else { Err(problem) };
             }
         };
+        fault_point::reach("tus.submitted");
         self.pipeline.remove_partial(&key.id).await?;
+        fault_point::reach("tus.moved");
         match self.pipeline.decoded_soon(&track).await {
             Some(failure) => self.refuse(&key.id, failure.into()).await,
             None => {
                 self.pipeline.store.delete_upload(&key.id).await?;
+                fault_point::reach("tus.ended");
                 Ok(track)
             }
         }
@@ -209,6 +214,7 @@ impl Uploads {
     /// Keeps only the reason, for those who miss this answer.
     async fn refuse<T>(&self, id: &TrackId, why: Problem) -> Result<T, Problem> {
         self.pipeline.store.refuse_upload(id, &why.clone().into()).await?;
+        fault_point::reach("tus.refused");
         self.pipeline.withdraw(id).await?;
         self.pipeline.remove_partial(id).await?;
         Err(why)

@@ -6,6 +6,7 @@ use super::refusals::{longer_than_said, no_such_upload, overtaken, silent};
 use super::write_lock::WriteGuard;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
+use crate::fault_point;
 use crate::ingest;
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
@@ -135,11 +136,13 @@ impl UploadWriter {
             self.write().await?;
         }
         self.on_disk(|part| part.sync()).await?;
+        fault_point::reach("tus.synced");
         let expires_ms = self.pipeline.limits.upload_expires_ms(now_ms());
         let (id, written) = (&self.record.id, self.written);
         if !self.pipeline.store.upload_received(id, written, expires_ms).await? {
             return Err(no_such_upload());
         }
+        fault_point::reach("tus.counted");
         (self.record.received, self.record.expires_ms, self.synced) = (written, expires_ms, Instant::now());
         Ok(())
     }

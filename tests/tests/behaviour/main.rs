@@ -1,6 +1,7 @@
 //! Behaviour tests: what a user does, checked by what a user gets.
 
 mod archive;
+mod authorisation;
 mod backup;
 mod classic;
 mod command_line;
@@ -8,6 +9,7 @@ mod deadlines;
 mod disk;
 mod doctor;
 mod events;
+mod fault_points;
 mod fetching;
 mod http;
 mod identity;
@@ -29,6 +31,7 @@ mod refusals;
 mod resuming;
 mod shell;
 mod stems;
+mod store_trouble;
 mod streams;
 mod survival;
 mod traces;
