@@ -6,7 +6,7 @@
 use super::App;
 use super::stems::{self, Options};
 use super::upload::{self, Song, Submitter, Wishes};
-use super::{conditional, idempotency, tracks};
+use super::{conditional, idempotency, receiving, tracks};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::problem::Problem;
@@ -65,14 +65,14 @@ async fn add(
     let (wishes, submitter) = match admitted.await {
         Ok(admitted) => admitted,
         Err(problem) => {
-            upload::drain(body).await;
+            receiving::drain(body).await;
             return Err(problem);
         }
     };
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let id = submitter.ticket.id.clone();
-    let parts = (&mut body).map(|part| part.map_err(|e| upload::cut_off(&e)));
-    let received = upload::receive_all(&app, parts, &id).await?;
+    let parts = (&mut body).map(|part| part.map_err(|e| receiving::cut_off(&e)));
+    let received = receiving::receive_all(&app, parts, &id).await?;
     let store = app.pipeline.store.clone();
     let registered = async { Ok(store.add_classic_song(&id).await?) };
     let song = Song { name: &name, wishes, notifications: Vec::new() };

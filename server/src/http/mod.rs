@@ -17,6 +17,7 @@ mod notifications;
 mod page;
 mod peaks;
 mod range;
+mod receiving;
 mod request_id;
 mod respond;
 mod stems;

@@ -6,10 +6,10 @@ use super::client::with_limits;
 use super::idempotency::{self, Ticket};
 use super::in_progress::Held;
 use super::notifications;
+use super::receiving::{Received, cut_off, drain, receive_all, too_large};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
-use crate::concurrency::blocking;
 use crate::fault_point;
 use crate::notification::{Asked, Notification};
 use crate::pipeline::{Pipeline, Reservation, Submission};
@@ -25,26 +25,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use karaoke_core::TrackId;
-use karaoke_stages::Stage;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
-
-/// Bytes gathered before they are hashed and written in one go.
-const BATCH: usize = 1 << 20;
-
-/// How long a refused upload is read on.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// How long an upload may say nothing before it is given up.
-const SILENCE: Duration = Duration::from_secs(60);
 
 /// What may go along with an upload: as query parameters, or as fields before the file.
 #[derive(Debug, Default, Deserialize)]
@@ -141,14 +126,6 @@ pub(super) fn admitted(
     Ok(wishes)
 }
 
-/// Reads on for a while after a refusal: a client that is still sending would see a broken connection
-/// instead of the reason.
-pub(super) async fn drain<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
-    let rest = async { while let Some(Ok(_)) = body.next().await {} };
-    // Who has more to send than fits this time is cut off.
-    let _ = tokio::time::timeout(DRAIN, rest).await;
-}
-
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -192,28 +169,6 @@ fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin
     field.map(|part| part.map_err(|e| cut_off(&e)))
 }
 
-pub(super) fn cut_off(error: &dyn std::fmt::Display) -> Problem {
-    tracing::debug!(%error, "upload cut off");
-    Problem::new(400, "Upload cut off", "The upload ended before the file was complete; send it again.")
-}
-
-pub(super) fn empty() -> Problem {
-    Problem::new(422, "Empty file", "The file is empty; choose a song.")
-}
-
-fn silent() -> Problem {
-    Problem::new(408, "Upload stalled", "Nothing of the file came for a minute; send it again.")
-}
-
-pub(super) fn too_large(app: &App) -> Problem {
-    let limit = app.pipeline.limits.upload_bytes;
-    let detail = format!(
-        "The file is larger than this server takes ({} MB); send a shorter or compressed one.",
-        limit / 1_000_000
-    );
-    Problem::new(413, "File too large", detail)
-}
-
 async fn accept(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
@@ -245,26 +200,6 @@ pub(super) struct Song<'n> {
     pub(super) name: &'n str,
     pub(super) wishes: Wishes,
     pub(super) notifications: Vec<Notification>,
-}
-
-/// A song as it came, on disk.
-pub(super) struct Received {
-    size_bytes: u64,
-    upload_sha256: String,
-    incoming: Incoming,
-}
-
-/// Receives a song; who is refused while he is still sending is heard out, so that he learns why.
-pub(super) async fn receive_all(
-    app: &App,
-    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
-    id: &TrackId,
-) -> Result<Received, Problem> {
-    let received = receive(app, &mut body, id).await;
-    if received.is_err() {
-        drain(body).await;
-    }
-    received
 }
 
 /// Makes a track of what was received, and waits a while for its decoding: what is no music is refused.
@@ -346,27 +281,6 @@ pub(super) async fn accepted(app: &App, track: &ActiveTrack, passcode: &str) -> 
     }))
 }
 
-/// An upload on disk that goes away again unless it is kept.
-struct Incoming {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Incoming {
-    fn keep(&mut self) {
-        self.kept = true;
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if !self.kept {
-            // Best effort: what stays is cleared at the next start.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 /// A track whose passcode nobody has been told yet: if its uploader goes away now, nobody can ever reach it.
 ///
 /// It is submitted by a task of its own, because a request that is dropped half-way through would leave half a
@@ -414,51 +328,5 @@ impl Drop for Orphan {
                 tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
             }
         });
-    }
-}
-
-async fn receive(
-    app: &App,
-    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
-    id: &TrackId,
-) -> Result<Received, Problem> {
-    let incoming = Incoming { path: app.pipeline.files.incoming(id), kept: false };
-    let path = incoming.path.clone();
-    let file = blocking(move || File::create(path)).await.map_err(|e| Problem::disk(&e))?;
-    let mut sink = Some((file, Sha256::new()));
-    let (mut size, mut batch) = (0u64, Vec::with_capacity(BATCH));
-    loop {
-        let part = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| silent())?.transpose()?;
-        let ended = part.is_none();
-        if let Some(part) = part {
-            size += part.len() as u64;
-            app.pipeline.metrics.received(part.len() as u64);
-            if size > app.pipeline.limits.upload_bytes {
-                return Err(too_large(app));
-            }
-            batch.extend_from_slice(&part);
-        }
-        if (ended || batch.len() >= BATCH)
-            && let Some((mut file, mut hash)) = sink.take()
-        {
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            let write = move || {
-                let _stage = Stage::Http.enter();
-                hash.update(&full);
-                file.write_all(&full)?;
-                if ended {
-                    file.sync_all()?;
-                }
-                Ok((file, hash))
-            };
-            sink = Some(blocking(write).await.map_err(|e| Problem::disk(&e))?);
-        }
-        if ended {
-            let upload_sha256 = sink.map(|(_, hash)| hex::encode(hash.finalize())).unwrap_or_default();
-            return match size {
-                0 => Err(empty()),
-                _ => Ok(Received { size_bytes: size, upload_sha256, incoming }),
-            };
-        }
     }
 }

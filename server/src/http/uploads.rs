@@ -2,7 +2,7 @@
 //! creation, creation-with-upload, checksum, expiration and termination.
 
 use super::client::with_limits;
-use super::{App, auth, respond, tracks, upload};
+use super::{App, auth, receiving, respond, tracks, upload};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::problem::Problem;
@@ -123,7 +123,7 @@ async fn create(app: &App, request: Request) -> Result<Response, Problem> {
     let mut standing = match begun {
         Ok(record) => UploadStatus::Unfinished(record),
         Err(problem) => {
-            upload::drain(request.into_body().into_data_stream()).await;
+            receiving::drain(request.into_body().into_data_stream()).await;
             let client = client.unwrap_or_default();
             return Ok(with_limits(app, &client, problem.into_response()).await);
         }
@@ -150,10 +150,10 @@ async fn begin(
         Problem::new(400, "Length needed", "Upload-Length says how many bytes the file has.")
     })?;
     if length == 0 {
-        return Err(upload::empty());
+        return Err(receiving::empty());
     }
     if length > app.pipeline.limits.upload_bytes {
-        return Err(upload::too_large(app));
+        return Err(receiving::too_large(app));
     }
     let metadata = match headers.get("upload-metadata") {
         None => "",
@@ -184,12 +184,12 @@ async fn append(app: &App, secret: Secret, request: Request) -> Result<UploadSta
         Ok((Some(offset), length, checksum)) => (offset, length, checksum),
         Ok((None, length, checksum)) if creating => (0, length, checksum),
         refused => {
-            upload::drain(body).await;
+            receiving::drain(body).await;
             let detail = "Upload-Offset says where the part belongs.";
             return Err(refused.err().unwrap_or_else(|| Problem::new(400, "Offset needed", detail)));
         }
     };
-    let body = body.map(|part| part.map_err(|e| upload::cut_off(&e)));
+    let body = body.map(|part| part.map_err(|e| receiving::cut_off(&e)));
     let piece = Piece { offset, length, checksum, body };
     let apart = append_apart(app.uploads.clone(), key(app, secret), piece);
     let task = tokio::spawn(apart.in_current_span());
@@ -206,7 +206,7 @@ where
 {
     let standing = uploads.append(&key, &mut piece).await;
     if standing.is_err() {
-        upload::drain(piece.body).await;
+        receiving::drain(piece.body).await;
     }
     standing
 }

@@ -22,6 +22,7 @@ mod receipts;
 mod recover;
 mod stem_reader;
 mod store_access;
+mod store_check;
 mod uploads;
 mod watch;
 
