@@ -2,40 +2,57 @@
 
 use super::App;
 use super::auth::Owned;
+use super::openapi::Refusal;
 use super::tracks::no_store;
 use crate::clock::now_ms;
 use crate::problem::Problem;
+use crate::schema;
 use crate::store::LyricsSource;
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use karaoke_core::lyrics::{Lyrics, any, lrc, text};
+use karaoke_core::lyrics::{Line, Lyrics, any, lrc, text};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// Largest text taken, in bytes: the longest lyrics there are, with a stamp on every word, are far below.
 const MAX_BYTES: usize = 256 << 10;
 
 /// Lyrics as they are told.
-#[derive(Serialize)]
-struct View {
-    #[serde(flatten)]
-    lyrics: Lyrics,
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lyrics)]
+pub(super) struct View {
+    /// Whether the lines have times.
+    synced: bool,
+    /// In the order in which they are sung.
+    #[schema(value_type = Vec<schema::Line>)]
+    lines: Vec<Line>,
     /// `tags` or `user`.
     source: &'static str,
     /// Of a text just handed in: its lines whose time could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     unread_lines: Option<Vec<usize>>,
 }
 
-#[derive(Deserialize)]
+impl View {
+    fn new(lyrics: Lyrics, source: LyricsSource, unread_lines: Option<Vec<usize>>) -> Self {
+        Self { synced: lyrics.synced, lines: lyrics.lines, source: source.name(), unread_lines }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// `json` (default) or `lrc`.
     #[serde(default)]
+    #[param(inline)]
     format: Format,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     #[default]
@@ -43,6 +60,13 @@ enum Format {
     Lrc,
 }
 
+/// The lyrics of a track.
+#[utoipa::path(
+    get, path = "/api/v1/tracks/{id}/lyrics", operation_id = "get_lyrics", tag = "lyrics",
+    params(("id" = String, Path, description = "The track."), Asked),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses((status = 200, description = "Its lyrics.", content((View = "application/json"), (String = "text/plain"))), Refusal<401>, Refusal<404>, Refusal<422>),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     owned: Owned,
@@ -51,13 +75,18 @@ pub(super) async fn show(
     let (source, lrc) = app.pipeline.store.lyrics(&owned.track.id).await?.ok_or_else(none)?;
     Ok(no_store(match asked.format {
         Format::Lrc => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lrc).into_response(),
-        Format::Json => {
-            let lyrics = lrc::parse(&lrc).lyrics;
-            Json(View { lyrics, source: source.name(), unread_lines: None }).into_response()
-        }
+        Format::Json => Json(View::new(lrc::parse(&lrc).lyrics, source, None)).into_response(),
     }))
 }
 
+/// Lyrics in place of those that are there.
+#[utoipa::path(
+    put, path = "/api/v1/tracks/{id}/lyrics", operation_id = "put_lyrics", tag = "lyrics",
+    params(("id" = String, Path, description = "The track.")),
+    request_body(content = String, content_type = "text/plain", description = "LRC, UltraStar, SubRip, WebVTT or plain text."),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses((status = 200, description = "What was made of it.", body = View), Refusal<401>, Refusal<404>, Refusal<400>, Refusal<413>, Refusal<422>),
+)]
 pub(super) async fn replace(State(app): State<App>, owned: Owned, body: Body) -> Result<Response, Problem> {
     let too_large = |_| {
         let detail =
@@ -71,11 +100,17 @@ pub(super) async fn replace(State(app): State<App>, owned: Owned, body: Body) ->
         return Err(Problem::new(422, "No lyrics", "There is no line to sing in this text."));
     }
     app.pipeline.store_lyrics(&owned.track.id, LyricsSource::User, &parsed.lyrics, now_ms()).await?;
-    let source = LyricsSource::User.name();
-    let view = View { lyrics: parsed.lyrics, source, unread_lines: Some(parsed.unread) };
+    let view = View::new(parsed.lyrics, LyricsSource::User, Some(parsed.unread));
     Ok(no_store(Json(view).into_response()))
 }
 
+/// Removes the lyrics of a track.
+#[utoipa::path(
+    delete, path = "/api/v1/tracks/{id}/lyrics", operation_id = "delete_lyrics", tag = "lyrics",
+    params(("id" = String, Path, description = "The track.")),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses((status = 204, description = "They are gone."), Refusal<401>, Refusal<404>),
+)]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode, Problem> {
     match app.pipeline.delete_lyrics(&owned.track.id).await? {
         true => Ok(StatusCode::NO_CONTENT),

@@ -1,5 +1,8 @@
 //! The REST API and the page: thin handlers around the pipeline.
 
+#![allow(unused_qualifications, reason = "utoipa's macros qualify the types that they are given")]
+
+mod accepted;
 mod app;
 mod archive;
 mod auth;
@@ -10,7 +13,9 @@ mod events;
 mod idempotency;
 mod in_progress;
 mod lyrics;
+mod notification_view;
 mod notifications;
+mod openapi;
 mod page;
 mod peaks;
 mod range;
@@ -70,6 +75,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/workers", get(workers::workers))
         .route("/workers/events", get(workers::events))
         .route("/queue", get(workers::queue))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(respond::no_such_address);
     // Only the page: stems do not shrink, and events must not wait for a block to fill.
     let page = Router::new().fallback(page::page).layer(CompressionLayer::new());

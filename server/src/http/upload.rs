@@ -1,11 +1,12 @@
 //! Takes an upload: streams it to disk while hashing, and answers once it is known whether it is music.
 
 use super::App;
+use super::accepted::{Accepted, UploadForm, Wishes};
 use super::auth;
 use super::client::with_limits;
 use super::idempotency::{self, Ticket};
 use super::in_progress::Held;
-use super::notifications;
+use super::openapi::{Binary, Refusal};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
@@ -24,8 +25,6 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use karaoke_core::TrackId;
 use karaoke_stages::Stage;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
@@ -44,22 +43,20 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long an upload may say nothing before it is given up.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What may go along with an upload: as query parameters, or as fields before the file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wishes {
-    /// The file's name, for a raw body.
-    name: Option<String>,
-    /// The model.
-    model: Option<String>,
-    /// Seconds from now by which it should be done.
-    deadline_s: Option<u32>,
-    /// An address that is told what becomes of it.
-    webhook: Option<String>,
-    /// Who gets mail about it.
-    email: Option<String>,
-}
-
+/// Hands in a song.
+#[utoipa::path(
+    post, path = "/api/v1/tracks", operation_id = "upload_track", tag = "tracks",
+    params(
+        Wishes,
+        ("idempotency-key" = Option<String>, Header, nullable = false, description = "With the same key a lost answer is given again.", min_length = 1, max_length = 255),
+    ),
+    request_body(content((UploadForm = "multipart/form-data"), (Binary = "application/octet-stream")), description = "A form, or the file itself."),
+    security((), ("key" = []), ("admin" = [])),
+    responses(
+        (status = 202, description = "It is taken; this opens it.", body = Accepted, headers(("set-cookie" = String), ("ratelimit" = String), ("ratelimit-policy" = String))),
+        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<429>, Refusal<503>, Refusal<507>,
+    ),
+)]
 pub(super) async fn upload(
     State(app): State<App>,
     client: Result<Client, Problem>,
@@ -242,7 +239,8 @@ async fn accept(
 }
 
 async fn answer(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Response, Problem> {
-    let mut response = (StatusCode::ACCEPTED, Json(accepted(app, track, passcode).await?)).into_response();
+    let mut response =
+        (StatusCode::ACCEPTED, Json(Accepted::new(app, track, passcode).await?)).into_response();
     if let Some(cookie) = auth::set_cookie(&track.id, passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -265,17 +263,6 @@ async fn again(
     }
     let track = app.pipeline.find(&earlier.id).await?.ok_or_else(Problem::no_such_track)?;
     answer(app, &track, passcode).await
-}
-
-/// What is answered to who handed a song in.
-pub(super) async fn accepted(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Value, Problem> {
-    let view = track.view();
-    let told = app.pipeline.store.notifications(Some(&track.id)).await?;
-    let told: Vec<_> = told.iter().map(notifications::with_secret).collect();
-    Ok(json!({
-        "id": view.id, "passcode": passcode, "state": view.state, "deadline": view.deadline, "links": view.links,
-        "notifications": told,
-    }))
 }
 
 /// An upload on disk that goes away again unless it is kept.
