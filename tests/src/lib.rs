@@ -8,6 +8,7 @@ pub mod file_server;
 pub mod hosts;
 pub mod models;
 pub mod program;
+pub mod python;
 pub mod receiver;
 pub mod sound;
 pub mod sse;

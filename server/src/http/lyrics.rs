@@ -10,6 +10,7 @@ use crate::schema;
 use crate::store::LyricsSource;
 use axum::Json;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -70,8 +71,9 @@ enum Format {
 pub(super) async fn show(
     State(app): State<App>,
     owned: Owned,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|e| Problem::new(422, "Unknown parameter", e.body_text()))?;
     let (source, lrc) = app.pipeline.store.lyrics(&owned.track.id).await?.ok_or_else(none)?;
     Ok(no_store(match asked.format {
         Format::Lrc => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], lrc).into_response(),

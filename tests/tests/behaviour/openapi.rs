@@ -1,0 +1,162 @@
+//! The API is as its description says: a client made of it works, and nothing else is answered.
+
+use karaoke_tests::program::root;
+use karaoke_tests::python::{scripts, succeeds, tool};
+use karaoke_tests::receiver::WebhookReceiver;
+use karaoke_tests::sound::{Sound, song};
+use karaoke_tests::{Api, Program, Settings, Track};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const DESCRIPTION: &str = "/api/v1/openapi.json";
+
+/// Checks of schemathesis that can fail only where the server errs: the others also take bad requests for good ones
+/// (sums, names of models and texts that are no lyrics are beyond a schema), and want only one of several keys at a time.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,unsupported_method,\
+                      allow_header_conformance";
+
+#[tokio::test]
+async fn a_client_made_of_the_description_uploads_and_downloads() {
+    let program = Program::start(Settings::default());
+    let dir = tempfile::tempdir().unwrap();
+    let (package, wav, stem) =
+        (dir.path().join("karaoke_client"), dir.path().join("song.wav"), dir.path().join("stem.wav"));
+    let made = tool("openapi-python-client")
+        .args(["generate", "--meta", "none", "--fail-on-warning", "--config"])
+        .arg(scripts().join("generator.yaml"))
+        .arg("--url")
+        .arg(format!("{}{DESCRIPTION}", program.url))
+        .arg("--output-path")
+        .arg(&package)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let song = song(6.0, 44_100);
+    std::fs::write(&wav, song.wav_float()).unwrap();
+    let mut client = tool("python");
+    client
+        .arg(scripts().join("client.py"))
+        .arg(&program.url)
+        .args([&wav, &stem])
+        .env("PYTHONPATH", dir.path());
+    succeeds(&mut client);
+    let out = Sound::from_wav(&std::fs::read(stem).unwrap());
+    assert!(out.bits() == song.bits(), "the stem differs from the song");
+}
+
+/// What lies on a server to be asked for, as `hooks.py` reads it.
+struct Things {
+    kept: [(&'static str, String); 6],
+    /// Those that may be deleted.
+    spare: [(&'static str, String); 3],
+}
+
+/// The end of an address.
+fn name(address: &Value) -> String {
+    address.as_str().and_then(|text| text.rsplit('/').next()).expect("an address").to_owned()
+}
+
+async fn upload(api: &Api) -> String {
+    let begun = api.request(Method::POST, "/api/v1/uploads");
+    let begun = begun.header("Tus-Resumable", "1.0.0").header("Upload-Length", 10_000).send().await.unwrap();
+    name(&json!(begun.headers()["location"].to_str().unwrap()))
+}
+
+/// A notification of a track to that address, and a message that was sent there.
+async fn notification(api: &Api, track: &Track, target: &str) -> (String, String) {
+    let wanted = api.about(Method::POST, track, "/notifications").json(&json!({ "target": target }));
+    let added: Value = wanted.send().await.unwrap().json().await.unwrap();
+    let id = added["id"].as_str().expect("a notification").to_owned();
+    let sent = api.json(api.about(Method::POST, track, &format!("/notifications/{id}/test"))).await;
+    (id, sent["id"].as_str().expect("a message").to_owned())
+}
+
+async fn track(api: &Api) -> Track {
+    let track = api.accepted("song.wav", song(2.0, 44_100).wav_16(), "identity").await;
+    api.until_state(&track, "done").await;
+    let lyrics = api.about(Method::PUT, &track, "/lyrics").body("[00:01]One line");
+    assert_eq!(lyrics.send().await.unwrap().status(), 200);
+    track
+}
+
+impl Things {
+    async fn on(api: &Api, receiver: &WebhookReceiver) -> Self {
+        let (kept, spare) = (track(api).await, track(api).await);
+        let (notified, delivery) = notification(api, &kept, &receiver.url).await;
+        let wanted = json!({ "tracks": [{ "id": kept.id, "passcode": kept.passcode }] });
+        let archive = api.request(Method::POST, "/api/v1/archive").json(&wanted).send().await.unwrap();
+        let archive: Value = archive.json().await.unwrap();
+        Self {
+            kept: [
+                ("file", "instrumental.wav".into()),
+                ("secret", upload(api).await),
+                ("ticket", name(&archive["url"])),
+                ("notification", notified),
+                ("delivery", delivery),
+                ("id", kept.id),
+            ],
+            spare: [
+                ("secret", upload(api).await),
+                ("notification", notification(api, &spare, &receiver.url).await.0),
+                ("id", spare.id),
+            ],
+        }
+    }
+
+    fn json(&self) -> Value {
+        let object =
+            |pairs: &[(&str, String)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        let mut all: serde_json::Map<String, Value> = object(&self.kept);
+        all.insert("DELETE".into(), Value::Object(object(&self.spare)));
+        Value::Object(all)
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_asked_nothing_undocumented_is_answered_and_the_server_never_fails() {
+    let settings = Settings::default().set("http.admin_key", "fuzz").set("models.default", "identity");
+    let program = Program::start(settings.set("notifications.allow_private", true));
+    let (api, receiver) = (program.api(), WebhookReceiver::start());
+    let things = Things::on(&api, &receiver).await.json();
+    let document = api.json(api.request(Method::GET, DESCRIPTION)).await;
+    let addresses = document["paths"].as_object().unwrap().values();
+    let operations: usize = addresses.map(|item| item.as_object().unwrap().len()).sum();
+    let folder = tempfile::tempdir().unwrap();
+    let mut fuzz = tool("schemathesis");
+    // A seed and a number instead of a time: the same requests on a fast and on a slow machine.
+    fuzz.arg("run")
+        .arg(format!("{}{DESCRIPTION}", program.url))
+        .args(["--header", "X-Admin-Key: fuzz", "--checks", CHECKS])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "15",
+            "--seed",
+            "1",
+            "--workers",
+            "1",
+        ])
+        // This stream never ends; those of tracks do, as the tracks are done.
+        .args(["--exclude-path", "/api/v1/workers/events"])
+        .args(["--suppress-health-check", "all", "--warnings", "off", "--no-shrink", "--continue-on-failure"])
+        .args(["--request-timeout", "60", "--generation-database", "none"])
+        .env("SCHEMATHESIS_HOOKS", "hooks")
+        .env("PYTHONPATH", scripts())
+        .env("FUZZ_VALUES", things.to_string())
+        .current_dir(folder.path());
+    let said = succeeds(&mut fuzz);
+    assert!(said.contains(&format!("Tested: {}\n", operations - 1)), "{operations} operations: {said}");
+}
+
+#[tokio::test]
+async fn the_description_lies_where_it_says() {
+    let program = Program::start(Settings::default());
+    let api = program.api();
+    let document = api.json(api.request(Method::GET, DESCRIPTION)).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"][DESCRIPTION]["get"].is_object());
+    let manual = std::fs::read_to_string(root().join("docs/API.md")).unwrap();
+    assert!(manual.contains(DESCRIPTION.trim_start_matches("/api/v1")), "docs/API.md does not name it");
+}
