@@ -18,6 +18,7 @@ USES = [
     (r"\brubato::", ["server/src/ingest/resample.rs"], "only ingest/resample.rs uses rubato"),
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
+    (r"\butoipa::", ["server/"], "only the server describes its API"),
     (r"\breqwest::", ["crates/pull/", "crates/notify/", "cli/examples/"], "only crates/pull and crates/notify are HTTP clients"),
     (r"\blettre::", ["crates/notify/src/mail.rs", "crates/notify/src/target.rs"], "only the mailer sends mail"),
     (r"\bkaraoke_stomp::", ["crates/queue/src/rabbit/", "crates/stomp/"], "only the queue uses STOMP"),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-/// What may go along with an upload: as query parameters, or as fields before the file.
+/// What may go along with an upload: as query parameters, or as fields of a form.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -29,7 +29,7 @@ pub(super) struct Wishes {
     pub(super) email: Option<String>,
 }
 
-/// An upload as a form; the file comes last.
+/// An upload as a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the form, whose fields are read one by one")]
 pub(super) struct UploadForm {

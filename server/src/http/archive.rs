@@ -75,7 +75,10 @@ struct WantedTrack {
     post, path = "/api/v1/archive", operation_id = "ask_archive", tag = "archive",
     request_body = ArchiveRequest,
     security((), ("key" = []), ("admin" = [])),
-    responses((status = 201, description = "Where it can be fetched.", body = ArchivePlace, headers(("location" = String))), Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>),
+    responses(
+        (status = 201, description = "Where it can be fetched.", body = ArchivePlace, headers(("location" = String))),
+        Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>,
+    ),
 )]
 pub(super) async fn ask(
     State(app): State<App>,
@@ -134,7 +137,13 @@ fn unique(taken: &mut HashSet<String>, name: &str) -> String {
 #[utoipa::path(
     get, path = "/api/v1/archive/{ticket}", operation_id = "get_archive", tag = "archive",
     params(("ticket" = String, Path, description = "The end of the `url` that was answered.")),
-    responses((status = 200, description = "The zip, made while it is sent.", body = Binary, content_type = "application/zip"), Refusal<404>),
+    responses(
+        (
+            status = 200, description = "The zip, made while it is sent.", body = Binary,
+            content_type = "application/zip",
+        ),
+        Refusal<404>,
+    ),
 )]
 pub(super) async fn fetch(State(app): State<App>, Path(ticket): Path<String>) -> Result<Response, Problem> {
     let files = {

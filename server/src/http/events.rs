@@ -66,9 +66,22 @@ struct SentEvent {
 /// What happens to a track.
 #[utoipa::path(
     get, path = "/api/v1/tracks/{id}/events", operation_id = "follow_track", tag = "tracks",
-    params(("id" = String, Path, description = "The track."), ("last-event-id" = Option<String>, Header, nullable = false, description = "The id of the last event that was heard: the stream goes on behind it.")),
+    params(
+        ("id" = String, Path, description = "The track."),
+        (
+            "last-event-id" = Option<String>, Header, nullable = false,
+            description = "The id of the last event that was heard: the stream goes on behind it.",
+        ),
+    ),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "Server-sent events `snapshot`, `track` and `chunk`, each with JSON, until `end` or `gone`.", body = ServerSentEvent, content_type = "text/event-stream"), Refusal<401>, Refusal<404>),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events `snapshot`, `track` and `chunk`, each with JSON, until `end` or `gone`.",
+            body = ServerSentEvent, content_type = "text/event-stream",
+        ),
+        Refusal<401>, Refusal<404>,
+    ),
 )]
 pub(super) async fn events(State(app): State<App>, owned: Owned, headers: HeaderMap) -> Response {
     stream(&app, owned.track, &headers)
@@ -125,7 +138,14 @@ const FOLLOWED: usize = 500;
     post, path = "/api/v1/events", operation_id = "follow_tracks", tag = "tracks",
     request_body = Vec<Followed>,
     security((), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "Server-sent events `of`, each with the id of a track and one of its events, until all are over.", body = ServerSentEvent, content_type = "text/event-stream"), Refusal<401>, Refusal<422>),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events `of`, each with the id of a track and one of its events, until all are over.",
+            body = ServerSentEvent, content_type = "text/event-stream",
+        ),
+        Refusal<401>, Refusal<422>,
+    ),
 )]
 pub(super) async fn many(
     State(app): State<App>,

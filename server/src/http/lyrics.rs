@@ -66,7 +66,10 @@ enum Format {
     get, path = "/api/v1/tracks/{id}/lyrics", operation_id = "get_lyrics", tag = "lyrics",
     params(("id" = String, Path, description = "The track."), Asked),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "Its lyrics.", content((View = "application/json"), (String = "text/plain"))), Refusal<401>, Refusal<404>, Refusal<422>),
+    responses(
+        (status = 200, description = "Its lyrics.", content((View = "application/json"), (String = "text/plain"))),
+        Refusal<401>, Refusal<404>, Refusal<422>,
+    ),
 )]
 pub(super) async fn show(
     State(app): State<App>,
@@ -85,9 +88,14 @@ pub(super) async fn show(
 #[utoipa::path(
     put, path = "/api/v1/tracks/{id}/lyrics", operation_id = "put_lyrics", tag = "lyrics",
     params(("id" = String, Path, description = "The track.")),
-    request_body(content = String, content_type = "text/plain", description = "LRC, UltraStar, SubRip, WebVTT or plain text."),
+    request_body(
+        content = String, content_type = "text/plain", description = "LRC, UltraStar, SubRip, WebVTT or plain text.",
+    ),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "What was made of it.", body = View), Refusal<401>, Refusal<404>, Refusal<400>, Refusal<413>, Refusal<422>),
+    responses(
+        (status = 200, description = "What was made of it.", body = View), Refusal<401>, Refusal<404>, Refusal<400>,
+        Refusal<413>, Refusal<422>,
+    ),
 )]
 pub(super) async fn replace(State(app): State<App>, owned: Owned, body: Body) -> Result<Response, Problem> {
     let too_large = |_| {

@@ -16,6 +16,7 @@ mod lyrics;
 mod notification_view;
 mod notifications;
 mod openapi;
+mod orphan;
 mod page;
 mod peaks;
 mod range;

@@ -98,7 +98,13 @@ impl Wanted {
 #[utoipa::path(
     post, path = "", operation_id = "add_notification", tag = "notifications",
     request_body = Wanted,
-    responses((status = 201, description = "The notification, with its secret, which is told this once.", body = NotificationView), Refusal<401>, Refusal<404>, Refusal<403>, Refusal<409>, Refusal<422>),
+    responses(
+        (
+            status = 201, description = "The notification, with its secret, which is told this once.",
+            body = NotificationView,
+        ),
+        Refusal<401>, Refusal<404>, Refusal<403>, Refusal<409>, Refusal<422>,
+    ),
 )]
 async fn create(
     State(app): State<App>,
@@ -153,7 +159,10 @@ async fn remove(State(app): State<App>, scope: Scope) -> Result<StatusCode, Prob
 #[utoipa::path(
     post, path = "/{notification}/test", operation_id = "test_notification", tag = "notifications",
     params(("notification" = String, Path, description = "The notification.")),
-    responses((status = 200, description = "What came of it.", body = DeliveryView), Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>, Refusal<429>),
+    responses(
+        (status = 200, description = "What came of it.", body = DeliveryView), Refusal<401>, Refusal<404>,
+        Refusal<409>, Refusal<422>, Refusal<429>,
+    ),
 )]
 async fn test(State(app): State<App>, scope: Scope) -> Result<Response, Problem> {
     let notification = scope.notification(&app).await?;
@@ -165,7 +174,9 @@ async fn test(State(app): State<App>, scope: Scope) -> Result<Response, Problem>
 #[utoipa::path(
     get, path = "/{notification}/deliveries", operation_id = "list_deliveries", tag = "notifications",
     params(("notification" = String, Path, description = "The notification.")),
-    responses((status = 200, description = "The last hundred messages.", body = DeliveryList), Refusal<401>, Refusal<404>),
+    responses(
+        (status = 200, description = "The last hundred messages.", body = DeliveryList), Refusal<401>, Refusal<404>,
+    ),
 )]
 async fn deliveries(State(app): State<App>, scope: Scope) -> Result<Response, Problem> {
     let notification = scope.notification(&app).await?;
@@ -177,7 +188,10 @@ async fn deliveries(State(app): State<App>, scope: Scope) -> Result<Response, Pr
 /// Sends a message again, now.
 #[utoipa::path(
     post, path = "/{notification}/deliveries/{delivery}/retry", operation_id = "retry_delivery", tag = "notifications",
-    params(("notification" = String, Path, description = "The notification."), ("delivery" = String, Path, description = "The message.")),
+    params(
+        ("notification" = String, Path, description = "The notification."),
+        ("delivery" = String, Path, description = "The message."),
+    ),
     responses((status = 202, description = "It is on its way."), Refusal<401>, Refusal<404>, Refusal<409>),
 )]
 async fn retry(State(app): State<App>, scope: Scope) -> Result<StatusCode, Problem> {

@@ -21,7 +21,10 @@ use utoipa::{IntoResponses, Modify, OpenApi as Description, PartialSchema, ToSch
 /// Every handler that there is, but those of notifications: these have two addresses.
 #[derive(Description)]
 #[openapi(
-    info(title = "Karaoke", description = "Takes the voice out of songs. See docs/API.md for the whole story.", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
+    info(
+        title = "Karaoke", description = "Takes the voice out of songs. See docs/API.md for the whole story.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
     servers((url = "/", description = "This server.")),
     tags(
         (name = "tracks", description = "Songs, from upload to removal."),
@@ -52,7 +55,9 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().un
 /// This document.
 #[utoipa::path(
     get, path = "/api/v1/openapi.json", operation_id = "get_openapi", tag = "system",
-    responses((status = 200, description = "An OpenAPI 3.1 document.", content_type = "application/json", body = Object))
+    responses(
+        (status = 200, description = "An OpenAPI 3.1 document.", content_type = "application/json", body = Object),
+    )
 )]
 pub(super) async fn openapi() -> HttpResponse {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];

@@ -58,7 +58,10 @@ struct StemOutline {
     get, path = "/api/v1/tracks/{id}/peaks", operation_id = "get_peaks", tag = "stems",
     params(("id" = String, Path, description = "The track."), Wanted),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "The outlines of its stems.", body = Outline), Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>),
+    responses(
+        (status = 200, description = "The outlines of its stems.", body = Outline), Refusal<401>, Refusal<404>,
+        Refusal<409>, Refusal<422>,
+    ),
 )]
 pub(super) async fn peaks(
     State(app): State<App>,

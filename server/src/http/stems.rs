@@ -45,15 +45,31 @@ pub(super) struct Options {
     get, path = "/api/v1/tracks/{id}/stems/{file}", operation_id = "get_stem", tag = "stems",
     params(
         ("id" = String, Path, description = "The track."),
-        ("file" = String, Path, description = "A stem, or `multitrack`, with `.wav`, `.flac` or `.mp3` behind it.", example = "instrumental.wav"),
+        (
+            "file" = String, Path,
+            description = "A stem, or `multitrack`, with `.wav`, `.flac` or `.mp3` behind it.",
+            example = "instrumental.wav",
+        ),
         Options,
-        ("range" = Option<String>, Header, nullable = false, description = "One range of bytes.", example = "bytes=0-1023"),
+        (
+            "range" = Option<String>, Header, nullable = false, description = "One range of bytes.",
+            example = "bytes=0-1023",
+        ),
     ),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
     responses(
-        (status = 200, description = "The whole file.", content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg")),
-            headers(("accept-ranges" = String), ("etag" = String, description = "The same for good."), ("content-disposition" = String))),
-        (status = 206, description = "A part of it.", content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg")),
+        (
+            status = 200, description = "The whole file.",
+            content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg"),
+        ),
+            headers(
+                ("accept-ranges" = String), ("etag" = String, description = "The same for good."),
+                ("content-disposition" = String)),
+            ),
+        (
+            status = 206, description = "A part of it.",
+            content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg"),
+        ),
             headers(("content-range" = String), ("etag" = String))),
         (status = 416, description = "There is no such part.", headers(("content-range" = String))),
         Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>, Refusal<503>, Refusal<507>,

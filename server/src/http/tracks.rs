@@ -151,7 +151,9 @@ pub(super) async fn chunks(owned: Owned) -> Response {
     get, path = "/api/v1/tracks/{id}/receipt", operation_id = "get_receipt", tag = "tracks",
     params(("id" = String, Path, description = "The track.")),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "What there is so far, or all.", body = Receipt), Refusal<401>, Refusal<404>),
+    responses(
+        (status = 200, description = "What there is so far, or all.", body = Receipt), Refusal<401>, Refusal<404>,
+    ),
 )]
 pub(super) async fn receipt(State(app): State<App>, owned: Owned) -> Result<Response, Problem> {
     let receipt = app.pipeline.receipt(&owned.track).await?;
@@ -231,7 +233,10 @@ pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<Statu
     get, path = "/api/v1/tracks/{id}/cover", operation_id = "get_cover", tag = "tracks",
     params(("id" = String, Path, description = "The track.")),
     security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
-    responses((status = 200, description = "The picture.", body = Binary, content_type = "image/*"), Refusal<401>, Refusal<404>),
+    responses(
+        (status = 200, description = "The picture.", body = Binary, content_type = "image/*"), Refusal<401>,
+        Refusal<404>,
+    ),
 )]
 pub(super) async fn cover(State(app): State<App>, owned: Owned) -> Result<Response, Problem> {
     let none = || Problem::new(404, "No cover", "This track has no cover.");

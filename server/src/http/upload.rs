@@ -5,14 +5,14 @@ use super::accepted::{Accepted, UploadForm, Wishes};
 use super::auth;
 use super::client::with_limits;
 use super::idempotency::{self, Ticket};
-use super::in_progress::Held;
 use super::openapi::{Binary, Refusal};
+use super::orphan::Orphan;
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
 use crate::concurrency::blocking;
-use crate::notification::Asked;
-use crate::pipeline::{Pipeline, Reservation, Submission};
+use crate::notification::{Asked, Notification};
+use crate::pipeline::{Reservation, Submission};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
@@ -29,10 +29,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
-use tracing::Instrument;
 
 /// Bytes gathered before they are hashed and written in one go.
 const BATCH: usize = 1 << 20;
@@ -48,13 +45,23 @@ const SILENCE: Duration = Duration::from_secs(60);
     post, path = "/api/v1/tracks", operation_id = "upload_track", tag = "tracks",
     params(
         Wishes,
-        ("idempotency-key" = Option<String>, Header, nullable = false, description = "With the same key a lost answer is given again.", min_length = 1, max_length = 255),
+        (
+            "idempotency-key" = Option<String>, Header, nullable = false,
+            description = "With the same key a lost answer is given again.", min_length = 1, max_length = 255,
+        ),
     ),
-    request_body(content((UploadForm = "multipart/form-data"), (Binary = "application/octet-stream")), description = "A form, or the file itself."),
+    request_body(
+        content((UploadForm = "multipart/form-data"), (Binary = "application/octet-stream")),
+        description = "A form, or the file itself.",
+    ),
     security((), ("key" = []), ("admin" = [])),
     responses(
-        (status = 202, description = "It is taken; this opens it.", body = Accepted, headers(("set-cookie" = String), ("ratelimit" = String), ("ratelimit-policy" = String))),
-        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<429>, Refusal<503>, Refusal<507>,
+        (
+            status = 202, description = "It is taken; this opens it.", body = Accepted,
+            headers(("set-cookie" = String), ("ratelimit" = String), ("ratelimit-policy" = String)),
+        ),
+        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<413>, Refusal<415>,
+        Refusal<422>, Refusal<429>, Refusal<503>, Refusal<507>,
     ),
 )]
 pub(super) async fn upload(
@@ -104,7 +111,8 @@ async fn take(
     }
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
-    accept(app, body, &name, wishes, submitter).await
+    let received = take_in(app, body, &wishes, &submitter).await?;
+    submit(app, received, &name, wishes, submitter).await
 }
 
 /// Who hands a song in, what it becomes, and the room that it was promised.
@@ -142,11 +150,12 @@ async fn from_form(
 ) -> Result<Response, Problem> {
     let broken =
         |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
+    let mut taken = None;
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
-            Some("file") => {
+            Some("file") if taken.is_none() => {
                 let name = field.file_name().or(wishes.name.as_deref()).unwrap_or("upload").to_owned();
-                return accept(app, parts(field), &name, wishes, submitter).await;
+                taken = Some((name, take_in(app, parts(field), &wishes, &submitter).await?));
             }
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
@@ -158,7 +167,9 @@ async fn from_form(
             _ => {}
         }
     }
-    Err(Problem::new(422, "No file", "The form has no field `file`; put the song there."))
+    let none = || Problem::new(422, "No file", "The form has no field `file`; put the song there.");
+    let (name, received) = taken.ok_or_else(none)?;
+    submit(app, received, &name, wishes, submitter).await
 }
 
 fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin + '_ {
@@ -187,27 +198,39 @@ pub(super) fn too_large(app: &App) -> Problem {
     Problem::new(413, "File too large", detail)
 }
 
-async fn accept(
+/// Who is to be told of the song.
+fn told(app: &App, wishes: &Wishes, ticket: &Ticket) -> Result<Vec<Notification>, Problem> {
+    let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
+    app.pipeline.asked_for(&asked, &app.page_of(&ticket.id, &ticket.passcode))
+}
+
+/// Puts the file on the disk, unless it is known already that it is refused.
+async fn take_in(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    wishes: &Wishes,
+    submitter: &Submitter,
+) -> Result<Received, Problem> {
+    let received = match told(app, wishes, &submitter.ticket) {
+        Ok(_) => receive(app, &mut body, &submitter.ticket.id).await,
+        Err(problem) => Err(problem),
+    };
+    if received.is_err() {
+        drain(body).await;
+    }
+    received
+}
+
+/// Makes a track of the file, with all that was wished for, be it before the file or behind it.
+async fn submit(
+    app: &App,
+    (size_bytes, upload_sha256, mut incoming): Received,
     name: &str,
     wishes: Wishes,
     Submitter { client, ticket, room }: Submitter,
 ) -> Result<Response, Problem> {
     let (id, passcode) = (ticket.id.clone(), ticket.passcode.clone());
-    let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
-    let notifications = match app.pipeline.asked_for(&asked, &app.page_of(&id, &passcode)) {
-        Ok(notifications) => notifications,
-        Err(problem) => {
-            drain(body).await;
-            return Err(problem);
-        }
-    };
-    let received = receive(app, &mut body, &id).await;
-    if received.is_err() {
-        drain(body).await;
-    }
-    let (size_bytes, upload_sha256, mut incoming) = received?;
+    let notifications = told(app, &wishes, &ticket)?;
     if let Some(earlier) = &ticket.earlier {
         return again(app, earlier, &upload_sha256, &wishes, &passcode).await;
     }
@@ -286,61 +309,14 @@ impl Drop for Incoming {
     }
 }
 
-/// A track whose passcode nobody has been told yet: if its uploader goes away now, nobody can ever reach it.
-///
-/// It is submitted by a task of its own, because a request that is dropped half-way through would leave half a
-/// track behind.
-struct Orphan {
-    pipeline: Arc<Pipeline>,
-    id: Option<TrackId>,
-    submission: Option<JoinHandle<Result<Arc<ActiveTrack>, Problem>>>,
-    /// Keeps other requests with the same key away until it is settled.
-    held: Option<Held>,
-}
-
-impl Orphan {
-    fn submit(pipeline: Arc<Pipeline>, submission: Submission, held: Option<Held>) -> Self {
-        let id = Some(submission.id.clone());
-        let me = pipeline.clone();
-        let task = async move { me.submit(submission).await };
-        let submission = Some(tokio::spawn(task.in_current_span()));
-        Self { pipeline, id, submission, held }
-    }
-
-    async fn submitted(&mut self) -> Result<Arc<ActiveTrack>, Problem> {
-        let Some(task) = &mut self.submission else { return Err(Problem::no_such_track()) };
-        let submitted = task.await;
-        self.submission = None;
-        submitted.map_err(|e| Problem::internal(&e))?
-    }
-
-    fn adopted(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Orphan {
-    fn drop(&mut self) {
-        let Some(id) = self.id.take() else { return };
-        let (pipeline, submission, held) = (self.pipeline.clone(), self.submission.take(), self.held.take());
-        tokio::spawn(async move {
-            let _held = held;
-            if let Some(submission) = submission {
-                // Whatever came of it, it has to be over before it is undone.
-                let _ = submission.await;
-            }
-            if let Err(error) = pipeline.delete(&id).await {
-                tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
-            }
-        });
-    }
-}
+/// Its size in bytes, its SHA-256 and where it lies.
+type Received = (u64, String, Incoming);
 
 async fn receive(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     id: &TrackId,
-) -> Result<(u64, String, Incoming), Problem> {
+) -> Result<Received, Problem> {
     let incoming = Incoming { path: app.pipeline.files.incoming(id), kept: false };
     let path = incoming.path.clone();
     let file = blocking(move || File::create(path)).await.map_err(|e| Problem::disk(&e))?;

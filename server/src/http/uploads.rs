@@ -109,7 +109,15 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Problem> {
 /// What of the tus protocol there is.
 #[utoipa::path(
     options, path = "/api/v1/uploads", operation_id = "get_upload_options", tag = "uploads",
-    responses((status = 204, description = "What of tus there is.", headers(("tus-extension" = String), ("tus-max-size" = u64), ("tus-checksum-algorithm" = String), ("tus-version" = String)))),
+    responses(
+        (
+            status = 204, description = "What of tus there is.",
+            headers(
+                ("tus-extension" = String), ("tus-max-size" = u64), ("tus-checksum-algorithm" = String),
+                ("tus-version" = String),
+            ),
+        ),
+    ),
 )]
 fn offer(app: &App) -> Response {
     let most = app.pipeline.limits.upload_bytes.to_string();
@@ -136,10 +144,28 @@ fn with(mut response: Response, pairs: &[(&'static str, &str)]) -> Response {
 /// Begins a resumable upload.
 #[utoipa::path(
     post, path = "/api/v1/uploads", operation_id = "create_upload", tag = "uploads",
-    params(("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"), ("upload-length" = u64, Header, description = "Bytes that there will be."), ("upload-metadata" = Option<String>, Header, nullable = false, description = "Pairs of tus: `filename`, `model`, `deadline_s`, `webhook`, `email`."), ("upload-checksum" = Option<String>, Header, nullable = false, description = "`sha1` or `sha256`, and the sum of this part in Base64.")),
-    request_body(content = Binary, content_type = "application/offset+octet-stream", description = "The first part, if it is to go along."),
+    params(
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+        ("upload-length" = u64, Header, description = "Bytes that there will be."),
+        (
+            "upload-metadata" = Option<String>, Header, nullable = false,
+            description = "Pairs of tus: `filename`, `model`, `deadline_s`, `webhook`, `email`.",
+        ),
+        (
+            "upload-checksum" = Option<String>, Header, nullable = false,
+            description = "`sha1` or `sha256`, and the sum of this part in Base64.",
+        ),
+    ),
+    request_body(
+        content = Binary, content_type = "application/offset+octet-stream",
+        description = "The first part, if it is to go along.",
+    ),
     security((), ("key" = []), ("admin" = [])),
-    responses((status = 201, description = "It has begun.", headers(("location" = String), ("upload-offset" = u64))), Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>, Refusal<507>),
+    responses(
+        (status = 201, description = "It has begun.", headers(("location" = String), ("upload-offset" = u64))),
+        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>, Refusal<413>,
+        Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>, Refusal<507>,
+    ),
 )]
 async fn create(app: &App, request: Request) -> Result<Response, Problem> {
     let secret = Secret::new();
@@ -243,9 +269,28 @@ where
 /// Appends a part.
 #[utoipa::path(
     patch, path = "/api/v1/uploads/{secret}", operation_id = "append_to_upload", tag = "uploads",
-    params(("secret" = String, Path, description = "The end of the `Location` that was answered."), ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"), ("upload-offset" = u64, Header, description = "Where this part begins."), ("upload-checksum" = Option<String>, Header, nullable = false, description = "`sha1` or `sha256`, and the sum of this part in Base64.")),
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+        ("upload-offset" = u64, Header, description = "Where this part begins."),
+        (
+            "upload-checksum" = Option<String>, Header, nullable = false,
+            description = "`sha1` or `sha256`, and the sum of this part in Base64.",
+        ),
+    ),
     request_body(content = Binary, content_type = "application/offset+octet-stream", description = "A part."),
-    responses((status = 204, description = "It is safe; the last one also says what opens the track.", headers(("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String), ("x-track-passcode" = String))), Refusal<404>, Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>, Refusal<507>),
+    responses(
+        (
+            status = 204, description = "It is safe; the last one also says what opens the track.",
+            headers(
+                ("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String),
+                ("x-track-passcode" = String),
+            ),
+        ),
+        Refusal<404>, Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>,
+        Refusal<413>, Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>,
+        Refusal<507>,
+    ),
 )]
 async fn patch(app: &App, secret: Secret, request: Request) -> Result<Response, Problem> {
     append(app, secret, request).await.map(|standing| stand(secret, StatusCode::NO_CONTENT, standing))
@@ -254,8 +299,21 @@ async fn patch(app: &App, secret: Secret, request: Request) -> Result<Response, 
 /// Where a resumable upload stands.
 #[utoipa::path(
     head, path = "/api/v1/uploads/{secret}", operation_id = "get_upload_offset", tag = "uploads",
-    params(("secret" = String, Path, description = "The end of the `Location` that was answered."), ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0")),
-    responses((status = 200, description = "How much is safe.", headers(("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String), ("x-track-passcode" = String))), (status = 404, description = "There is no such upload."), (status = 412, description = "Another version of tus.")),
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+    ),
+    responses(
+        (
+            status = 200, description = "How much is safe.",
+            headers(
+                ("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String),
+                ("x-track-passcode" = String),
+            ),
+        ),
+        (status = 404, description = "There is no such upload."),
+        (status = 412, description = "Another version of tus."),
+    ),
 )]
 async fn head(app: &App, secret: Secret) -> Result<Response, Problem> {
     app.uploads.find(&secret.track_id()).await.map(|standing| stand(secret, StatusCode::OK, standing))
@@ -264,7 +322,10 @@ async fn head(app: &App, secret: Secret) -> Result<Response, Problem> {
 /// Calls an upload off, or removes the track that it has become.
 #[utoipa::path(
     delete, path = "/api/v1/uploads/{secret}", operation_id = "delete_upload", tag = "uploads",
-    params(("secret" = String, Path, description = "The end of the `Location` that was answered."), ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0")),
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+    ),
     responses((status = 204, description = "It is gone."), Refusal<404>, Refusal<412>, Refusal<423>),
 )]
 async fn remove(app: &App, secret: Secret) -> Result<Response, Problem> {
@@ -305,7 +366,13 @@ fn stand(secret: Secret, status: StatusCode, standing: UploadStatus) -> Response
 #[utoipa::path(
     get, path = "/api/v1/uploads/{secret}", operation_id = "get_upload", tag = "uploads",
     params(("secret" = String, Path, description = "The end of the `Location` that was answered.")),
-    responses((status = 200, description = "How far it is, or what opens the track.", content((UploadStanding = "application/json"))), Refusal<404>, Refusal<409>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<507>),
+    responses(
+        (
+            status = 200, description = "How far it is, or what opens the track.",
+            content((UploadStanding = "application/json")),
+        ),
+        Refusal<404>, Refusal<409>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<507>,
+    ),
 )]
 async fn show(app: &App, secret: Secret) -> Result<Response, Problem> {
     match app.uploads.settled(&secret.track_id()).await? {

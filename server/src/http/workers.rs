@@ -42,7 +42,9 @@ impl Source for Pipeline {
 #[utoipa::path(
     get, path = "/api/v1/workers", operation_id = "list_workers", tag = "system",
     security((), ("admin" = [])),
-    responses((status = 200, description = "Those that are there, and those that were.", body = WorkerList), Refusal<401>),
+    responses(
+        (status = 200, description = "Those that are there, and those that were.", body = WorkerList), Refusal<401>,
+    ),
 )]
 pub(super) async fn workers(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     check(&app, &headers)?;
@@ -63,9 +65,21 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap) -> Result<
 /// What happens to workers and queue.
 #[utoipa::path(
     get, path = "/api/v1/workers/events", operation_id = "follow_workers", tag = "system",
-    params(("last-event-id" = Option<String>, Header, nullable = false, description = "The id of the last event that was heard: the stream goes on behind it.")),
+    params(
+        (
+            "last-event-id" = Option<String>, Header, nullable = false,
+            description = "The id of the last event that was heard: the stream goes on behind it.",
+        ),
+    ),
     security((), ("admin" = [])),
-    responses((status = 200, description = "Server-sent events `snapshot`, `worker`, `queue` and `happening`, each with JSON; they never end.", body = ServerSentEvent, content_type = "text/event-stream"), Refusal<401>),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events `snapshot`, `worker`, `queue` and `happening`, each with JSON; they never end.",
+            body = ServerSentEvent, content_type = "text/event-stream",
+        ),
+        Refusal<401>,
+    ),
 )]
 pub(super) async fn events(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     check(&app, &headers)?;

@@ -63,5 +63,4 @@ async fn every_example_of_the_api_can_be_typed() {
     assert!(file("vocals.mp3").len() > 1000);
     let zip = zip::ZipArchive::new(std::io::Cursor::new(file("songs.zip"))).unwrap();
     assert_eq!(zip.file_names().count(), 1);
-    assert!(!said.contains("null"), "{said}");
 }
