@@ -3,13 +3,15 @@
 Names that it makes up are never there, so that it would see nothing but refusals.
 """
 
+import fnmatch
 import json
 import os
 import random
 
 import schemathesis
 
-# {"id": "…", …}: values of parameters in paths, and, under the name of a method, others for that method.
+# {"* *": {"id": "…"}, "delete /api/v1/tracks/{id}": {…}, …}: values of parameters in paths, by operation; the last that
+# fits counts.
 VALUES = json.loads(os.environ["FUZZ_VALUES"])
 CHOICE = random.Random(1)
 
@@ -18,11 +20,15 @@ CHOICE = random.Random(1)
 def before_call(context, case, **_):
     """Puts a name that is there in place of three of four that were made up.
 
-    Others are names that schemathesis has read in answers: what all tests need must not be deleted by those.
+    Others are names that schemathesis has read in answers: what all operations need must not be deleted by those.
     """
-    values = VALUES | VALUES.get(case.method.upper(), {})
+    operation = f"{case.operation.method.lower()} {case.operation.path}"
+    values = {}
+    for pattern, there in VALUES.items():
+        if fnmatch.fnmatchcase(operation, pattern):
+            values |= there
     for name, given in (case.path_parameters or {}).items():
-        if name in values and (given == VALUES[name] or CHOICE.random() < 0.75):
+        if name in values and (given == VALUES["* *"][name] or CHOICE.random() < 0.75):
             case.path_parameters[name] = values[name]
 
 
