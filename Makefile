@@ -54,9 +54,18 @@ chaos: runtime web test-tools ## Kills and freezes everything, again and again, 
 	$(CARGO) build --locked --workspace --all-targets
 	CHAOS_SEEDS=$(or $(SEEDS),1-30) $(CARGO) test --locked -p karaoke-tests --test cluster chaos -- --nocapture
 
+TEST_PYTHON = $(TARGET)/test-python
+$(TEST_PYTHON)/.ready: tests/requirements.txt
+	@# Debian's Python makes no environments without this package.
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/install_packages.sh ensurepip:python3-venv
+	rm -rf $(TEST_PYTHON)
+	$(PYTHON) -m venv $(TEST_PYTHON)
+	$(TEST_PYTHON)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
 FONTS = /usr/share/fonts/truetype
-test-tools: ## Installs what only the tests need: a browser and fonts, an independent decoder and encoder, RabbitMQ, Prometheus, `ip`.
-	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg mkvmerge:mkvtoolnix rabbitmq-server:rabbitmq-server ip:iproute2 prometheus:prometheus \
+test-tools: $(TEST_PYTHON)/.ready ## Installs what only the tests need: a browser and fonts, an independent decoder and encoder, RabbitMQ, Prometheus, `ip`, curl, jq, and Python packages.
+	@scripts/install_packages.sh chromium:chromium ffmpeg:ffmpeg mkvmerge:mkvtoolnix rabbitmq-server:rabbitmq-server ip:iproute2 prometheus:prometheus curl:curl jq:jq \
 		$(FONTS)/dejavu/DejaVuSans.ttf:fonts-dejavu-core $(FONTS)/liberation/LiberationSans-Regular.ttf:fonts-liberation \
 		$(FONTS)/noto/NotoSans-Regular.ttf:fonts-noto-core
 	@$(PYTHON) scripts/fetch_web_libraries.py --tests

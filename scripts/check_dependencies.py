@@ -19,6 +19,7 @@ USES = [
     (r"\bsqlx::", ["server/src/store/"], "only the store uses SQL"),
     (r"\bprometheus_client::", ["server/src/metrics/"], "only server/src/metrics writes metrics"),
     (r"\baxum::|\btower_http::", ["server/src/http/"], "only server/src/http uses HTTP"),
+    (r"\butoipa::", ["server/"], "only the server describes its API"),
     (r"\breqwest::", ["crates/pull/", "crates/notify/", "crates/telemetry/", "cli/examples/"],
      "only crates/pull, crates/notify and crates/telemetry are HTTP clients"),
     (r"\blettre::", ["crates/notify/src/mail.rs", "crates/notify/src/target.rs"], "only the mailer sends mail"),

@@ -176,6 +176,11 @@ impl ActiveTrack {
         self.aborted.load(Ordering::Relaxed)
     }
 
+    /// Decoders and readers shall stop; the row says so later.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
     /// It begins to fail, or no longer does. Says whether it had not begun before.
     pub fn set_failing(&self, failing: bool) -> bool {
         self.failing.swap(failing, Ordering::Relaxed) != failing

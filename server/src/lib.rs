@@ -22,6 +22,7 @@ pub mod notification;
 pub mod pipeline;
 pub mod problem;
 pub mod receipt;
+mod schema;
 pub mod store;
 pub mod uploads;
 pub mod view;

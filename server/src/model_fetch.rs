@@ -4,15 +4,17 @@ use karaoke_core::{Manifest, ModelName};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use utoipa::ToSchema;
 
 /// The models that are being fetched; clones share one list.
 #[derive(Clone, Debug, Default)]
 pub struct FetchStatus(Arc<Mutex<BTreeMap<ModelName, Fetch>>>);
 
 /// How far one is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Fetch {
     /// The model.
+    #[schema(value_type = String)]
     pub name: ModelName,
     /// Its name for people.
     pub title: String,

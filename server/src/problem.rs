@@ -2,9 +2,10 @@
 
 use crate::store::{Failure, StoreError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One clear sentence for a person, and a status for a program.
-#[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error, ToSchema)]
 #[error("{detail}")]
 pub struct Problem {
     /// Where the kind of trouble is explained: an address on this server, the same for every problem of its title.

@@ -1,11 +1,13 @@
 //! What a track cost: how long each step took, who computed for it, what failed on the way, and the price.
 
 use crate::clock::rfc3339;
+use crate::schema;
 use crate::store::{AttemptOutcome, FailedAttempt, Steps, TrackRecord};
 use crate::view::{ChunkState, ChunkView};
 use karaoke_core::{ChunkIndex, ModelName, TrackState, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// `[billing]`: what a song costs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,15 +79,17 @@ pub struct Facts<'a> {
 }
 
 /// A receipt, as the API shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Receipt {
     /// The track.
     pub track: String,
     /// What people call it: artist and title, or the file's name.
     pub song: String,
     /// Its state; a receipt of a track that has not ended counts what there is so far.
+    #[schema(value_type = schema::TrackState)]
     pub state: TrackState,
     /// The model that separates it.
+    #[schema(value_type = String)]
     pub model: ModelName,
     /// The execution providers whose workers it was given to, in order.
     pub providers: Vec<String>,
@@ -106,7 +110,7 @@ pub struct Receipt {
 /// How long the steps of a track took, in seconds: `queue_wait_s`, `decode_s`, `separate_s` and `merge_s` add up to
 /// `total_s`. A step that a crash interrupted lasts until it was over at last. None for steps that it has not come to, and
 /// for those that an older version did not note.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Times {
     /// When the upload was complete, RFC 3339.
     pub received_at: String,
@@ -127,7 +131,7 @@ pub struct Times {
 }
 
 /// Seconds that workers computed, by the clock.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Compute {
     /// On chunks that were of use.
     pub seconds: f64,
@@ -138,9 +142,10 @@ pub struct Compute {
 }
 
 /// What one worker did for a track.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct WorkerLine {
     /// The worker.
+    #[schema(value_type = String)]
     pub worker: WorkerId,
     /// Chunks that it did.
     pub chunks: u64,
@@ -151,15 +156,17 @@ pub struct WorkerLine {
 }
 
 /// A chunk of a receipt.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ChunkLine {
     /// Its place in the plan.
+    #[schema(value_type = u64)]
     pub index: ChunkIndex,
     /// Its share of the track: from here…
     pub start_s: f64,
     /// …to here, in seconds.
     pub end_s: f64,
     /// Who did it.
+    #[schema(value_type = Option<String>)]
     pub worker: Option<WorkerId>,
     /// How long that took.
     pub seconds: Option<f64>,
@@ -170,13 +177,15 @@ pub struct ChunkLine {
 }
 
 /// An attempt that brought nothing.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FailedLine {
     /// Which attempt it was, counted from 1.
     pub attempt: u32,
     /// Whose.
+    #[schema(value_type = String)]
     pub worker: WorkerId,
-    /// What became of it.
+    /// What became of it: `lost`, `returned`, `refused` or `spare`.
+    #[schema(value_type = String)]
     pub outcome: AttemptOutcome,
     /// The same in words.
     pub why: String,
@@ -187,7 +196,7 @@ pub struct FailedLine {
 }
 
 /// Bytes that went over the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Bytes {
     /// The upload.
     pub up: u64,
@@ -196,7 +205,7 @@ pub struct Bytes {
 }
 
 /// What a track costs. One that failed costs nothing, one that was cancelled what was computed until then.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Price {
     /// As ISO 4217 has it.
     pub currency: String,
@@ -207,7 +216,7 @@ pub struct Price {
 }
 
 /// A line of a price.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct PriceLine {
     /// `audio` or `compute`.
     pub what: &'static str,

@@ -2,19 +2,22 @@
 
 use crate::clock::{now_ms, rfc3339};
 use crate::problem::Problem;
+use crate::schema;
 use crate::store::{LyricsMark, TrackRecord};
 use karaoke_core::presence::{HeldChunk, WorkerState};
 use karaoke_core::state::Progress;
 use karaoke_core::{ChunkIndex, Frames, Manifest, ModelName, SampleRate, TrackId, TrackState, WorkerId};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// A track, for its owner.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TrackView {
     /// Its name.
     pub id: String,
     /// Its state.
+    #[schema(value_type = schema::TrackState)]
     pub state: TrackState,
     /// The uploaded file's name.
     pub file_name: String,
@@ -29,6 +32,7 @@ pub struct TrackView {
     /// Its lyrics, where it has some.
     pub lyrics: Option<LyricsView>,
     /// The model that separates it.
+    #[schema(value_type = String)]
     pub model: ModelName,
     /// The execution providers whose workers it was given to, in order. More than one: no worker of the one before
     /// was left, and the parts of different providers are rounded differently.
@@ -36,10 +40,12 @@ pub struct TrackView {
     /// That model's name for people.
     pub model_title: String,
     /// Hz, once decoded.
+    #[schema(value_type = Option<u32>)]
     pub sample_rate: Option<SampleRate>,
     /// Channels of the source, once decoded. Stems are always stereo.
     pub channels: Option<u32>,
     /// Samples per channel, once decoded.
+    #[schema(value_type = Option<u64>)]
     pub samples: Option<Frames>,
     /// Length in seconds, once decoded.
     pub duration_s: Option<f64>,
@@ -68,7 +74,7 @@ pub struct TrackView {
 }
 
 /// A track's deadline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeadlineView {
     /// By when it should be done, RFC 3339.
     pub at: String,
@@ -79,7 +85,7 @@ pub struct DeadlineView {
 }
 
 /// Whether a track will be, or was, in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeadlineStatus {
     /// Nobody can tell yet.
@@ -113,7 +119,7 @@ impl DeadlineView {
 }
 
 /// That a track has lyrics.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LyricsView {
     /// Whether they are in time.
     pub synced: bool,
@@ -128,18 +134,19 @@ impl From<LyricsMark> for LyricsView {
 }
 
 /// A stem of a track.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StemView {
     /// Its name, as in its address.
     pub name: String,
     /// File formats it can be had in.
+    #[schema(value_type = Vec<String>)]
     pub formats: [&'static str; 3],
     /// Its place among the stems of `multitrack.wav`; none for a sum of others.
     pub multitrack: Option<usize>,
 }
 
 /// Where a chunk is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChunkState {
     /// Waits for its turn.
@@ -153,9 +160,10 @@ pub enum ChunkState {
 }
 
 /// A chunk, for the map.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChunkView {
     /// Its place in the plan.
+    #[schema(value_type = u64)]
     pub index: ChunkIndex,
     /// Its share of the track: from here…
     pub start_s: f64,
@@ -164,6 +172,7 @@ pub struct ChunkView {
     /// Where it is.
     pub state: ChunkState,
     /// Who has it, or did it.
+    #[schema(value_type = Option<String>)]
     pub worker: Option<WorkerId>,
     /// How often it was handed out.
     pub attempt: u32,
@@ -174,7 +183,7 @@ pub struct ChunkView {
 }
 
 /// How a worker is, as far as this server can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// It has been heard lately.
@@ -211,9 +220,10 @@ impl Health {
 }
 
 /// A worker, for everybody.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WorkerView {
     /// Its name.
+    #[schema(value_type = String)]
     pub id: WorkerId,
     /// Its machine.
     pub host: String,
@@ -222,16 +232,19 @@ pub struct WorkerView {
     /// How it is.
     pub health: Health,
     /// What it does.
+    #[schema(value_type = schema::WorkerState)]
     pub state: WorkerState,
     /// Why it rests, left or crashed.
     pub note: Option<String>,
     /// Models it can run.
+    #[schema(value_type = Vec<String>)]
     pub models: Vec<ModelName>,
     /// Its execution provider.
     pub provider: String,
     /// Why it is that one.
     pub provider_why: String,
     /// Models that it runs by another provider than that.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub providers: BTreeMap<ModelName, String>,
     /// Threads of its sessions.
     pub threads: u32,
@@ -248,6 +261,7 @@ pub struct WorkerView {
     /// Chunks of this server that it took and never ended.
     pub lost: u64,
     /// The chunk in hand.
+    #[schema(value_type = Option<schema::HeldChunk>)]
     pub current: Option<HeldChunk>,
     /// When it was last heard, in seconds.
     pub heard_s_ago: f64,
@@ -264,7 +278,7 @@ pub struct WorkerView {
 }
 
 /// Counts of a worker, or of all workers of a machine, since they are remembered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WorkerTotals {
     /// How often it joined.
     pub runs: u64,
@@ -292,8 +306,19 @@ impl WorkerTotals {
     }
 }
 
+/// Which finished songs the server removes by itself.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct RemovalView {
+    /// Those that ended so many hours ago; null: none by age.
+    pub hours: Option<u32>,
+    /// The oldest, where room is needed for others.
+    pub for_room: bool,
+    /// Whether their owners may have them kept.
+    pub owners_keep: bool,
+}
+
 /// A machine with its workers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct NodeView {
     /// Its name.
     pub host: String,
@@ -310,7 +335,7 @@ pub struct NodeView {
 }
 
 /// The queue, for everybody.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct QueueView {
     /// There is a connection to the broker (always, in one process).
     pub connected: bool,
@@ -429,33 +454,4 @@ fn links(id: &str) -> BTreeMap<&'static str, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_met_missed_or_foreseen() {
-        let track = |state, finished_ms, deadline_ms| TrackRecord {
-            state,
-            finished_ms,
-            deadline_ms,
-            ..TrackRecord::sample()
-        };
-        use DeadlineStatus::*;
-        use TrackState::*;
-        assert_eq!(DeadlineView::new(&track(Done, Some(1), None), None, 5), None);
-        for (state, finished_ms, expected_ms, now_ms, want) in [
-            (Done, Some(100), None, 900, Met),
-            (Done, Some(101), None, 900, Missed),
-            (Failed, Some(50), None, 60, Missed),
-            (Cancelled, Some(50), None, 60, Missed),
-            (Separating, None, None, 50, Open),
-            (Separating, None, Some(100), 50, Likely),
-            (Separating, None, Some(101), 50, Unlikely),
-            (Separating, None, Some(90), 101, Missed),
-        ] {
-            let view = DeadlineView::new(&track(state, finished_ms, Some(100)), expected_ms, now_ms).unwrap();
-            assert_eq!(view.status, want, "{state} {finished_ms:?} {expected_ms:?} {now_ms}");
-            assert_eq!(view.expected_at.is_some(), expected_ms.is_some());
-        }
-    }
-}
+mod tests;

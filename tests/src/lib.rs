@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod models;
 pub mod program;
 pub mod prometheus;
+pub mod python;
 pub mod receiver;
 pub mod sound;
 pub mod sse;

@@ -4,6 +4,7 @@
 //! address, and passcodes have no place in one.
 
 use super::auth::Credentials;
+use super::openapi::{Binary, Refusal};
 use super::stems::{Wav, encoded};
 use super::tickets::{Entry, VALID_MS, issue};
 use super::{App, tracks};
@@ -21,14 +22,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use karaoke_core::{TrackId, TrackState};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use utoipa::ToSchema;
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
@@ -38,9 +39,11 @@ const MOST: usize = 500;
 const AHEAD: usize = 4;
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArchiveRequest {
+    /// 500 at most; all of them done.
+    #[schema(min_items = 1, max_items = 500)]
     tracks: Vec<WantedTrack>,
     /// The stems, by name; without it all of each track.
     stems: Option<Vec<String>>,
@@ -48,13 +51,35 @@ pub(super) struct ArchiveRequest {
     format: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// An archive that waits to be fetched.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ArchivePlace {
+    /// Where it is.
+    url: String,
+    /// How many files it holds.
+    files: usize,
+    /// For how long it may be fetched, in seconds.
+    valid_s: i64,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WantedTrack {
+    #[schema(value_type = String)]
     id: TrackId,
     passcode: String,
 }
 
+/// Several songs as one zip, to be fetched.
+#[utoipa::path(
+    post, path = "/api/v1/archive", operation_id = "ask_archive", tag = "archive",
+    request_body = ArchiveRequest,
+    security((), ("key" = []), ("admin" = [])),
+    responses(
+        (status = 201, description = "Where it can be fetched.", body = ArchivePlace, headers(("location" = String))),
+        Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>,
+    ),
+)]
 pub(super) async fn ask(
     State(app): State<App>,
     headers: HeaderMap,
@@ -64,7 +89,7 @@ pub(super) async fn ask(
     let files = choose(&app, &headers, request).await?;
     let ticket: String = format!("{:032x}", rand::random::<u128>());
     let place = format!("/api/v1/archive/{ticket}");
-    let answer = json!({ "url": place, "files": files.len(), "valid_s": VALID_MS / 1000 });
+    let answer = ArchivePlace { url: place.clone(), files: files.len(), valid_s: VALID_MS / 1000 };
     issue(&app.tickets, ticket, files);
     Ok(tracks::no_store((StatusCode::CREATED, [(header::LOCATION, place)], Json(answer)).into_response()))
 }
@@ -109,6 +134,17 @@ fn unique(taken: &mut HashSet<String>, name: &str) -> String {
 }
 
 /// The archive; its ticket may be used again for as long as it is valid, as by a download that is resumed.
+#[utoipa::path(
+    get, path = "/api/v1/archive/{ticket}", operation_id = "get_archive", tag = "archive",
+    params(("ticket" = String, Path, description = "The end of the `url` that was answered.")),
+    responses(
+        (
+            status = 200, description = "The zip, made while it is sent.", body = Binary,
+            content_type = "application/zip",
+        ),
+        Refusal<404>,
+    ),
+)]
 pub(super) async fn fetch(State(app): State<App>, Path(ticket): Path<String>) -> Result<Response, Problem> {
     let files = {
         let tickets = lock(&app.tickets);

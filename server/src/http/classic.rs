@@ -4,8 +4,9 @@
 //! one chunk. It shows only songs that came by it.
 
 use super::App;
+use super::accepted::Wishes;
 use super::stems::{self, Options};
-use super::upload::{self, Song, Submitter, Wishes};
+use super::upload::{self, Song, Submitter};
 use super::{conditional, idempotency, receiving, tracks};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::auth::{Credentials, Owned};
+use super::openapi::{Refusal, ServerSentEvent};
 use crate::active_track::ActiveTrack;
 use crate::events::EventLog;
 use crate::problem::Problem;
@@ -20,6 +21,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// What can be listened to.
 pub(super) trait Source: Send + Sync + 'static {
@@ -61,6 +63,26 @@ struct SentEvent {
     data: String,
 }
 
+/// What happens to a track.
+#[utoipa::path(
+    get, path = "/api/v1/tracks/{id}/events", operation_id = "follow_track", tag = "tracks",
+    params(
+        ("id" = String, Path, description = "The track."),
+        (
+            "last-event-id" = Option<String>, Header, nullable = false,
+            description = "The id of the last event that was heard: the stream goes on behind it.",
+        ),
+    ),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events `snapshot`, `track` and `chunk`, each with JSON, until `end` or `gone`.",
+            body = ServerSentEvent, content_type = "text/event-stream",
+        ),
+        Refusal<401>, Refusal<404>,
+    ),
+)]
 pub(super) async fn events(State(app): State<App>, owned: Owned, headers: HeaderMap) -> Response {
     stream(&app, owned.track, &headers)
 }
@@ -93,13 +115,15 @@ fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
 }
 
 /// A track to be followed with others.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Followed {
+    /// The track.
     id: String,
+    /// Its passcode; an API key or the admin key opens it, too.
     #[serde(default)]
     passcode: String,
-    /// The last event of it that was listen.
+    /// `event_id` of the last event of it that was heard.
     #[serde(default)]
     last_event_id: Option<String>,
 }
@@ -107,8 +131,22 @@ pub(super) struct Followed {
 /// The tracks that one stream follows at most.
 const FOLLOWED: usize = 500;
 
-/// The events of many tracks in one stream: `{"id", "event_id", "event", "data"}` each. Of a track that is not there,
-/// or does not open, the listener hears `gone`.
+/// What happens to many tracks, in one stream.
+///
+/// Of a track that is not there, or does not open, the listener hears `gone`.
+#[utoipa::path(
+    post, path = "/api/v1/events", operation_id = "follow_tracks", tag = "tracks",
+    request_body = Vec<Followed>,
+    security((), ("key" = []), ("admin" = [])),
+    responses(
+        (
+            status = 200,
+            description = "Server-sent events `of`, each with the id of a track and one of its events, until all are over.",
+            body = ServerSentEvent, content_type = "text/event-stream",
+        ),
+        Refusal<401>, Refusal<422>,
+    ),
+)]
 pub(super) async fn many(
     State(app): State<App>,
     headers: HeaderMap,

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::auth::{has_admin_key, is_admin};
+use super::openapi::Refusal;
 use crate::concurrency::blocking;
 use crate::metrics::{DiskUse, Levels, MEDIA_TYPE};
 use crate::problem::Problem;
@@ -14,6 +15,14 @@ use std::time::Instant;
 /// What stands for the address of everything that no route takes: files of the page, and what there is not.
 const UNMATCHED: &str = "/*";
 
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "get_metrics", tag = "system",
+    security((), ("admin" = [])),
+    responses(
+        (status = 200, description = "For Prometheus.", content_type = "application/openmetrics-text", body = String),
+        Refusal<401>,
+    ),
+)]
 pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     check(&app, &headers)?;
     let pipeline = app.pipeline.clone();

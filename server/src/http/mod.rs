@@ -1,5 +1,8 @@
 //! The REST API and the page: thin handlers around the pipeline.
 
+#![allow(unused_qualifications, reason = "utoipa's macros qualify the types that they are given")]
+
+mod accepted;
 mod app;
 mod archive;
 mod auth;
@@ -13,7 +16,10 @@ mod idempotency;
 mod in_progress;
 mod lyrics;
 mod metrics;
+mod notification_view;
 mod notifications;
+mod openapi;
+mod orphan;
 mod page;
 mod peaks;
 mod range;
@@ -76,6 +82,7 @@ pub fn router(pipeline: Arc<Pipeline>, config: HttpConfig) -> Router {
         .route("/workers/{id}/{order}", post(workers::order))
         .route("/nodes", get(workers::nodes))
         .route("/queue", get(workers::queue))
+        .route("/openapi.json", get(openapi::openapi))
         .fallback(respond::no_such_address)
         .layer(from_fn(conditional::tagged));
     let classic = if app.config.classic_api { classic::routes() } else { Router::new() };

@@ -1,11 +1,12 @@
 //! Who is told what becomes of tracks: of one, for its owner, or of all, for the admin.
 
 use super::auth::{Owned, admin_only, is_admin};
+use super::notification_view::{DeliveryList, DeliveryView, NotificationList, NotificationView};
+use super::openapi::Refusal;
 use super::{App, tracks};
-use crate::clock::{now_ms, rfc3339};
+use crate::clock::now_ms;
 use crate::notification::{Event, Notification};
 use crate::problem::Problem;
-use crate::store::{Delivery, DeliveryAttempt};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
@@ -16,8 +17,8 @@ use axum::{Json, Router};
 use karaoke_core::TrackId;
 use karaoke_notify::{Secret, Target};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use std::collections::HashMap;
+use utoipa::{OpenApi, ToSchema};
 
 /// Messages that a list shows.
 const LISTED: u32 = 100;
@@ -32,6 +33,11 @@ pub(super) fn routes(base: &str) -> Router<App> {
         .route(&format!("{one}/deliveries"), get(deliveries))
         .route(&format!("{one}/deliveries/{{delivery}}/retry"), post(retry))
 }
+
+/// The handlers, at addresses behind either base.
+#[derive(OpenApi)]
+#[openapi(paths(list, create, remove, test, deliveries, retry))]
+pub(super) struct Description;
 
 /// What a request is about, which it may be about: a track of its owner, or all of them.
 struct Scope {
@@ -65,14 +71,15 @@ impl FromRequestParts<App> for Scope {
 }
 
 /// Who shall be told of what.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = WantedNotification)]
+pub(super) struct Wanted {
     /// `https://…` or `mailto:…`.
     target: String,
-    /// Names of events; without them, all.
+    /// Some of `track.done`, `track.failed`, `track.cancelled`, `track.deadline_missed`; without it all.
     events: Option<Vec<String>>,
-    /// What signs messages to a webhook; without it, a new one.
+    /// What signs messages to a webhook: `whsec_` and 24 to 64 bytes in Base64; without it a new one.
     secret: Option<String>,
 }
 
@@ -89,6 +96,18 @@ impl Wanted {
     }
 }
 
+/// Has somebody told, by webhook or mail.
+#[utoipa::path(
+    post, path = "", operation_id = "add_notification", tag = "notifications",
+    request_body = Wanted,
+    responses(
+        (
+            status = 201, description = "The notification, with its secret, which is told this once.",
+            body = NotificationView,
+        ),
+        Refusal<401>, Refusal<404>, Refusal<403>, Refusal<409>, Refusal<422>,
+    ),
+)]
 async fn create(
     State(app): State<App>,
     scope: Scope,
@@ -111,69 +130,75 @@ async fn create(
         }
     };
     app.pipeline.add_notification(scope.track.as_ref(), &notification).await?;
-    let body = Json(with_secret(&notification));
+    let body = Json(NotificationView::with_secret(&notification));
     Ok(tracks::no_store((StatusCode::CREATED, body).into_response()))
 }
 
+/// Who is told.
+#[utoipa::path(
+    get, path = "", operation_id = "list_notifications", tag = "notifications",
+    responses((status = 200, description = "All of them.", body = NotificationList), Refusal<401>, Refusal<404>),
+)]
 async fn list(State(app): State<App>, scope: Scope) -> Result<Response, Problem> {
     let all = app.pipeline.store.notifications(scope.track.as_ref()).await?;
-    let all: Vec<Value> = all.iter().map(view).collect();
-    Ok(tracks::no_store(Json(json!({ "notifications": all })).into_response()))
+    let notifications = all.iter().map(NotificationView::from).collect();
+    Ok(tracks::no_store(Json(NotificationList { notifications }).into_response()))
 }
 
+/// Removes a notification.
+#[utoipa::path(
+    delete, path = "/{notification}", operation_id = "delete_notification", tag = "notifications",
+    params(("notification" = String, Path, description = "The notification.")),
+    responses((status = 204, description = "Nothing more is sent."), Refusal<401>, Refusal<404>),
+)]
 async fn remove(State(app): State<App>, scope: Scope) -> Result<StatusCode, Problem> {
     let notification = scope.notification(&app).await?;
     app.pipeline.store.delete_notification(scope.track.as_ref(), &notification.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Answers once the test has arrived or not.
+/// Sends a test now, and answers once it has arrived or not.
+#[utoipa::path(
+    post, path = "/{notification}/test", operation_id = "test_notification", tag = "notifications",
+    params(("notification" = String, Path, description = "The notification.")),
+    responses(
+        (status = 200, description = "What came of it.", body = DeliveryView), Refusal<401>, Refusal<404>,
+        Refusal<409>, Refusal<422>, Refusal<429>,
+    ),
+)]
 async fn test(State(app): State<App>, scope: Scope) -> Result<Response, Problem> {
     let notification = scope.notification(&app).await?;
     let (delivery, attempt) = app.pipeline.test_notification(&notification).await?;
-    Ok(tracks::no_store(Json(delivery_view(&delivery, &[attempt])).into_response()))
+    Ok(tracks::no_store(Json(DeliveryView::new(&delivery, &[attempt])).into_response()))
 }
 
+/// What was sent.
+#[utoipa::path(
+    get, path = "/{notification}/deliveries", operation_id = "list_deliveries", tag = "notifications",
+    params(("notification" = String, Path, description = "The notification.")),
+    responses(
+        (status = 200, description = "The last hundred messages.", body = DeliveryList), Refusal<401>, Refusal<404>,
+    ),
+)]
 async fn deliveries(State(app): State<App>, scope: Scope) -> Result<Response, Problem> {
     let notification = scope.notification(&app).await?;
     let all = app.pipeline.store.deliveries_of(&notification.id, LISTED).await?;
-    let all: Vec<Value> = all.iter().map(|(delivery, attempts)| delivery_view(delivery, attempts)).collect();
-    Ok(tracks::no_store(Json(json!({ "deliveries": all })).into_response()))
+    let deliveries = all.iter().map(|(delivery, attempts)| DeliveryView::new(delivery, attempts)).collect();
+    Ok(tracks::no_store(Json(DeliveryList { deliveries }).into_response()))
 }
 
+/// Sends a message again, now.
+#[utoipa::path(
+    post, path = "/{notification}/deliveries/{delivery}/retry", operation_id = "retry_delivery", tag = "notifications",
+    params(
+        ("notification" = String, Path, description = "The notification."),
+        ("delivery" = String, Path, description = "The message."),
+    ),
+    responses((status = 202, description = "It is on its way."), Refusal<401>, Refusal<404>, Refusal<409>),
+)]
 async fn retry(State(app): State<App>, scope: Scope) -> Result<StatusCode, Problem> {
     let notification = scope.notification(&app).await?;
     let delivery = scope.path.get("delivery").map(String::as_str).unwrap_or_default();
     app.pipeline.redeliver(&notification, delivery).await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// A notification for its owner, with what checks the signatures.
-pub(super) fn with_secret(n: &Notification) -> Value {
-    let mut view = view(n);
-    if !n.is_mail() {
-        view["secret"] = n.secret.as_str().into();
-    }
-    view
-}
-
-fn view(n: &Notification) -> Value {
-    let events: Vec<_> = n.events.iter().map(|event| event.name()).collect();
-    json!({
-        "id": n.id, "target": n.target, "events": events, "created_at": rfc3339(n.created_ms), "disabled": n.disabled,
-    })
-}
-
-fn delivery_view(d: &Delivery, attempts: &[DeliveryAttempt]) -> Value {
-    let attempts: Vec<_> = attempts
-        .iter()
-        .map(
-            |a| json!({ "at": rfc3339(a.at_ms), "status": a.status, "error": a.error, "seconds": a.seconds }),
-        )
-        .collect();
-    let arrived = attempts.iter().rev().find(|a| a["error"].is_null()).map(|a| a["at"].clone());
-    json!({
-        "id": d.id, "event": d.event, "created_at": rfc3339(d.created_ms), "delivered_at": arrived,
-        "next_attempt_at": d.next_ms.map(rfc3339), "attempts": attempts,
-    })
 }

@@ -62,7 +62,7 @@ impl Shell {
 /// A file of the page; `/` is its start. Unchanged files answer 304.
 pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     if method != Method::GET && method != Method::HEAD {
-        return Err(respond::wrong_method().await);
+        return Ok(respond::only("GET, HEAD"));
     }
     let path = match uri.path().trim_start_matches('/') {
         "" => "index.html",

@@ -1,6 +1,7 @@
 //! The outline of a track's stems, to draw waveforms with: how loud each stem is at its loudest, place by place.
 
 use super::auth::Owned;
+use super::openapi::Refusal;
 use super::stems::multitrack;
 use super::{App, respond};
 use crate::concurrency::blocking;
@@ -10,10 +11,10 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::ops::Range;
+use utoipa::{IntoParams, ToSchema};
 
 /// Places in an outline, unless another number is asked for, and at most.
 const PLACES: u64 = 1200;
@@ -22,8 +23,9 @@ const MOST_PLACES: u64 = 4000;
 /// Of a place, so many frames are looked at: an outline of a song of ten hours costs what one of an hour costs.
 const LOOKED_AT: u64 = 1 << 14;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// Places along the whole track.
     places: Option<u64>,
@@ -33,7 +35,34 @@ pub(super) struct Wanted {
     to: Option<u64>,
 }
 
-/// Each stem's peaks in 255ths of full scale; null where the stem is not separated yet.
+/// Outlines of stems, place by place.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Outline {
+    /// Places along the whole track.
+    places: u64,
+    /// The first place that is told of.
+    from: u64,
+    stems: Vec<StemOutline>,
+}
+
+/// The outline of a stem.
+#[derive(Serialize, ToSchema)]
+struct StemOutline {
+    name: String,
+    /// For each place the peak in 255ths of full scale; null where it is not separated yet.
+    peaks: Vec<Option<u8>>,
+}
+
+/// The outlines of a track's stems, to draw waveforms.
+#[utoipa::path(
+    get, path = "/api/v1/tracks/{id}/peaks", operation_id = "get_peaks", tag = "stems",
+    params(("id" = String, Path, description = "The track."), Wanted),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses(
+        (status = 200, description = "The outlines of its stems.", body = Outline), Refusal<401>, Refusal<404>,
+        Refusal<409>, Refusal<422>,
+    ),
+)]
 pub(super) async fn peaks(
     State(app): State<App>,
     owned: Owned,
@@ -55,12 +84,8 @@ pub(super) async fn peaks(
     };
     let outlines = blocking(work).await.map_err(|e| Problem::disk(&e))?;
     let whole = outlines.iter().flatten().all(Option::is_some);
-    let stems: Vec<Value> = names
-        .into_iter()
-        .zip(outlines)
-        .map(|(name, peaks)| json!({ "name": name, "peaks": peaks }))
-        .collect();
-    let mut response = Json(json!({ "places": places, "from": from, "stems": stems })).into_response();
+    let stems = names.into_iter().zip(outlines).map(|(name, peaks)| StemOutline { name, peaks }).collect();
+    let mut response = Json(Outline { places, from, stems }).into_response();
     // What is final never changes.
     let keep = if whole { respond::PRIVATE } else { HeaderValue::from_static("no-store") };
     response.headers_mut().insert(header::CACHE_CONTROL, keep);

@@ -28,8 +28,18 @@ pub(super) async fn no_such_address() -> Problem {
     )
 }
 
+/// 405 where the router adds the methods that there are.
 pub(super) async fn wrong_method() -> Problem {
+    method_refused()
+}
+
+fn method_refused() -> Problem {
     Problem::new(405, "Wrong method", "This address does not take that method.")
+}
+
+/// 405 with the methods that there are, as RFC 9110 asks for.
+pub(super) fn only(methods: &'static str) -> Response {
+    ([(header::ALLOW, HeaderValue::from_static(methods))], method_refused()).into_response()
 }
 
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {

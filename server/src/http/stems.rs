@@ -1,6 +1,7 @@
 //! Serves stems: any byte range of a WAV at once, also while the song is separated; FLAC and MP3 encoded on demand.
 
 use super::auth::Owned;
+use super::openapi::{Binary, Refusal};
 use super::range::{Asked, parse};
 use super::{App, conditional, respond};
 use crate::concurrency::{blocking, lock};
@@ -24,12 +25,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use utoipa::IntoParams;
 
 /// Frames sent at a time: small enough that the first sound leaves early.
 const BLOCK: u64 = 1 << 14;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Options {
     /// `16` (default), `24` or `float` (WAV only).
     pub(super) bits: Option<String>,
@@ -37,6 +40,41 @@ pub(super) struct Options {
     download: Option<String>,
 }
 
+/// A stem, as far as it is asked for: what is not separated yet is waited for.
+#[utoipa::path(
+    get, path = "/api/v1/tracks/{id}/stems/{file}", operation_id = "get_stem", tag = "stems",
+    params(
+        ("id" = String, Path, description = "The track."),
+        (
+            "file" = String, Path,
+            description = "A stem, or `multitrack`, with `.wav`, `.flac` or `.mp3` behind it.",
+            example = "instrumental.wav",
+        ),
+        Options,
+        (
+            "range" = Option<String>, Header, nullable = false, description = "One range of bytes.",
+            example = "bytes=0-1023",
+        ),
+    ),
+    security(("passcode" = []), ("cookie" = []), ("key" = []), ("admin" = [])),
+    responses(
+        (
+            status = 200, description = "The whole file.",
+            content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg"),
+        ),
+            headers(
+                ("accept-ranges" = String), ("etag" = String, description = "The same for good."),
+                ("content-disposition" = String)),
+            ),
+        (
+            status = 206, description = "A part of it.",
+            content((Binary = "audio/wav"), (Binary = "audio/flac"), (Binary = "audio/mpeg"),
+        ),
+            headers(("content-range" = String), ("etag" = String))),
+        (status = 416, description = "There is no such part.", headers(("content-range" = String))),
+        Refusal<401>, Refusal<404>, Refusal<409>, Refusal<422>, Refusal<503>, Refusal<507>,
+    ),
+)]
 pub(super) async fn stem(
     State(app): State<App>,
     owned: Owned,

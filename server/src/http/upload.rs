@@ -1,18 +1,19 @@
 //! Takes an upload: streams it to disk while hashing, and answers once it is known whether it is music.
 
 use super::App;
+use super::accepted::{Accepted, UploadForm, Wishes};
 use super::auth;
 use super::client::with_limits;
 use super::idempotency::{self, Ticket};
-use super::in_progress::Held;
-use super::notifications;
+use super::openapi::{Binary, Refusal};
+use super::orphan::Orphan;
 use super::receiving::{Received, cut_off, drain, receive_all, too_large};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::clock::now_ms;
 use crate::fault_point;
 use crate::notification::{Asked, Notification};
-use crate::pipeline::{Pipeline, Reservation, Submission};
+use crate::pipeline::{Reservation, Submission};
 use crate::problem::Problem;
 use crate::store::TrackRecord;
 use crate::uploads::metadata::{bad_deadline, display_name};
@@ -24,29 +25,32 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use karaoke_core::TrackId;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio::task::JoinHandle;
-use tracing::Instrument;
 
-/// What may go along with an upload: as query parameters, or as fields before the file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wishes {
-    /// The file's name, for a raw body.
-    pub(super) name: Option<String>,
-    /// The model.
-    model: Option<String>,
-    /// Seconds from now by which it should be done.
-    deadline_s: Option<u32>,
-    /// An address that is told what becomes of it.
-    webhook: Option<String>,
-    /// Who gets mail about it.
-    email: Option<String>,
-}
-
+/// Hands in a song.
+#[utoipa::path(
+    post, path = "/api/v1/tracks", operation_id = "upload_track", tag = "tracks",
+    params(
+        Wishes,
+        (
+            "idempotency-key" = Option<String>, Header, nullable = false,
+            description = "With the same key a lost answer is given again.", min_length = 1, max_length = 255,
+        ),
+    ),
+    request_body(
+        content((UploadForm = "multipart/form-data"), (Binary = "application/octet-stream")),
+        description = "A form, or the file itself.",
+    ),
+    security((), ("key" = []), ("admin" = [])),
+    responses(
+        (
+            status = 202, description = "It is taken; this opens it.", body = Accepted,
+            headers(("set-cookie" = String), ("ratelimit" = String), ("ratelimit-policy" = String)),
+        ),
+        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<413>, Refusal<415>,
+        Refusal<422>, Refusal<429>, Refusal<503>, Refusal<507>,
+    ),
+)]
 pub(super) async fn upload(
     State(app): State<App>,
     client: Result<Client, Problem>,
@@ -86,7 +90,8 @@ async fn take(
     }
     let name = wishes.name.clone().unwrap_or_else(|| "upload".into());
     let body = request.into_body().into_data_stream().map(|part| part.map_err(|e| cut_off(&e)));
-    accept(app, body, &name, wishes, submitter).await
+    let received = take_in(app, body, &wishes, &submitter).await?;
+    submit(app, received, &name, wishes, submitter).await
 }
 
 /// Who hands a song in, what it becomes, and the room that it was promised.
@@ -146,11 +151,12 @@ async fn from_form(
 ) -> Result<Response, Problem> {
     let broken =
         |e: axum::extract::multipart::MultipartError| Problem::new(422, "Unreadable form", e.body_text());
+    let mut taken = None;
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
-            Some("file") => {
+            Some("file") if taken.is_none() => {
                 let name = field.file_name().or(wishes.name.as_deref()).unwrap_or("upload").to_owned();
-                return accept(app, parts(field), &name, wishes, submitter).await;
+                taken = Some((name, take_in(app, parts(field), &wishes, &submitter).await?));
             }
             Some("model") => wishes.model = Some(field.text().await.map_err(broken)?),
             Some("deadline_s") => {
@@ -162,31 +168,45 @@ async fn from_form(
             _ => {}
         }
     }
-    Err(Problem::new(422, "No file", "The form has no field `file`; put the song there."))
+    let none = || Problem::new(422, "No file", "The form has no field `file`; put the song there.");
+    let (name, received) = taken.ok_or_else(none)?;
+    submit(app, received, &name, wishes, submitter).await
 }
 
 fn parts(field: Field<'_>) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin + '_ {
     field.map(|part| part.map_err(|e| cut_off(&e)))
 }
 
-async fn accept(
+/// Who is to be told of the song.
+fn told(app: &App, wishes: &Wishes, ticket: &Ticket) -> Result<Vec<Notification>, Problem> {
+    let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
+    app.pipeline.asked_for(&asked, &app.page_of(&ticket.id, &ticket.passcode))
+}
+
+/// Puts the file on the disk, unless it is known already that it is refused.
+async fn take_in(
     app: &App,
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    wishes: &Wishes,
+    submitter: &Submitter,
+) -> Result<Received, Problem> {
+    if let Err(problem) = told(app, wishes, &submitter.ticket) {
+        drain(body).await;
+        return Err(problem);
+    }
+    receive_all(app, &mut body, &submitter.ticket.id).await
+}
+
+/// Makes a track of the file, with all that was wished for, be it before the file or behind it.
+async fn submit(
+    app: &App,
+    received: Received,
     name: &str,
     wishes: Wishes,
     submitter: Submitter,
 ) -> Result<Response, Problem> {
     let passcode = submitter.ticket.passcode.clone();
-    let asked = Asked { webhook: wishes.webhook.clone(), email: wishes.email.clone() };
-    let told = app.pipeline.asked_for(&asked, &app.page_of(&submitter.ticket.id, &passcode));
-    let notifications = match told {
-        Ok(notifications) => notifications,
-        Err(problem) => {
-            drain(body).await;
-            return Err(problem);
-        }
-    };
-    let received = receive_all(app, &mut body, &submitter.ticket.id).await?;
+    let notifications = told(app, &wishes, &submitter.ticket)?;
     if let Some(earlier) = &submitter.ticket.earlier {
         return again(app, earlier, &received.upload_sha256, &wishes, &passcode).await;
     }
@@ -245,7 +265,8 @@ pub(super) async fn become_track(
 }
 
 async fn answer(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Response, Problem> {
-    let mut response = (StatusCode::ACCEPTED, Json(accepted(app, track, passcode).await?)).into_response();
+    let mut response =
+        (StatusCode::ACCEPTED, Json(Accepted::new(app, track, passcode).await?)).into_response();
     if let Some(cookie) = auth::set_cookie(&track.id, passcode) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -268,65 +289,4 @@ async fn again(
     }
     let track = app.pipeline.find(&earlier.id).await?.ok_or_else(Problem::no_such_track)?;
     answer(app, &track, passcode).await
-}
-
-/// What is answered to who handed a song in.
-pub(super) async fn accepted(app: &App, track: &ActiveTrack, passcode: &str) -> Result<Value, Problem> {
-    let view = track.view();
-    let told = app.pipeline.store.notifications(Some(&track.id)).await?;
-    let told: Vec<_> = told.iter().map(notifications::with_secret).collect();
-    Ok(json!({
-        "id": view.id, "passcode": passcode, "state": view.state, "deadline": view.deadline, "links": view.links,
-        "notifications": told,
-    }))
-}
-
-/// A track whose passcode nobody has been told yet: if its uploader goes away now, nobody can ever reach it.
-///
-/// It is submitted by a task of its own, because a request that is dropped half-way through would leave half a
-/// track behind.
-struct Orphan {
-    pipeline: Arc<Pipeline>,
-    id: Option<TrackId>,
-    submission: Option<JoinHandle<Result<Arc<ActiveTrack>, Problem>>>,
-    /// Keeps other requests with the same key away until it is settled.
-    held: Option<Held>,
-}
-
-impl Orphan {
-    fn submit(pipeline: Arc<Pipeline>, submission: Submission, held: Option<Held>) -> Self {
-        let id = Some(submission.id.clone());
-        let me = pipeline.clone();
-        let task = async move { me.submit(submission).await };
-        let submission = Some(tokio::spawn(task.in_current_span()));
-        Self { pipeline, id, submission, held }
-    }
-
-    async fn submitted(&mut self) -> Result<Arc<ActiveTrack>, Problem> {
-        let Some(task) = &mut self.submission else { return Err(Problem::no_such_track()) };
-        let submitted = task.await;
-        self.submission = None;
-        submitted.map_err(|e| Problem::internal(&e))?
-    }
-
-    fn adopted(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Orphan {
-    fn drop(&mut self) {
-        let Some(id) = self.id.take() else { return };
-        let (pipeline, submission, held) = (self.pipeline.clone(), self.submission.take(), self.held.take());
-        tokio::spawn(async move {
-            let _held = held;
-            if let Some(submission) = submission {
-                // Whatever came of it, it has to be over before it is undone.
-                let _ = submission.await;
-            }
-            if let Err(error) = pipeline.delete(&id).await {
-                tracing::warn!(track = %id, %error, "an orphaned track could not be removed");
-            }
-        });
-    }
 }

@@ -1,8 +1,10 @@
 //! Resumable uploads: the tus protocol 1.0.0 (<https://tus.io/protocols/resumable-upload>) with the extensions
 //! creation, creation-with-upload, checksum, expiration and termination.
 
+use super::accepted::Accepted;
 use super::client::with_limits;
-use super::{App, auth, receiving, respond, tracks, upload};
+use super::openapi::{Binary, Refusal};
+use super::{App, auth, receiving, respond, tracks};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;
 use crate::problem::Problem;
@@ -13,14 +15,34 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt};
 use futures::StreamExt;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tracing::Instrument;
+use utoipa::ToSchema;
 
 const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str = "creation,creation-with-upload,checksum,expiration,termination";
 const BASE: &str = "/api/v1/uploads";
+
+/// An upload that is not complete yet.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Uploading {
+    /// `uploading`.
+    state: &'static str,
+    /// Bytes that are safe on the server's disk.
+    offset: u64,
+    /// Bytes that there will be.
+    length: u64,
+}
+
+/// Where an upload stands.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum UploadStanding {
+    Uploading(Uploading),
+    Track(Accepted),
+}
 
 /// `/uploads`: what is offered, and new uploads.
 pub(super) async fn uploads(State(app): State<App>, request: Request) -> Response {
@@ -30,7 +52,7 @@ pub(super) async fn uploads(State(app): State<App>, request: Request) -> Respons
             Ok(()) => create(&app, request).await,
             Err(problem) => Err(problem),
         },
-        _ => Err(respond::wrong_method().await),
+        _ => Ok(respond::only("POST, OPTIONS")),
     };
     tus(answer)
 }
@@ -46,19 +68,15 @@ pub(super) async fn one(State(app): State<App>, mut request: Request) -> Respons
         Method::OPTIONS => Ok(offer(&app)),
         // For people and programs without tus: where is my song?
         Method::GET => show(&app, secret).await,
-        _ => match check_version(request.headers()) {
+        Method::HEAD | Method::PATCH | Method::DELETE => match check_version(request.headers()) {
             Err(problem) => Err(problem),
             Ok(()) => match method {
-                Method::HEAD => {
-                    app.uploads.find(&secret.track_id()).await.map(|s| stand(secret, StatusCode::OK, s))
-                }
-                Method::PATCH => {
-                    append(&app, secret, request).await.map(|s| stand(secret, StatusCode::NO_CONTENT, s))
-                }
-                Method::DELETE => remove(&app, secret).await,
-                _ => Err(respond::wrong_method().await),
+                Method::HEAD => head(&app, secret).await,
+                Method::PATCH => patch(&app, secret, request).await,
+                _ => remove(&app, secret).await,
             },
         },
+        _ => Ok(respond::only("GET, HEAD, PATCH, DELETE, OPTIONS")),
     };
     tus(answer)
 }
@@ -89,6 +107,19 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Problem> {
     read.map(Some).ok_or_else(|| Problem::new(400, "Bad header", format!("{name} is a number of bytes.")))
 }
 
+/// What of the tus protocol there is.
+#[utoipa::path(
+    options, path = "/api/v1/uploads", operation_id = "get_upload_options", tag = "uploads",
+    responses(
+        (
+            status = 204, description = "What of tus there is.",
+            headers(
+                ("tus-extension" = String), ("tus-max-size" = u64), ("tus-checksum-algorithm" = String),
+                ("tus-version" = String),
+            ),
+        ),
+    ),
+)]
 fn offer(app: &App) -> Response {
     let most = app.pipeline.limits.upload_bytes.to_string();
     let pairs =
@@ -111,6 +142,32 @@ fn with(mut response: Response, pairs: &[(&'static str, &str)]) -> Response {
     response
 }
 
+/// Begins a resumable upload.
+#[utoipa::path(
+    post, path = "/api/v1/uploads", operation_id = "create_upload", tag = "uploads",
+    params(
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+        ("upload-length" = u64, Header, description = "Bytes that there will be."),
+        (
+            "upload-metadata" = Option<String>, Header, nullable = false,
+            description = "Pairs of tus: `filename`, `model`, `deadline_s`, `webhook`, `email`.",
+        ),
+        (
+            "upload-checksum" = Option<String>, Header, nullable = false,
+            description = "`sha1` or `sha256`, and the sum of this part in Base64.",
+        ),
+    ),
+    request_body(
+        content = Binary, content_type = "application/offset+octet-stream",
+        description = "The first part, if it is to go along.",
+    ),
+    security((), ("key" = []), ("admin" = [])),
+    responses(
+        (status = 201, description = "It has begun.", headers(("location" = String), ("upload-offset" = u64))),
+        Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>, Refusal<413>,
+        Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>, Refusal<507>,
+    ),
+)]
 async fn create(app: &App, request: Request) -> Result<Response, Problem> {
     let secret = Secret::new();
     let (mut parts, body) = request.into_parts();
@@ -211,6 +268,68 @@ where
     standing
 }
 
+/// Appends a part.
+#[utoipa::path(
+    patch, path = "/api/v1/uploads/{secret}", operation_id = "append_to_upload", tag = "uploads",
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+        ("upload-offset" = u64, Header, description = "Where this part begins."),
+        (
+            "upload-checksum" = Option<String>, Header, nullable = false,
+            description = "`sha1` or `sha256`, and the sum of this part in Base64.",
+        ),
+    ),
+    request_body(content = Binary, content_type = "application/offset+octet-stream", description = "A part."),
+    responses(
+        (
+            status = 204, description = "It is safe; the last one also says what opens the track.",
+            headers(
+                ("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String),
+                ("x-track-passcode" = String),
+            ),
+        ),
+        Refusal<404>, Refusal<400>, Refusal<401>, Refusal<403>, Refusal<408>, Refusal<409>, Refusal<412>,
+        Refusal<413>, Refusal<415>, Refusal<422>, Refusal<423>, Refusal<429>, Refusal<460>, Refusal<503>,
+        Refusal<507>,
+    ),
+)]
+async fn patch(app: &App, secret: Secret, request: Request) -> Result<Response, Problem> {
+    append(app, secret, request).await.map(|standing| stand(secret, StatusCode::NO_CONTENT, standing))
+}
+
+/// Where a resumable upload stands.
+#[utoipa::path(
+    head, path = "/api/v1/uploads/{secret}", operation_id = "get_upload_offset", tag = "uploads",
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+    ),
+    responses(
+        (
+            status = 200, description = "How much is safe.",
+            headers(
+                ("upload-offset" = u64), ("upload-length" = u64), ("x-track-id" = String),
+                ("x-track-passcode" = String),
+            ),
+        ),
+        (status = 404, description = "There is no such upload."),
+        (status = 412, description = "Another version of tus."),
+    ),
+)]
+async fn head(app: &App, secret: Secret) -> Result<Response, Problem> {
+    app.uploads.find(&secret.track_id()).await.map(|standing| stand(secret, StatusCode::OK, standing))
+}
+
+/// Calls an upload off, or removes the track that it has become.
+#[utoipa::path(
+    delete, path = "/api/v1/uploads/{secret}", operation_id = "delete_upload", tag = "uploads",
+    params(
+        ("secret" = String, Path, description = "The end of the `Location` that was answered."),
+        ("tus-resumable" = String, Header, description = "`1.0.0`.", pattern = "^1\\.0\\.0$", example = "1.0.0"),
+    ),
+    responses((status = 204, description = "It is gone."), Refusal<404>, Refusal<412>, Refusal<423>),
+)]
 async fn remove(app: &App, secret: Secret) -> Result<Response, Problem> {
     app.uploads.remove(&secret.track_id()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -246,16 +365,27 @@ fn stand(secret: Secret, status: StatusCode, standing: UploadStatus) -> Response
 }
 
 /// Where the upload stands; once it is a track, what `POST /tracks` would have answered.
+#[utoipa::path(
+    get, path = "/api/v1/uploads/{secret}", operation_id = "get_upload", tag = "uploads",
+    params(("secret" = String, Path, description = "The end of the `Location` that was answered.")),
+    responses(
+        (
+            status = 200, description = "How far it is, or what opens the track.",
+            content((UploadStanding = "application/json")),
+        ),
+        Refusal<404>, Refusal<409>, Refusal<413>, Refusal<415>, Refusal<422>, Refusal<507>,
+    ),
+)]
 async fn show(app: &App, secret: Secret) -> Result<Response, Problem> {
     match app.uploads.settled(&secret.track_id()).await? {
         UploadStatus::Unfinished(record) => {
-            let body = json!({ "state": "uploading", "offset": record.received, "length": record.length });
-            Ok(Json(body).into_response())
+            let body = Uploading { state: "uploading", offset: record.received, length: record.length };
+            Ok(Json(UploadStanding::Uploading(body)).into_response())
         }
         UploadStatus::Track(track) => {
             let passcode = auth::passcode(secret.passcode_bits());
-            let body = upload::accepted(app, &track, &passcode).await?;
-            Ok(with_cookie(Json(body).into_response(), &track, &passcode))
+            let body = Accepted::new(app, &track, &passcode).await?;
+            Ok(with_cookie(Json(UploadStanding::Track(body)).into_response(), &track, &passcode))
         }
     }
 }

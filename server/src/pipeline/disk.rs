@@ -5,9 +5,9 @@ use crate::active_track::ActiveTrack;
 use crate::concurrency::{blocking, lock};
 use crate::problem::Problem;
 use crate::store::Audio;
+use crate::view::RemovalView;
 use karaoke_core::audio::FRAME_BYTES;
 use karaoke_core::{Manifest, TrackId};
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Room that an upload has been promised while it arrives.
@@ -107,10 +107,12 @@ impl Pipeline {
     }
 
     /// What is removed by itself, for the page.
-    pub fn removal(&self) -> Value {
-        json!({
-            "hours": self.keep_hours(), "for_room": self.disk.max_bytes > 0, "owners_keep": self.disk.owners_keep,
-        })
+    pub fn removal(&self) -> RemovalView {
+        RemovalView {
+            hours: self.keep_hours(),
+            for_room: self.disk.max_bytes > 0,
+            owners_keep: self.disk.owners_keep,
+        }
     }
 
     /// Hours after which an ended track is removed; none: it stays.

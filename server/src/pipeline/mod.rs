@@ -382,12 +382,17 @@ impl Pipeline {
         lock(&self.schedule).remove(id);
         self.in_flight.remove_track(id);
         if let Some(track) = &track {
-            track.update(change);
+            track.abort();
         }
         self.wake_deliveries();
         self.notify_cancelled(id);
         lock(&self.undecoded).retain(|t| t.id != *id);
-        self.remove_files(id).await
+        let removed = self.remove_files(id).await;
+        // Only now: who hears of it may hand in a song under the same id, whose files must stay.
+        if let Some(track) = &track {
+            track.update(change);
+        }
+        removed
     }
 
     /// Tells the workers to drop a track's jobs, also those in hand.

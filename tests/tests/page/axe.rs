@@ -96,6 +96,17 @@ fn axe_finds_no_violations_before_and_after_a_song() {
     assert_clean(&findings);
 }
 
+#[test]
+fn axe_finds_no_violations_in_the_reference_of_the_api() {
+    let page = Page::with(Settings::default().set("models.default", "identity"));
+    let mut findings = String::new();
+    crate::reference::open(&page, "#upload_track");
+    check(&page.browser, "reference", &mut findings);
+    page.browser.js("for (const one of document.querySelectorAll('details')) one.open = true");
+    check(&page.browser, "reference-unfolded", &mut findings);
+    assert_clean(&findings);
+}
+
 /// The recorder before, during and after a recording.
 fn check_recorder(page: &Page, findings: &mut String) {
     let browser = &page.browser;

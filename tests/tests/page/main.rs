@@ -24,6 +24,7 @@ mod receipt;
 mod reconnecting;
 mod recording;
 mod recording_take;
+mod reference;
 mod rejected_files;
 mod reload_and_remove;
 mod stage_view;
