@@ -9,9 +9,9 @@ export function element(name, properties = {}, ...children) {
 
 /** A list of `[[…what], explanation]`. */
 export function list(entries) {
-  const rows = entries.flatMap(([what, explanation]) => {
-    const dd = explanation ? [element("dd", {}, ...[explanation].flat())] : [];
-    return [element("dt", {}, ...what), ...dd];
+  const rows = entries.map(([what, explanation]) => {
+    const rest = explanation ? [element("div", {}, ...[explanation].flat())] : [];
+    return element("li", {}, ...what, ...rest);
   });
-  return element("dl", {}, ...rows);
+  return element("ul", {}, ...rows);
 }

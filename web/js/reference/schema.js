@@ -36,7 +36,9 @@ function plain(name, schema) {
 /** The entries of a list: a name, what it is, whether it has to be there, and a sentence. */
 export function entry(name, schema, isOptional, description) {
   const about = element("span", { className: "soft" }, " ", ...type(schema), isOptional ? words.optional : "");
-  return [[element("code", {}, name), about], description ?? schema?.description ?? ""];
+  // The description of a value that may be null stands at what it else is.
+  const explanation = description ?? schema?.description ?? schema?.oneOf?.[0]?.description ?? "";
+  return [[element("code", {}, name), about], explanation];
 }
 
 /** The properties of an object; nothing where it has none. */
