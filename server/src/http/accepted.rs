@@ -1,8 +1,8 @@
 //! What may go along with an upload, and what is answered to it.
 
 use super::App;
+use super::described::Binary;
 use super::notification_view::NotificationView;
-use super::openapi::Binary;
 use crate::active_track::ActiveTrack;
 use crate::problem::Problem;
 use crate::schema;

@@ -4,7 +4,7 @@
 //! address, and passcodes have no place in one.
 
 use super::auth::Credentials;
-use super::openapi::{Binary, Refusal};
+use super::described::{Binary, Refusal};
 use super::stems::{Wav, encoded};
 use super::tickets::{Entry, VALID_MS, issue};
 use super::{App, tracks};

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::auth::{Credentials, Owned};
-use super::openapi::{Refusal, ServerSentEvent};
+use super::described::{Refusal, ServerSentEvent};
 use crate::active_track::ActiveTrack;
 use crate::events::EventLog;
 use crate::problem::Problem;

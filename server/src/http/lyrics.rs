@@ -1,7 +1,7 @@
 //! A track's lyrics: reading, replacing and removing them.
 
 use super::auth::Owned;
-use super::openapi::Refusal;
+use super::described::Refusal;
 use super::tracks::no_store;
 use super::{App, conditional};
 use crate::clock::now_ms;

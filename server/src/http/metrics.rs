@@ -2,7 +2,7 @@
 
 use super::App;
 use super::auth::{has_admin_key, is_admin};
-use super::openapi::Refusal;
+use super::described::Refusal;
 use crate::concurrency::blocking;
 use crate::metrics::{DiskUse, Levels, MEDIA_TYPE};
 use crate::problem::Problem;

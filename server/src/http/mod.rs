@@ -11,6 +11,7 @@ mod client;
 mod conditional;
 mod connections;
 mod cors;
+mod described;
 mod events;
 mod idempotency;
 mod in_progress;

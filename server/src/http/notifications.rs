@@ -1,8 +1,8 @@
 //! Who is told what becomes of tracks: of one, for its owner, or of all, for the admin.
 
 use super::auth::{Owned, admin_only, is_admin};
+use super::described::Refusal;
 use super::notification_view::{DeliveryList, DeliveryView, NotificationList, NotificationView};
-use super::openapi::Refusal;
 use super::{App, tracks};
 use crate::clock::now_ms;
 use crate::notification::{Event, Notification};

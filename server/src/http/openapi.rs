@@ -1,24 +1,20 @@
 //! The description of the API (OpenAPI 3.1), made of the handlers and of what they send.
 
+use super::described::{meaning, problem};
 use super::{
     archive, events, lyrics, metrics, notifications, peaks, stems, system, tracks, upload, uploads, workers,
 };
 use crate::problem::Problem;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response as HttpResponse};
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{
-    ContentBuilder, KnownFormat, ObjectBuilder, OpenApi, PathItem, Paths, Ref, RefOr, Required, Response,
-    ResponseBuilder, Schema, SchemaFormat, Type,
-};
-use utoipa::{IntoResponses, Modify, OpenApi as Description, PartialSchema, ToSchema};
+use utoipa::openapi::{ObjectBuilder, OpenApi, PathItem, Paths, Required, ResponseBuilder, Type};
+use utoipa::{Modify, OpenApi as Description};
 
 /// Every handler that there is, but those of notifications: these have two addresses.
 #[derive(Description)]
@@ -65,72 +61,6 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().un
 pub(super) async fn openapi() -> HttpResponse {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
     (StatusCode::OK, headers, DOCUMENT.as_str()).into_response()
-}
-
-/// Bytes of a file.
-pub(super) struct Binary;
-
-impl PartialSchema for Binary {
-    fn schema() -> RefOr<Schema> {
-        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
-        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
-    }
-}
-
-impl ToSchema for Binary {
-    fn name() -> Cow<'static, str> {
-        "Binary".into()
-    }
-}
-
-/// One of the events of a stream.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes lines of text")]
-pub(super) struct ServerSentEvent {
-    /// What it is.
-    event: String,
-    /// JSON.
-    data: String,
-    /// Where a reconnect goes on (`Last-Event-ID`).
-    #[schema(nullable = false)]
-    id: Option<String>,
-}
-
-/// A refusal of that status: a problem document.
-pub(super) struct Refusal<const STATUS: u16>;
-
-impl<const STATUS: u16> IntoResponses for Refusal<STATUS> {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        [(STATUS.to_string(), problem(meaning(STATUS)).into())].into()
-    }
-}
-
-fn problem(meaning: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(meaning).content("application/problem+json", content).build()
-}
-
-/// What refusals of a status have in common.
-fn meaning(status: u16) -> &'static str {
-    match status {
-        400 => "The request is broken off, or a header of it cannot be read.",
-        401 => "A passcode or a key is missing, or the key is none of this server's.",
-        403 => "The operator of this server does not offer this.",
-        404 => "There is nothing of that name, or what was sent does not open it.",
-        408 => "Nothing of the file came for a minute.",
-        409 => "Not in this state: the title says what is in the way.",
-        412 => "Another version of tus than 1.0.0, or something else than `If-Match` names.",
-        413 => "Larger or longer than this server takes.",
-        415 => "Not sound, or a codec that cannot be decoded.",
-        422 => "It was understood, and cannot be; the detail says what to change.",
-        423 => "Another connection is writing to this upload.",
-        429 => "A quota is used up; Retry-After says when to come again.",
-        460 => "The checksum of this part is wrong.",
-        500 => "The server failed; its log says why.",
-        503 => "The server has as much to do as it takes; Retry-After says when to come again.",
-        507 => "The server's disk is full.",
-        _ => "Refused.",
-    }
 }
 
 /// What opens tracks.

@@ -1,7 +1,7 @@
 //! The outline of a track's stems, to draw waveforms with: how loud each stem is at its loudest, place by place.
 
 use super::auth::Owned;
-use super::openapi::Refusal;
+use super::described::Refusal;
 use super::stems::multitrack;
 use super::{App, respond};
 use crate::concurrency::blocking;

@@ -1,7 +1,7 @@
 //! Serves stems: any byte range of a WAV at once, also while the song is separated; FLAC and MP3 encoded on demand.
 
 use super::auth::Owned;
-use super::openapi::{Binary, Refusal};
+use super::described::{Binary, Refusal};
 use super::range::{Asked, parse};
 use super::{App, conditional, respond};
 use crate::concurrency::{blocking, lock};

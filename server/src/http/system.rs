@@ -1,6 +1,6 @@
 //! What there is to choose from, and whether the server is well.
 
-use super::openapi::Refusal;
+use super::described::Refusal;
 use super::{App, tracks};
 use crate::concurrency::blocking;
 use crate::model_fetch::Fetch;

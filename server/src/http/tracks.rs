@@ -1,7 +1,7 @@
 //! A track's state, chunks and cover; cancelling and deleting; the admin's list.
 
 use super::auth::{Credentials, Owned, admin_only, is_admin};
-use super::openapi::{Binary, Refusal};
+use super::described::{Binary, Refusal};
 use super::{App, respond};
 use crate::client::ApiKey;
 use crate::concurrency::blocking;

@@ -3,7 +3,7 @@
 
 use super::accepted::Accepted;
 use super::client::with_limits;
-use super::openapi::{Binary, Refusal};
+use super::described::{Binary, Refusal};
 use super::{App, auth, receiving, respond, tracks};
 use crate::active_track::ActiveTrack;
 use crate::client::Client;

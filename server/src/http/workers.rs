@@ -1,8 +1,8 @@
 //! Workers, the queue, and what happens to both.
 
 use super::auth::{admin_only, is_admin};
+use super::described::{Refusal, ServerSentEvent};
 use super::events::{Source, stream};
-use super::openapi::{Refusal, ServerSentEvent};
 use super::{App, respond, tracks};
 use crate::events::EventLog;
 use crate::events::json;
