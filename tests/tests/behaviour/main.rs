@@ -9,6 +9,7 @@ mod doctor;
 mod events;
 mod fault_points;
 mod fetching;
+mod hostile;
 mod http;
 mod identity;
 mod install;
