@@ -35,13 +35,19 @@ impl Problem {
         )
     }
 
-    /// 507 where the disk is full, 503 where the store is gone or may only be read.
+    /// 507 where the disk is full, 503 where the store is gone or may only be read, or no file can be opened any more.
     pub fn disk(error: &std::io::Error) -> Self {
         use std::io::ErrorKind as Kind;
         match error.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => Self::disk_full(),
             Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied => Self::store_unusable(error),
             Kind::ReadOnlyFilesystem | Kind::StaleNetworkFileHandle => Self::store_unusable(error),
+            // ENFILE and EMFILE.
+            _ if matches!(error.raw_os_error(), Some(23 | 24)) => {
+                tracing::warn!(%error, "a request is refused");
+                let detail = "The server has more connections open than it can serve; try again in a minute.";
+                Self::new(503, "Server busy", detail)
+            }
             _ => Self::internal(error),
         }
     }

@@ -15,6 +15,8 @@ pub struct Settings {
     env: BTreeMap<String, String>,
     /// A folder of models instead of the built-in ones.
     pub models: Option<PathBuf>,
+    /// Descriptors that it may have.
+    open_files: Option<u32>,
     /// The store lies on a disk of its own with so many megabytes.
     disk_mb: Option<u32>,
     /// It runs on a host of its own.
@@ -32,6 +34,12 @@ impl Settings {
     /// Sets a variable that is no setting.
     pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
         self.env.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Lets the program have so many descriptors.
+    pub fn open_files(mut self, count: u32) -> Self {
+        self.open_files = Some(count);
         self
     }
 
@@ -138,9 +146,14 @@ impl Program {
             // What is tested is what happens when it is full.
             command.env("KARAOKE__STORE__FREE_BYTES", "0");
             let mount = format!("mount -t tmpfs -o size={mb}m tmpfs \"$1\" && shift && exec \"$@\"");
-            let plain = std::mem::replace(&mut command, Command::new("unshare"));
-            command.args(["-rm", "sh", "-c", &mount, "sh"]).arg(&store).arg(plain.get_program());
-            command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let mut inner = Command::new("unshare");
+            inner.args(["-rm", "sh", "-c", &mount, "sh"]).arg(&store);
+            command = run_by(inner, &command);
+        }
+        if let Some(count) = settings.open_files {
+            let mut inner = Command::new("sh");
+            inner.args(["-c", &format!("ulimit -n {count} && exec \"$@\""), "sh"]);
+            command = run_by(inner, &command);
         }
         let mut child = command
             .env("KARAOKE__STORE__DIR", &store)
@@ -252,6 +265,13 @@ impl Role {
             Self::Server => "server",
         }
     }
+}
+
+/// A command that runs another one, with its environment.
+fn run_by(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outer
 }
 
 /// Sends a signal to a process.

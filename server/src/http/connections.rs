@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
@@ -25,6 +25,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long to wait when no connection can be taken, as when the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long it is not told again that no connection can be taken.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// Serves until `stop` is done; open streams (events, waiting stems) are then cut. A connection whose next header has not
 /// arrived within `header_timeout` is closed.
 pub async fn serve(
@@ -35,6 +38,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
+    let mut told: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
@@ -45,7 +49,10 @@ pub async fn serve(
             // Whoever went away again before it was taken is no trouble of the server's.
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot take a connection");
+                if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+                    tracing::error!(%error, "cannot take a connection; of open files more may be allowed with `ulimit -n` or LimitNOFILE");
+                    told = Some(Instant::now());
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

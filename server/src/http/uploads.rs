@@ -248,7 +248,7 @@ async fn append(app: &App, secret: Secret, request: Request) -> Result<UploadSta
     };
     let body = body.map(|part| part.map_err(|e| receiving::cut_off(&e)));
     let piece = Piece { offset, length, checksum, body };
-    let apart = append_apart(app.uploads.clone(), key(app, secret), piece);
+    let apart = append_apart(app.uploads.clone(), key(app, secret), piece, creating);
     let task = tokio::spawn(apart.in_current_span());
     task.await.map_err(|e| Problem::internal(&e))?
 }
@@ -257,12 +257,17 @@ async fn append_apart<B>(
     uploads: Arc<Uploads>,
     key: Key,
     mut piece: Piece<B>,
+    creating: bool,
 ) -> Result<UploadStatus, Problem>
 where
     B: futures::Stream<Item = Result<bytes::Bytes, Problem>> + Unpin,
 {
     let standing = uploads.append(&key, &mut piece).await;
     if standing.is_err() {
+        // Nobody hears of an address where the upload could go on.
+        if creating && let Err(problem) = uploads.remove(&key.id).await {
+            tracing::warn!(upload = %key.id, error = %problem, "a refused upload could not be removed");
+        }
         receiving::drain(piece.body).await;
     }
     standing

@@ -117,7 +117,7 @@ async fn an_upload_is_there_as_a_whole_or_not_at_all() {
         let answer = upload(&api).await.expect("an answer");
         assert_eq!(answer.status(), 202, "{point}");
         let track = track_of(&answer.json().await.expect("JSON"));
-        assert_eq!(tracks(&api).await, [track.id.clone()], "{point}: it is one song");
+        assert_eq!(tracks(&api).await, [&*track.id], "{point}: it is one song");
         is_whole(&program, &track, point).await;
     }
 }
@@ -163,7 +163,7 @@ async fn an_upload_in_parts_goes_on_where_it_was() {
             assert_eq!(answer.status(), 204, "{point}");
         }
         let track = track_of(&api.json(api.request(Method::GET, &place)).await);
-        assert_eq!(tracks(&api).await, [track.id.clone()], "{point}: it is one song");
+        assert_eq!(tracks(&api).await, [&*track.id], "{point}: it is one song");
         is_whole(&program, &track, point).await;
     }
 }

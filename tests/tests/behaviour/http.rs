@@ -66,6 +66,63 @@ async fn headers_beyond_measure_and_odd_methods_are_refused() {
 }
 
 #[tokio::test]
+async fn nothing_behind_a_body_of_two_lengths_is_taken_for_a_request() {
+    let program = Program::start(Settings::default());
+    let lengths = [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4",
+    ];
+    let wrong = [
+        "Transfer-Encoding: chunked, identity",
+        "Content-Length: 4\r\nContent-Length: 5",
+        "Content-Length: +4",
+    ];
+    for length in lengths.into_iter().chain(wrong) {
+        let mut stream = connect(&program);
+        let head = format!("POST /api/v1/archive HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
+        // A proxy that goes by the length would send the rest as the beginning of somebody else's request.
+        stream
+            .write_all(format!("{head}0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .unwrap();
+        let said = rest(stream);
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{length}: {said}");
+        assert!(said.starts_with("HTTP/1.1 4"), "{length}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn out_of_descriptors_it_says_so_once_and_recovers() {
+    let program = Program::start(Settings::default().open_files(64).set("http.header_timeout_s", 1));
+    let api = program.api();
+    let song = karaoke_tests::sound::song(0.5, 44_100);
+    let idle: Vec<_> = (0..1000)
+        .filter_map(|_| TcpStream::connect(program.url.trim_start_matches("http://")).ok())
+        .collect();
+    assert!(idle.len() > 64);
+    until("it is told", || async { program.log().contains("cannot take a connection").then_some(()) }).await;
+    until("all of them have been closed", || async {
+        let answer =
+            api.request(Method::GET, "/healthz").timeout(Duration::from_secs(30)).send().await.ok()?;
+        (answer.status() == 200).then_some(())
+    })
+    .await;
+    drop(idle);
+    let track = until("songs are taken", || async {
+        let answer = api.upload_form("a.wav", song.wav_16(), "identity").await;
+        let status = answer.status().as_u16();
+        assert!(status == 202 || status == 503, "{status}");
+        let accepted: Value = answer.json().await.ok()?;
+        let text = |name: &str| accepted[name].as_str().map(str::to_owned);
+        Some(karaoke_tests::Track { id: text("id")?, passcode: text("passcode")? })
+    })
+    .await;
+    api.until_state(&track, "done").await;
+    let log = program.log();
+    let told = log.matches("cannot take a connection").count();
+    assert!(told <= 2 && !log.contains("panicked"), "{told} times");
+}
+
+#[tokio::test]
 async fn every_answer_names_its_request_and_so_does_the_log() {
     let program = Program::start(Settings::default());
     let api = program.api();

@@ -12,6 +12,7 @@ mod events;
 mod examples;
 mod fault_points;
 mod fetching;
+mod hostile;
 mod http;
 mod identity;
 mod install;
