@@ -50,7 +50,7 @@ impl FromRequestParts<App> for Client {
 
 /// The last address that a proxy has written: the only one that a client cannot make up.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").iter().last()?.to_str().ok()?;
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
     last.rsplit(',').next()?.trim().parse().ok()
 }
 
