@@ -1,9 +1,6 @@
 //! How types of other crates look in the description of the API: those crates know nothing of it.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "they only describe; a test compares them with what is sent")
-)]
+#![expect(dead_code, reason = "they only describe; a test compares them with what is sent")]
 
 use utoipa::ToSchema;
 
@@ -37,8 +34,6 @@ pub enum WorkerState {
     Working,
     /// Takes nothing for a while, after failures.
     Resting,
-    /// Takes nothing until it is restarted: the operator wants it so.
-    Drained,
     /// Has left as it should.
     Left,
     /// Has died; its pool says so.
