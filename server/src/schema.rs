@@ -34,6 +34,8 @@ pub enum WorkerState {
     Working,
     /// Takes nothing for a while, after failures.
     Resting,
+    /// Takes nothing more: its operator wants it so.
+    Drained,
     /// Has left as it should.
     Left,
     /// Has died; its pool says so.

@@ -15,6 +15,7 @@ use std::time::Instant;
 /// What stands for the address of everything that no route takes: files of the page, and what there is not.
 const UNMATCHED: &str = "/*";
 
+/// What is measured of the server, in the OpenMetrics format.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "get_metrics", tag = "system",
     security((), ("admin" = [])),

@@ -96,6 +96,7 @@ async fn things(api: &Api, target: &str) -> Value {
     let wanted = json!({ "tracks": [{ "id": kept.id, "passcode": kept.passcode }] });
     let archive = api.request(Method::POST, "/api/v1/archive").json(&wanted).send().await.unwrap();
     let archive: Value = archive.json().await.unwrap();
+    let workers = api.json(api.request(Method::GET, "/api/v1/workers")).await;
     // No target is told twice of the same.
     let (base, other) = (format!("/api/v1/tracks/{}", kept.id), format!("{target}/other"));
     let (of_track, of_all) =
@@ -106,6 +107,7 @@ async fn things(api: &Api, target: &str) -> Value {
             "notification": of_track.0, "delivery": of_track.1,
         },
         "* /api/v1/notifications/*": { "notification": of_all.0, "delivery": of_all.1 },
+        "* /api/v1/workers/*": { "id": workers["workers"][0]["id"], "order": "drain" },
         "delete /api/v1/notifications/*": { "notification": notification(api, "/api/v1", &other).await.0 },
         "delete /api/v1/tracks/*/notifications/*": { "notification": notification(api, &base, &other).await.0 },
         "delete /api/v1/tracks/{id}": { "id": spare.id },
