@@ -461,6 +461,8 @@ export const text = {
     arrived: "The test has arrived.",
     notArrived: "The test has not arrived",
     none: "None.",
+  },
+
   /** The page of the API. */
   reference: {
     title: (name) => `${name}: API`,
