@@ -1,5 +1,6 @@
 // Tells people that a song is ready: by the browser when the page is in the background, and by mail if the server sends it.
 
+import { announce } from "./announcer.js";
 import { text } from "./strings.js";
 
 const KEY = "karaoke.notify";
@@ -16,7 +17,9 @@ export function offerNotifications({ email }) {
   box.checked = isWanted();
   box.onchange = async () => {
     const allowed = box.checked && (await Notification.requestPermission()) === "granted";
-    byId("notify-note").textContent = box.checked && !allowed ? text.notify.blocked : "";
+    const isBlocked = box.checked && !allowed;
+    byId("notify-note").textContent = isBlocked ? text.notify.blocked : "";
+    if (isBlocked) announce(text.notify.blocked);
     box.checked = allowed;
     remember(allowed);
   };

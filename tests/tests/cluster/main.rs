@@ -8,6 +8,7 @@ mod faults;
 mod hosts;
 mod new_models;
 mod observability;
+mod orders;
 mod parts;
 mod providers;
 mod queue;
