@@ -43,7 +43,7 @@ pub struct Parts {
     pub queue: Arc<dyn ServerQueue>,
 }
 
-/// An upload that has arrived and lies in [`Files::incoming`].
+/// An upload that has arrived and lies in [`crate::files::Files::incoming`].
 #[derive(Debug)]
 pub struct Submission {
     /// The track's name, chosen before the upload began.

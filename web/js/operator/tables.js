@@ -53,27 +53,28 @@ export function nodesTable(nodes) {
 
 /** `order(worker, kind)` is called by the buttons of those that can be told something. */
 export function workersTable(workers, order) {
-  const heads = [[words.worker], [words.machine], [words.state], ...countHeads, [words.lastSeen], [words.orders]];
+  const heads = [[words.worker], [words.orders], [words.state], [words.machine], ...countHeads, [words.lastSeen]];
   const rows = workers.map((w) => {
     const kinds = w.away ? ["restart"] : ["drain", "stop", "restart"];
     const actions = element("div", "", "actions");
     const isHere = ["alive", "suspect"].includes(w.health);
     if (isHere) actions.append(...kinds.map((kind) => button(words.order[kind], words.orderOf(kind, w.id), () => order(w.id, kind))));
     const state = isHere ? text.workersPanel.status[w.state] ?? w.state : text.workersPanel.status[w.health];
-    return [[w.id], [w.host], [w.note ? `${state}: ${w.note}` : state], ...counts(w.totals), seen(w.last_seen_at), [actions]];
+    return [[w.id], [actions], [w.note ? `${state}: ${w.note}` : state], [w.host], ...counts(w.totals), seen(w.last_seen_at)];
   });
   return table(words.workers, heads, rows);
 }
 
 export function notificationsTable(notifications, { test, remove }) {
-  const heads = [[words.target, "target"], [words.events], [words.state], [words.orders]];
+  const heads = [[words.target, "target"], [words.orders], [words.state], [words.events, "target"]];
   const rows = notifications.map((n) => {
     const actions = element("div", "", "actions");
     actions.append(
       button(words.test, words.testOf(n.target), () => test(n)),
       button(words.remove, words.removeOf(n.target), () => remove(n)),
     );
-    return [[n.target, "target"], [n.events.join(", ")], [n.disabled ? words.disabled(n.disabled) : words.enabled, n.disabled ? "trouble" : ""], [actions]];
+    const state = n.disabled ? [words.disabled(n.disabled), "trouble"] : [words.enabled];
+    return [[n.target, "target"], [actions], state, [n.events.join(", "), "target"]];
   });
   return table(words.notifications, heads, rows);
 }
