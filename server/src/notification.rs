@@ -153,7 +153,11 @@ fn data(r: &TrackRecord) -> Value {
 pub fn mail_text(body: &str, page: &str) -> (String, String) {
     let message: Value = serde_json::from_str(body).unwrap_or_default();
     let field = |key: &str| message["data"][key].as_str().map(plain).filter(|text| !text.is_empty());
-    let song = field("title").or_else(|| field("file_name")).unwrap_or_else(|| "your song".into());
+    let file = field("file_name").map(|name| match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem.to_owned(),
+        _ => name,
+    });
+    let song = field("title").or(file).unwrap_or_else(|| "your song".into());
     let by = field("artist").map(|artist| format!(" by {artist}")).unwrap_or_default();
     let (subject, sentence) = match message["type"].as_str().and_then(Event::from_name) {
         Some(Event::Done) => (format!("“{song}” is ready"), format!("“{song}”{by} is ready to be sung.")),
@@ -222,5 +226,8 @@ mod tests {
         assert!(subject.chars().count() < 120, "{subject}");
         assert!(text.contains("\r\n\r\nhttps://example.org/#song=a.b\r\n"), "{text}");
         assert_eq!(text.matches("://").count(), 1);
+        // Without tags: the name of the file, without what kind it is.
+        track.title = None;
+        assert_eq!(mail_text(&body(Event::Done, Some(&track), 0), "").0, "“a” is ready");
     }
 }
