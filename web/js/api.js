@@ -27,10 +27,11 @@ export class Problem extends Error {
 }
 
 /** Sends `json` as JSON, or `body` as it is; resolves to the parsed answer, rejects with a Problem. */
-async function request(path, { method = "GET", passcode, json, body: sent } = {}) {
+export async function request(path, { method = "GET", passcode, adminKey, json, body: sent } = {}) {
   const headers = { Accept: "application/json" };
   if (json) headers["Content-Type"] = "application/json";
   if (passcode) headers["X-Track-Passcode"] = passcode;
+  if (adminKey) headers["X-Admin-Key"] = adminKey;
   let response;
   try {
     response = await fetch(BASE + path, { method, headers, cache: "no-store", body: json ? JSON.stringify(json) : sent });

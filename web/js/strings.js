@@ -503,7 +503,6 @@ export const text = {
     unknown: "Something went wrong",
     cancelled: "Stopped before the end",
     cancelledDetail: "Nothing more of this song is being separated.",
-    locked: "This song cannot be opened",
     actionFailed: (action) => `${action} did not work. Please try again.`,
   },
   lyrics: {
@@ -585,8 +584,6 @@ export const text = {
   /** What to do about an error, by its HTTP status. */
   advice: {
     0: "Check your connection, then try again.",
-    401: "Its passcode is not valid any more. Remove it here and hand the song in again.",
-    401: "Its passcode is not valid any more. Remove it here and hand the song in again.",
     404: "It may have been removed. Hand the song in again.",
     413: "Choose a shorter or smaller file; an MP3 of the same song is much smaller than a WAV.",
     415: "Choose a song (MP3, M4A, FLAC, WAV, Ogg, Opus, AIFF) or a video with sound.",

@@ -87,23 +87,19 @@ pub(super) async fn stem(
     let (id, record) = (owned.track.id.clone(), owned.track.record());
     // The samples of a stem never change once they are there, so a range of it stays valid for good.
     let tag = format!("\"{id}-{stem}-{format:?}\"");
-    if conditional::has(&headers, &tag) {
-        return Ok(conditional::not_modified(&tag));
-    }
     let asked = headers.get(header::RANGE).filter(|_| conditional::range_holds(&headers, &tag));
     let asked = asked.and_then(|v| v.to_str().ok());
     let is_wav = matches!(format, Format::Wav16 | Format::Wav24 | Format::WavFloat);
-    let mut response = match stem {
-        MULTITRACK if is_wav => {
-            wav_response(multitrack(&app, &record, format.integer_bits()).await?, format, asked)?
-        }
-        _ => {
-            let reader = app.pipeline.stem(&id, stem, format.integer_bits()).await?;
-            match is_wav {
-                true => wav_response(vec![reader], format, asked)?,
-                false => encoded_response(&app, reader, &record, stem, format, asked).await?,
-            }
-        }
+    let mut readers = match stem {
+        MULTITRACK if is_wav => multitrack(&app, &record, format.integer_bits()).await?,
+        _ => vec![app.pipeline.stem(&id, stem, format.integer_bits()).await?],
+    };
+    if conditional::has(&headers, &tag) {
+        return Ok(conditional::not_modified(&tag));
+    }
+    let mut response = match is_wav {
+        true => wav_response(readers, format, asked)?,
+        false => encoded_response(&app, readers.swap_remove(0), &record, stem, format, asked).await?,
     };
     describe(&mut response, &tag, format)?;
     response = response.map(|body| counted(&app, &id, body));

@@ -109,12 +109,14 @@ impl Submitter {
         ticket: Ticket,
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
-        // A request that came before is not another song.
-        if ticket.earlier.is_none() {
+        // A request that came before is not another song: it is only read through.
+        let is_new = ticket.earlier.is_none();
+        if is_new {
             app.pipeline.check_quotas(&client).await?;
         }
         // Of who does not say how much is coming, what has come is looked at in the end.
-        let room = app.pipeline.reserve(content_length(headers).unwrap_or(0)).await?;
+        let length = content_length(headers).filter(|_| is_new);
+        let room = app.pipeline.reserve(length.unwrap_or(0)).await?;
         Ok(Self { client, ticket, room })
     }
 }

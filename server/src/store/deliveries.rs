@@ -47,6 +47,24 @@ pub struct DeliveryAttempt {
     pub seconds: f64,
 }
 
+impl Delivery {
+    /// A message to somebody that was not tried yet.
+    fn new(n: &Notification, event: Event, body: String, now_ms: i64, next_ms: Option<i64>) -> Self {
+        Self {
+            id: notification::new_id("msg"),
+            notification: n.id.clone(),
+            event: event.name().to_owned(),
+            target: n.target.clone(),
+            secret: n.secret.clone(),
+            body,
+            created_ms: now_ms,
+            next_ms,
+            delivered_ms: None,
+            attempts: 0,
+        }
+    }
+}
+
 impl Store {
     /// Takes up to `limit` messages that are due, at most `each` to one target and none to a `busy` one, and leaves them
     /// alone until `lease_ms` (both Unix milliseconds): should this process die, they are due then.
@@ -99,18 +117,7 @@ impl Store {
         event: Event,
         now_ms: i64,
     ) -> Result<Delivery, StoreError> {
-        let delivery = Delivery {
-            id: notification::new_id("msg"),
-            notification: n.id.clone(),
-            event: event.name().to_owned(),
-            target: n.target.clone(),
-            secret: n.secret.clone(),
-            body: notification::body(event, None, now_ms),
-            created_ms: now_ms,
-            next_ms: None,
-            delivered_ms: None,
-            attempts: 0,
-        };
+        let delivery = Delivery::new(n, event, notification::body(event, None, now_ms), now_ms, None);
         let mut connection = self.pool.acquire().await?;
         insert(&mut connection, None, &delivery).await?;
         Ok(delivery)
@@ -273,18 +280,7 @@ async fn tell(
         if !n.events.contains(&event) {
             continue;
         }
-        let delivery = Delivery {
-            id: notification::new_id("msg"),
-            notification: n.id,
-            event: event.name().to_owned(),
-            target: n.target,
-            secret: n.secret,
-            body: body.clone(),
-            created_ms: now_ms,
-            next_ms: Some(due_ms),
-            delivered_ms: None,
-            attempts: 0,
-        };
+        let delivery = Delivery::new(&n, event, body.clone(), now_ms, Some(due_ms));
         insert(connection, Some(track), &delivery).await?;
     }
     Ok(())

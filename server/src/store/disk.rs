@@ -7,7 +7,7 @@ use sqlx::Row;
 /// What tracks and uploads take on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskUse {
-    /// Bytes in all; unfinished uploads count as if all of them were there.
+    /// Bytes in all; unfinished uploads count as if all of them were there, until they are tracks.
     pub bytes: u64,
     /// Bytes of finished tracks that may be removed for others.
     pub removable: u64,
@@ -24,7 +24,9 @@ impl Store {
     /// What everything takes.
     pub async fn disk_use(&self) -> Result<DiskUse, StoreError> {
         let row = sqlx::query(
-            "SELECT COALESCE(SUM(disk_bytes), 0) + (SELECT COALESCE(SUM(length), 0) FROM uploads WHERE error_status IS NULL) AS bytes,
+            "SELECT COALESCE(SUM(disk_bytes), 0) + (
+                SELECT COALESCE(SUM(length), 0) FROM uploads
+                WHERE error_status IS NULL AND id NOT IN (SELECT id FROM tracks)) AS bytes,
              COALESCE(SUM(CASE WHEN state = 'done' AND kept = 0 THEN disk_bytes END), 0) AS removable FROM tracks",
         )
         .fetch_one(&self.pool)

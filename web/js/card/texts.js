@@ -3,8 +3,6 @@
 import { deadlineWords } from "../deadline.js";
 import { adviceFor, percent, text, timeLeft } from "../strings.js";
 
-const LOCKED = [401];
-
 /** The title to show for a file name: without its extension. */
 export const titleOf = (fileName) => fileName.replace(/\.[^.]{1,5}$/, "") || text.untitled;
 
@@ -39,7 +37,6 @@ export function errorBox(state, problem, canRetry) {
   }
   if (state !== "failed") return null;
   const { title, detail, status } = problem ?? { title: text.problem.unknown };
-  if (LOCKED.includes(status)) return { title: text.problem.locked, advice: adviceFor(status) };
   // A detail from the server already says what to do.
   const advice = status && detail ? "" : adviceFor(status);
   return { title, detail, advice, retry: canRetry };

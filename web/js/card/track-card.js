@@ -158,7 +158,6 @@ export class TrackCard extends EventTarget {
       this.#setTrack(await api.track(key));
     } catch (problem) {
       if (problem.status === 404) return this.onRemoved(this, key.id);
-      if (problem.status === 401) return this.fail(problem);
     }
     this.follow(key);
   }

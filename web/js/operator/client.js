@@ -1,24 +1,10 @@
 // What the operator's page asks of the server, with the admin key.
 
-import { Problem } from "../api.js";
+import { request } from "../api.js";
 
-const BASE = "/api/v1";
-
-/** `key`: the admin key. Every failure is a Problem. */
-export function operatorClient(key) {
-  const ask = async (path, { method = "GET", json } = {}) => {
-    const headers = { "X-Admin-Key": key, Accept: "application/json" };
-    if (json) headers["Content-Type"] = "application/json";
-    let response;
-    try {
-      response = await fetch(BASE + path, { method, headers, cache: "no-store", body: json && JSON.stringify(json) });
-    } catch {
-      throw Problem.network();
-    }
-    const body = await response.text();
-    if (!response.ok) throw Problem.parse(response.status, body);
-    return body ? JSON.parse(body) : null;
-  };
+/** Every failure is a Problem. */
+export function operatorClient(adminKey) {
+  const ask = (path, options) => request(path, { ...options, adminKey });
   const at = (id) => `/notifications/${encodeURIComponent(id)}`;
   return {
     /** Refused (401) with a wrong key, which the lists that anyone may see are not. */
