@@ -159,3 +159,25 @@ async fn a_copy_holds_what_has_ended_and_forgets_what_was_deleted_since() {
     }
     assert_eq!(copied.track(&kept).await.unwrap().unwrap().state, TrackState::Done);
 }
+
+#[tokio::test]
+async fn an_upload_that_has_become_a_track_takes_its_room_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let track = new_track(7);
+    let upload = UploadRecord {
+        id: track.id.clone(),
+        length: track.size_bytes,
+        received: 0,
+        metadata: String::new(),
+        deadline_ms: None,
+        client: None,
+        expires_ms: 1000,
+        failure: None,
+    };
+    let bounds = UploadBounds { count: 1, bytes: 100 };
+    assert!(store.insert_upload(&upload, bounds).await.unwrap());
+    assert_eq!(store.disk_use().await.unwrap().bytes, track.size_bytes);
+    assert_eq!(store.insert_track(&track).await.unwrap(), None);
+    assert_eq!(store.disk_use().await.unwrap().bytes, track.size_bytes, "its row is still there");
+}
